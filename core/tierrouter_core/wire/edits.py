@@ -1,0 +1,137 @@
+"""The few edits that a request may get on its way to a provider of the same dialect.
+
+Each is a splice of one top-level key, and is named so that it can be counted. A request that needs none goes out byte
+for byte as it came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from tierrouter_core.names import Dialect
+from tierrouter_core.wire.json_splice import set_top_level, top_level_value
+from tierrouter_core.wire.request import Request, cap_keys
+
+MODEL = "model"
+MAX_TOKENS = "max_tokens"
+THINKING = "thinking"
+STREAM_OPTIONS = "stream_options"
+REQUEST_DEFAULTS = "request_defaults"
+EDITS: tuple[str, ...] = (MODEL, MAX_TOKENS, THINKING, STREAM_OPTIONS, REQUEST_DEFAULTS)
+"""The edits' names, in the order in which they are made."""
+
+_MIN_THINKING_TOKENS = 1024
+"""The smallest thinking budget that Anthropic takes, and what is left for the answer beside a lowered one."""
+_NEVER_DEFAULTED = frozenset({"model", "stream"})
+"""The client decides these even by leaving them out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditPlan:
+    """What the chosen tier wants of a request. Caps are output tokens."""
+
+    model_id: str
+    cap: int | None = None
+    """The model's hard maximum; always lowers the client's own cap."""
+    tier_max_tokens: int
+    """The cap where the client names none and the dialect needs one."""
+    clamp: bool = False
+    """``tier_max_tokens`` lowers the client's own cap too."""
+    request_defaults: Mapping[str, Any] = field(default_factory=dict)
+    inject_usage: bool = False
+    """The provider reports usage of Chat streams only when asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A request's new body, and how it came about."""
+
+    body: bytes
+    edits: tuple[str, ...]
+    """Names out of :data:`EDITS`; empty if the body is the client's own."""
+    swallow_usage: bool
+    """The client didn't ask for the usage event that is going to come: keep it from the client."""
+
+
+def edit_request(request: Request, plan: EditPlan) -> Edited:
+    """``request`` as the tier of ``plan`` gets it."""
+    values: dict[str, bytes] = {}
+    edits: list[str] = []
+
+    def apply(name: str, changes: Mapping[str, bytes]) -> None:
+        if changes:
+            values.update(changes)
+            edits.append(name)
+
+    caps = _caps(request, plan)
+    usage = _stream_options(request, plan)
+    apply(MODEL, _model(request, plan.model_id))
+    apply(MAX_TOKENS, {key: b"%d" % cap for key, cap in caps.items()})
+    apply(THINKING, _thinking(request, caps))
+    apply(STREAM_OPTIONS, usage)
+    apply(REQUEST_DEFAULTS, _defaults(request, plan, values))
+    body = set_top_level(request.body, values) if values else request.body
+    return Edited(body, tuple(edits), swallow_usage=bool(usage))
+
+
+def with_model(request: Request, model_id: str) -> bytes:
+    """The body with nothing but its model replaced, as calls that generate nothing want it (``count_tokens``)."""
+    values = _model(request, model_id)
+    return set_top_level(request.body, values) if values else request.body
+
+
+def _model(request: Request, model_id: str) -> dict[str, bytes]:
+    return {} if request.model == model_id else {"model": orjson.dumps(model_id)}
+
+
+def _caps(request: Request, plan: EditPlan) -> dict[str, int]:
+    """The output caps to write: the client's own that are too high, or the one that Messages can't do without."""
+    cap = plan.tier_max_tokens if plan.cap is None else min(plan.cap, plan.tier_max_tokens)
+    ceiling = cap if plan.clamp else plan.cap
+    named = {key: request.parsed[key] for key in cap_keys(request.dialect) if request.parsed.get(key) is not None}
+    if not named and request.dialect is Dialect.MESSAGES:
+        return {"max_tokens": cap}
+    return {key: ceiling for key, value in named.items() if ceiling is not None and value > ceiling}
+
+
+def _thinking(request: Request, caps: Mapping[str, int]) -> dict[str, bytes]:
+    """A thinking budget that fits below the cap that was written, or no thinking at all."""
+    thinking = request.parsed.get("thinking")
+    cap = caps.get("max_tokens")
+    if request.dialect is not Dialect.MESSAGES or cap is None or not isinstance(thinking, dict):
+        return {}
+    budget = thinking.get("budget_tokens")
+    if thinking.get("type") != "enabled" or not isinstance(budget, int | float) or budget < cap:
+        return {}
+    lowered = cap - _MIN_THINKING_TOKENS
+    if lowered < _MIN_THINKING_TOKENS:
+        return {"thinking": b'{"type":"disabled"}'}
+    return {"thinking": _with_member(request, "thinking", "budget_tokens", b"%d" % lowered)}
+
+
+def _stream_options(request: Request, plan: EditPlan) -> dict[str, bytes]:
+    """``stream_options`` that ask for usage, where it is wanted and the client doesn't."""
+    if request.dialect is not Dialect.CHAT or not (request.stream and plan.inject_usage) or request.wants_usage:
+        return {}
+    options = request.parsed.get("stream_options")
+    if options is None:
+        return {"stream_options": b'{"include_usage":true}'}
+    if not isinstance(options, dict):  # the provider's to refuse, in its own words
+        return {}
+    return {"stream_options": _with_member(request, "stream_options", "include_usage", b"true")}
+
+
+def _with_member(request: Request, key: str, member: str, value: bytes) -> bytes:
+    """The object at top-level ``key`` with one member set, otherwise as the client wrote it."""
+    raw = top_level_value(request.body, key)
+    return set_top_level(raw if raw is not None else b"{}", {member: value})
+
+
+def _defaults(request: Request, plan: EditPlan, set_already: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {
+        key: orjson.dumps(value)
+        for key, value in plan.request_defaults.items()
+        if key not in request.parsed and key not in set_already and key not in _NEVER_DEFAULTED
+    }

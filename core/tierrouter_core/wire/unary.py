@@ -1,0 +1,77 @@
+"""Answers that come as one JSON body: usage, errors in disguise, the model's name.
+
+White space before the JSON is a provider's keep-alive and means nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tierrouter_core.names import Dialect
+from tierrouter_core.spend.usage import Usage
+from tierrouter_core.wire import usage_chat, usage_messages, usage_responses
+from tierrouter_core.wire.counts import estimated_tokens, usage_or_estimate, utf8_length
+from tierrouter_core.wire.rename import renamed_model
+from tierrouter_core.wire.reported_error import ReportedError, reported_error
+
+_TEXTS = {
+    Dialect.CHAT: usage_chat.generated_texts,
+    Dialect.RESPONSES: usage_responses.generated_texts,
+    Dialect.MESSAGES: usage_messages.generated_texts,
+}
+
+
+def unary_usage(dialect: Dialect, body: bytes) -> Usage | None:
+    """What the answer in ``body`` reports to have used; None where it reports nothing."""
+    payload = _payload(body)
+    return None if payload is None else _reported(dialect, payload)
+
+
+def estimate_unary(dialect: Dialect, body: bytes, input_estimate: int) -> Usage:
+    """What the answer used as far as it tells, the rest estimated from its text; ``input_estimate`` in tokens."""
+    payload = _payload(body) or {}
+    return usage_or_estimate(
+        _reported(dialect, payload),
+        final=True,
+        complete=bool(payload),
+        input_estimate=input_estimate,
+        output_estimate=lambda: estimated_tokens(utf8_length(_TEXTS[dialect](payload))),
+    )
+
+
+def unary_error(dialect: Dialect, body: bytes) -> str | None:
+    """The error's message where a body of status 200 is none the less an error; a body that isn't JSON is one."""
+    error = unary_reported_error(dialect, body)
+    return None if error is None else error.message
+
+
+def unary_reported_error(dialect: Dialect, body: bytes) -> ReportedError | None:
+    """As :func:`unary_error`, with the error's code or type."""
+    payload = _payload(body)
+    if payload is None:
+        return ReportedError("the provider answered 200 with a body that is not a JSON object", "")
+    return reported_error(dialect, payload)
+
+
+def rename_unary_model(body: bytes, model: str) -> bytes:
+    """``body`` with ``model`` as the value of its top-level ``model``, otherwise byte for byte as it was."""
+    return renamed_model(body, (), model)
+
+
+def _payload(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        payload = orjson.loads(body.strip())
+    except orjson.JSONDecodeError:
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _reported(dialect: Dialect, payload: Mapping[str, Any]) -> Usage | None:
+    match dialect:
+        case Dialect.CHAT:
+            return usage_chat.chat_usage(usage_chat.usage_object(payload))
+        case Dialect.RESPONSES:
+            return usage_responses.responses_usage(payload.get("usage"))
+        case Dialect.MESSAGES:
+            return usage_messages.messages_usage(payload.get("usage"))
