@@ -1,0 +1,274 @@
+"""Who serves a turn, and why (design section 5.3): values in, a decision with a readable reason out.
+
+The order, first answer wins:
+
+1. An open tool loop stays where it is; a hint or a rule with ``escalate: true`` may move it, upward only.
+2. A hint that is allowed, by header or as the model name ``tier/NAME``; an unknown one goes to the fallback tier.
+3. A model hint with ``pin``, then the rules, then the other model hints.
+4. The session's own tier, the subagents' tier, the default tier or its split.
+
+Last, the dialect: a tier that does not speak the client's is passed over for the first that does.
+"""
+
+import fnmatch
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from tierrouter_core.document.model import Document, Rule, Tier
+from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
+from tierrouter_core.routing.rules import Evaluation, RuleSet
+from tierrouter_core.routing.targets import Target, requested_target, speaks, target_of_tier
+from tierrouter_core.routing.variables import Value
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """What is remembered of one agent of one session."""
+
+    home: str = ""
+    """The tier that the session began with and returns to."""
+    current: str = ""
+    """The tier that serves the prompt in progress."""
+
+
+NEW_SESSION = SessionState()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A turn as the decision sees it."""
+
+    dialect: Dialect
+    requested_model: str
+    hint: str | None
+    """As sent in ``x-tierrouter-hint``; None if absent."""
+    kind: TurnKind
+    session: str
+    subagent: bool = False
+    has_tools: bool = False
+    variables: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a turn goes first, where it may go next, and why."""
+
+    targets: tuple[Target, ...]
+    """In the order to try; empty when nothing can serve the turn."""
+    reason: Reason
+    detail: str
+    """The reason in words, with the numbers that it rests on."""
+    state: SessionState
+    """The session's state if the first target serves."""
+    hint: str = ""
+    """The hint that was given, by header or alias, made printable."""
+    hint_outcome: str = ""
+    """``used``, ``unknown``, ``not_allowed`` or empty: a metric's label."""
+    rule_errors: tuple[Evaluation, ...] = ()
+    observed: "Decision | None" = None
+    """In Observe mode: what would have been decided."""
+
+    @property
+    def explanation(self) -> str:
+        """``Rule: complex-planning is true: ...``, as the header and the ledger say it."""
+        return f"{self.reason}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A tier chosen before its dialect is looked at."""
+
+    tier: str
+    reason: Reason
+    detail: str
+    becomes_home: bool = False
+
+
+def printable(text: str, limit: int = 64) -> str:
+    """``text`` fit for a header, a log line and a label: ASCII without controls, at most ``limit`` characters."""
+    return re.sub(r"[^\x20-\x7e]", "?", text)[:limit]
+
+
+def split_position(router: str, session: str) -> float:
+    """Where a session falls in a split, in [0, 1): the same for a session for ever, even over sessions."""
+    value = hashlib.sha256(f"{router}\0{session}".encode()).digest()[:8]
+    return int.from_bytes(value) / 2**64
+
+
+class Router:
+    """A document made ready to decide by."""
+
+    def __init__(self, document: Document) -> None:
+        """Compile the rules; raises RuleError for one that doesn't."""
+        self.document = document
+        self.rules = RuleSet(document.rules, document.thresholds)
+        self._model_hints = tuple(
+            (re.compile(fnmatch.translate(hint.match), re.IGNORECASE), hint) for hint in document.model_hints
+        )
+
+    def decide(self, turn: Turn, state: SessionState = NEW_SESSION) -> Decision:
+        """Who serves ``turn``, given what is remembered of its session."""
+        if self.document.mode is Mode.ROUTE:
+            return self._route(turn, state)
+        wanted = requested_target(self.document, turn.requested_model, turn.dialect)
+        targets = () if wanted is None else (wanted,)
+        asked = printable(turn.requested_model)
+        if wanted is None:
+            reason, detail = Reason.NOT_SERVABLE, f"no provider of this router speaks {turn.dialect}"
+        elif self.document.mode is Mode.OFF:
+            reason, detail = Reason.OFF, f"mode is Off, {asked} was asked for"
+        else:
+            observed = self._route(turn, state)
+            would = observed.targets[0].tier_name if observed.targets else "no tier"
+            detail = f"{asked} was asked for; {would} would have served ({observed.explanation})"
+            return Decision(
+                targets,
+                Reason.OBSERVE,
+                detail,
+                observed.state,
+                observed.hint,
+                observed.hint_outcome,
+                observed.rule_errors,
+                observed,
+            )
+        return Decision(targets, reason, detail, state)
+
+    def _route(self, turn: Turn, state: SessionState) -> Decision:
+        hint, by_alias = self._hint_of(turn)
+        shown = printable(hint) if hint is not None else ""
+        choice, outcome = self._by_hint(turn, hint, by_alias=by_alias)
+        errors: tuple[Evaluation, ...] = ()
+        in_loop = turn.kind is not TurnKind.USER and state.current in self.document.tiers
+        if in_loop:
+            choice, errors = self._in_loop(turn, state.current, choice)
+        elif choice is None:
+            choice, errors = self._at_safe_point(turn, state)
+        decision = self._with_dialect(turn, choice, state)
+        return replace(decision, hint=shown, hint_outcome=outcome, rule_errors=errors)
+
+    def _hint_of(self, turn: Turn) -> tuple[str | None, bool]:
+        """The hint and whether it came as a model name; the header wins."""
+        if turn.hint is not None:
+            return turn.hint.strip(), False
+        if self.document.hints.model_aliases and turn.requested_model.startswith(MODEL_ALIAS_PREFIX):
+            return turn.requested_model.removeprefix(MODEL_ALIAS_PREFIX), True
+        return None, False
+
+    def _by_hint(self, turn: Turn, hint: str | None, *, by_alias: bool) -> tuple[_Choice | None, str]:
+        if not hint:
+            return None, ""
+        said = f"the model name tier/{printable(hint)}" if by_alias else f"the hint {printable(hint)}"
+        if hint == HINT_NONE and not by_alias:
+            return self._as_requested(turn)
+        if hint not in self.document.tiers:
+            detail = f"{said} is not a tier of this router, so the fallback tier serves"
+            return _Choice(self.document.fallback_tier, Reason.UNKNOWN_HINT, detail), "unknown"
+        if hint not in self.document.hints.allow:
+            return None, "not_allowed"
+        return _Choice(hint, Reason.HINT, f"{said} asks for it"), "used"
+
+    def _as_requested(self, turn: Turn) -> tuple[_Choice | None, str]:
+        for tier in self.document.tiers.values():
+            model = self.document.model_of(tier)
+            if turn.requested_model in (model.name, model.id):
+                if tier.name not in self.document.hints.allow:
+                    return None, "not_allowed"
+                detail = f"the hint none asks for {printable(turn.requested_model)} itself"
+                return _Choice(tier.name, Reason.REQUESTED_MODEL, detail), "used"
+        return None, "not_allowed"
+
+    def _in_loop(self, turn: Turn, current: str, hinted: _Choice | None) -> tuple[_Choice, tuple[Evaluation, ...]]:
+        """Inside a tool loop a switch throws away the cache and may break signed thinking: upward only, if at all."""
+        rank = self.document.tiers[current].rank
+        if hinted is not None and hinted.reason is Reason.HINT and self.document.tiers[hinted.tier].rank > rank:
+            return hinted, ()
+        if turn.kind is TurnKind.TOOL_LOOP:
+
+            def upward(rule: Rule) -> bool:
+                return rule.escalate and self.document.tiers[rule.tier].rank > rank
+
+            matched, errors = self.rules.first_match(turn.variables, among=upward)
+            if matched is not None:
+                return _Choice(matched.rule.tier, Reason.ESCALATION, _rule_detail(matched)), errors
+        else:
+            errors = ()
+        what = "a tool loop is open" if turn.kind is TurnKind.TOOL_LOOP else f"the turn is {turn.kind}"
+        return _Choice(current, Reason.TOOL_LOOP, f"{what}, {current} serves it to its end"), errors
+
+    def _at_safe_point(self, turn: Turn, state: SessionState) -> tuple[_Choice, tuple[Evaluation, ...]]:
+        hinted = next((hint for pattern, hint in self._model_hints if pattern.match(turn.requested_model)), None)
+        asked = printable(turn.requested_model)
+        if hinted is not None and hinted.pin:
+            return _Choice(hinted.tier, Reason.PINNED_MODEL, f"{asked} matches the pinned hint {hinted.match}"), ()
+        matched, errors = self.rules.first_match(turn.variables)
+        if matched is not None:
+            return _Choice(matched.rule.tier, Reason.RULE, _rule_detail(matched)), errors
+        if hinted is not None:
+            return _Choice(hinted.tier, Reason.MODEL_HINT, f"{asked} matches the model hint {hinted.match}"), errors
+        return self._by_session(turn, state), errors
+
+    def _by_session(self, turn: Turn, state: SessionState) -> _Choice:
+        settings = self.document.session
+        if turn.subagent and settings.subagent_tier:
+            return _Choice(settings.subagent_tier, Reason.DEFAULT, "subagents have this tier")
+        if settings.affinity == "Session" and state.home in self.document.tiers:
+            return _Choice(state.home, Reason.SESSION, "the session began on this tier", becomes_home=True)
+        split = self.document.default_tier
+        if len(split) == 1:
+            return _Choice(split[0][0], Reason.DEFAULT, "no rule applies, this is the default tier", becomes_home=True)
+        return self._drawn(turn.session)
+
+    def _drawn(self, session: str) -> _Choice:
+        split = self.document.default_tier
+        total = sum(weight for _, weight in split)
+        position = split_position(self.document.router, session) * total
+        drawn, weight = split[-1]
+        for drawn, weight in split:  # noqa: B007 (the loop ends on the entry that holds the position)
+            if position < weight:
+                break
+            position -= weight
+        detail = f"the session falls into this {weight} of {total} of the split"
+        return _Choice(drawn, Reason.SPLIT, detail, becomes_home=True)
+
+    def _with_dialect(self, turn: Turn, choice: _Choice, state: SessionState) -> Decision:
+        """Order the targets: the chosen tier, then its fallbacks; or the first tier that speaks the dialect."""
+        chosen = self.document.tiers[choice.tier]
+        able = {tier.name: tier for tier in self._able(turn)}
+        state = SessionState(choice.tier if choice.becomes_home else state.home, choice.tier)
+        if not able:
+            detail = f"{choice.tier} was chosen ({choice.detail}), but no tier of this router speaks {turn.dialect}"
+            if turn.has_tools:
+                detail += " with tools"
+            return Decision((), Reason.NOT_SERVABLE, detail, state)
+        if chosen.name in able:
+            first, reason, detail = chosen, choice.reason, choice.detail
+        else:
+            first = next(iter(able.values()))
+            reason = Reason.DIALECT
+            detail = (
+                f"{choice.tier} was chosen ({choice.reason}: {choice.detail}) but does not speak {turn.dialect}"
+                f"{' with tools' if turn.has_tools else ''}; {first.name} is the first tier that does"
+            )
+        ladder = [first, *self._fallbacks(first, able)]
+        targets = tuple(target_of_tier(self.document, tier) for tier in ladder)
+        return Decision(targets, reason, detail, replace(state, current=first.name))
+
+    def _able(self, turn: Turn) -> Iterator[Tier]:
+        for tier in self.document.tiers.values():
+            if speaks(self.document.model_of(tier), turn.dialect, has_tools=turn.has_tools):
+                yield tier
+
+    def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
+        named = first.fallback_to or (self.document.fallback_tier,)
+        others = [able[name] for name in named if name in able and name != first.name]
+        if others or self.document.fallback_tier == first.name:
+            return others
+        # The named ones don't speak the dialect: the first tier that does takes their place.
+        return [tier for tier in able.values() if tier.name != first.name][:1]
+
+
+def _rule_detail(evaluation: Evaluation) -> str:
+    saw = ", ".join(f"{name}={value}" for name, value in evaluation.saw)
+    return f"{evaluation.rule.name} is true" + (f" ({saw})" if saw else "")

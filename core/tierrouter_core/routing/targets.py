@@ -1,0 +1,66 @@
+"""Where a turn may go: a tier's model at its provider, and which targets speak a client's dialect."""
+
+from dataclasses import dataclass
+
+from tierrouter_core.document.model import Document, Model, Provider, Tier
+from tierrouter_core.names import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place that a turn can be sent to."""
+
+    provider: Provider
+    model_id: str
+    """The provider's name of the model, which goes into the request."""
+    model: Model | None = None
+    """None for a model that no document describes (Observe and Off only)."""
+    tier: Tier | None = None
+    """None where no tier has the model (Observe and Off only)."""
+
+    @property
+    def tier_name(self) -> str:
+        """The tier's name, or ``none``."""
+        return "none" if self.tier is None else self.tier.name
+
+    @property
+    def model_name(self) -> str:
+        """The user's name for the model, or the provider's where the user has none."""
+        return self.model_id if self.model is None else self.model.name
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two targets the same: provider and model."""
+        return (self.provider.name, self.model_id)
+
+
+def target_of_tier(document: Document, tier: Tier) -> Target:
+    """The tier's target."""
+    model = document.model_of(tier)
+    return Target(document.provider_of(tier), model.id, model, tier)
+
+
+def speaks(model: Model, dialect: Dialect, *, has_tools: bool) -> bool:
+    """Whether the model takes a turn of this dialect as it is."""
+    if dialect not in model.dialects:
+        return False
+    return not (has_tools and (dialect, "tools") in model.reject)
+
+
+def requested_target(document: Document, requested_model: str, dialect: Dialect) -> Target | None:
+    """What was asked for: a tier's model by either name, else any known model, else the dialect's own vendor.
+
+    The last is for Observe and Off: an agent's side calls name models that no tier has, and must not break.
+    """
+    for tier in document.tiers.values():
+        model = document.model_of(tier)
+        if requested_model in (model.name, model.id) and dialect in model.dialects:
+            return target_of_tier(document, tier)
+    for provider in document.providers.values():
+        for model in provider.models.values():
+            if requested_model in (model.name, model.id) and dialect in model.dialects:
+                return Target(provider, model.id, model)
+    for provider in document.providers.values():
+        if any(model.dialects[:1] == (dialect,) for model in provider.models.values()):
+            return Target(provider, requested_model)
+    return None

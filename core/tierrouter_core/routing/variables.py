@@ -1,0 +1,58 @@
+"""The variables that rules may use, each once: name, type, default, meaning (design section 5.2).
+
+None is ever null: what is not known has its default. ``docs/routing.md`` is checked against this table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+Value = bool | int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of the rules."""
+
+    name: str
+    default: Value
+    meaning: str
+    from_header: bool = False
+    """Whether an agent may set it by ``x-tierrouter-task``."""
+
+    @property
+    def type_name(self) -> str:
+        """CEL's name of the type: ``bool``, ``int`` or ``string``."""
+        return {bool: "bool", int: "int", str: "string"}[type(self.default)]
+
+
+_TABLE = (
+    Variable("task.file_count", 0, "distinct files edited since the prompt began", from_header=True),
+    Variable("task.files_read", 0, "distinct files read since the prompt began", from_header=True),
+    Variable("task.ast_depth", 0, "deepest syntax nesting in code that was edited", from_header=True),
+    Variable("task.refactoring", False, "the user's text asks for a refactoring", from_header=True),
+    Variable("task.tool_chain_length", 0, "tool calls since the last user message", from_header=True),
+    Variable("task.planning_depth", 0, "items in the current plan", from_header=True),
+    Variable("task.sandboxed", False, "the agent says that the task runs in a sandbox", from_header=True),
+    Variable("turn.kind", "user", "user, tool_loop, automatic, continuation, compaction or utility"),
+    Variable("turn.agent", "main", "main or subagent"),
+    Variable("turn.output_flagged", False, "the previous answer was refused or filtered"),
+    Variable("turn.context_tokens", 0, "estimated input tokens of this request"),
+    Variable("turn.has_images", False, "the request holds an image"),
+    Variable("turn.dialect", "", "OpenAIChat, OpenAIResponses or AnthropicMessages"),
+    Variable("turn.requested_model", "", "the model name that the agent asked for"),
+    Variable("session.tool_errors_in_a_row", 0, "tool results in a row that were errors"),
+    Variable("session.failing_tests_in_a_row", 0, "test runs in a row that failed"),
+    Variable("session.repeated_calls", 0, "the same tool call repeated"),
+    Variable("session.calls_in_task", 0, "model calls since the prompt began"),
+    Variable("session.calls", 0, "model calls of the session so far"),
+    Variable("session.cost_usd_micros", 0, "what the session has cost so far, in millionths of a dollar"),
+)
+
+VARIABLES: Final[Mapping[str, Variable]] = {variable.name: variable for variable in _TABLE}
+THRESHOLD_PREFIX: Final = "thresholds."
+
+
+def defaults() -> dict[str, Value]:
+    """A fresh set of variables, each at its default."""
+    return {name: variable.default for name, variable in VARIABLES.items()}

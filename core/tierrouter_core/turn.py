@@ -1,0 +1,70 @@
+"""From a client's bytes and headers to a turn that can be decided: what the sidecar and ``explain`` share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tierrouter_core.names import HINT_HEADER, TASK_HEADER, Dialect, TurnKind
+from tierrouter_core.routing.decide import Turn, printable
+from tierrouter_core.routing.task_header import read_task
+from tierrouter_core.routing.variables import Value, defaults
+from tierrouter_core.wire.identity import Identity, identify
+from tierrouter_core.wire.request import Request, estimate_input_tokens, read_request
+
+MAIN_AGENT = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTurn:
+    """A request that was understood."""
+
+    request: Request
+    identity: Identity
+    turn: Turn
+    input_estimate: int
+    """Input tokens, estimated from the body."""
+    notices: tuple[str, ...] = ()
+    """What was ignored, for ``x-tierrouter-notice``."""
+
+
+def read_turn(
+    dialect: Dialect, headers: Mapping[str, str], body: bytes, salt: bytes, kind: TurnKind | None = None
+) -> ReadTurn:
+    """Read a request.
+
+    Args:
+        headers: by lower-case name.
+        salt: makes derived session keys pseudonymous.
+        kind: the turn's kind where the endpoint alone says it.
+
+    Raises:
+        MalformedRequestError: the body or a header makes no sense; the message is for the client.
+    """
+    request = read_request(dialect, body)
+    if kind is not None:
+        request = replace(request, kind=kind)
+    identity = identify(request, headers, salt)
+    subagent = identity.agent != MAIN_AGENT
+    estimate = estimate_input_tokens(request)
+    variables: dict[str, Value] = defaults()
+    variables["turn.kind"] = str(request.kind)
+    variables["turn.agent"] = "subagent" if subagent else MAIN_AGENT
+    variables["turn.context_tokens"] = estimate
+    variables["turn.has_images"] = request.has_images
+    variables["turn.dialect"] = str(dialect)
+    variables["turn.requested_model"] = request.model
+    notices: tuple[str, ...] = ()
+    if TASK_HEADER in headers:
+        known, unknown = read_task(headers[TASK_HEADER])
+        variables.update(known)
+        notices = tuple(f"{TASK_HEADER}: {printable(name)} is not known and was ignored" for name in unknown[:5])
+    turn = Turn(
+        dialect=dialect,
+        requested_model=request.model,
+        hint=headers.get(HINT_HEADER),
+        kind=request.kind,
+        session=identity.session,
+        subagent=subagent,
+        has_tools=request.has_tools,
+        variables=variables,
+    )
+    return ReadTurn(request, identity, turn, estimate, notices)
