@@ -1,0 +1,137 @@
+"""``tierrouter explain``: which tier a request would go to, and what every rule saw."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tierrouter_cli.exits import USAGE, say
+from tierrouter_core.errors import MalformedRequestError
+from tierrouter_core.names import Dialect
+from tierrouter_core.routing.decide import Decision, Router
+from tierrouter_core.routing.rules import Evaluation
+from tierrouter_core.turn import ReadTurn, read_turn
+from tierrouter_sidecar.compiling import compile_texts
+from tierrouter_sidecar.configuration import read_texts
+from tierrouter_sidecar.state_dir import default_state_dir
+
+# Nothing is kept, so a derived session key need not be secret here; it must only be the same for the same request.
+_SALT = b"explain"
+
+
+def explain_request(paths: Sequence[Path], dialect: str | None, headers: Sequence[str], output: str) -> None:
+    """Read a request on stdin and print the decision; raises a TierRouterError for what can't be understood."""
+    if output not in ("text", "json"):
+        say(f"tierrouter: --format is {output!r}; text or json is allowed")
+        raise SystemExit(USAGE)
+    if dialect is not None and dialect not in list(Dialect):
+        say(f"tierrouter: --dialect is {dialect!r}; {', '.join(Dialect)} are allowed")
+        raise SystemExit(USAGE)
+    cache = default_state_dir()
+    router = Router(compile_texts(read_texts(paths), cache if cache.is_dir() else None).document)
+    if sys.stdin.isatty():
+        say("reading a request (JSON) from the terminal; end it with Ctrl-D")
+    body = sys.stdin.buffer.read()
+    spoken = Dialect(dialect) if dialect is not None else dialect_of(body)
+    read = read_turn(spoken, _headers(headers), body, _SALT)
+    decision = router.decide(read.turn)
+    evaluations = router.rules.all(read.turn.variables)
+    if output == "json":
+        print(json.dumps(_as_json(router, read, decision, evaluations), indent=2))
+    else:
+        _print_text(router, read, decision, evaluations)
+
+
+def dialect_of(body: bytes) -> Dialect:
+    """The dialect that a request's own fields tell of; Chat where nothing does."""
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return Dialect.CHAT
+    if not isinstance(request, dict):
+        return Dialect.CHAT
+    if "input" in request and "messages" not in request:
+        return Dialect.RESPONSES
+    tools = request.get("tools")
+    anthropic_tools = isinstance(tools, list) and any(isinstance(t, dict) and "input_schema" in t for t in tools)
+    roles = {m.get("role") for m in request.get("messages") or () if isinstance(m, dict)}
+    # Messages needs max_tokens and keeps the system prompt outside the messages.
+    if "system" in request or anthropic_tools or "thinking" in request:
+        return Dialect.MESSAGES
+    chat_only = {"stream_options", "max_completion_tokens", "response_format", "n", "reasoning_effort"} & request.keys()
+    if "max_tokens" in request and not chat_only and roles <= {"user", "assistant"} and tools is None:
+        return Dialect.MESSAGES
+    return Dialect.CHAT
+
+
+def _headers(lines: Sequence[str]) -> dict[str, str]:
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise MalformedRequestError(f"--header {line!r} has no name; write it as 'x-tierrouter-hint: deep'")
+        headers[name.strip().lower()] = value.strip()
+    return headers
+
+
+def _as_json(router: Router, read: ReadTurn, decision: Decision, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    return {
+        "tier": decision.targets[0].tier_name if decision.targets else None,
+        "model": decision.targets[0].model_name if decision.targets else None,
+        "provider": decision.targets[0].provider.name if decision.targets else None,
+        "then": [target.tier_name for target in decision.targets[1:]],
+        "reason": str(decision.reason),
+        "detail": decision.detail,
+        "dialect": str(read.turn.dialect),
+        "session": read.identity.session,
+        "agent": read.identity.agent,
+        "rules": [
+            {
+                "name": evaluation.rule.name,
+                "when": evaluation.rule.when,
+                "tier": evaluation.rule.tier,
+                "matched": evaluation.matched,
+                "error": evaluation.error or None,
+                "saw": dict(evaluation.saw),
+            }
+            for evaluation in evaluations
+        ],
+        "variables": dict(read.turn.variables),
+        "thresholds": dict(router.document.thresholds),
+        "notices": list(read.notices),
+    }
+
+
+def _print_text(router: Router, read: ReadTurn, decision: Decision, evaluations: Sequence[Evaluation]) -> None:
+    if decision.targets:
+        first = decision.targets[0]
+        print(f"tier     {first.tier_name}  ({first.model_name} at {first.provider.name})")
+    else:
+        print("tier     none can serve it")
+    print(f"reason   {decision.explanation}")
+    if len(decision.targets) > 1:
+        print(f"then     {', '.join(target.tier_name for target in decision.targets[1:])}, should that fail")
+    print(f"dialect  {read.turn.dialect}    requested model {read.request.model}    turn {read.turn.kind}")
+    print(f"session  {read.identity.session}  agent {read.identity.agent}")
+    for notice in read.notices:
+        print(f"notice   {notice}")
+    print("\nrules, in order; the first that is true decides")
+    width = max((len(evaluation.rule.name) for evaluation in evaluations), default=0)
+    for evaluation in evaluations:
+        result = "error" if evaluation.error else "true " if evaluation.matched else "false"
+        saw = ", ".join(f"{name}={_shown(value)}" for name, value in evaluation.saw)
+        print(f"  {result}  {evaluation.rule.name:<{width}}  -> {evaluation.rule.tier}")
+        print(f"         {evaluation.rule.when}")
+        if saw:
+            print(f"         {saw}")
+        if evaluation.error:
+            print(f"         can't be evaluated: {evaluation.error}")
+    if not evaluations:
+        print("  (none)")
+
+
+def _shown(value: bool | int | str) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)

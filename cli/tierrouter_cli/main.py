@@ -1,0 +1,157 @@
+"""``tierrouter``: the commands and their options.
+
+Imports are inside the commands on purpose: ``run`` must not pay for what ``report`` needs.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tierrouter_cli.exits import explained_errors
+from tierrouter_cli.report import report
+
+app = typer.Typer(
+    name="tierrouter",
+    help="Send each coding-agent turn to the cheapest model tier that is good enough, and write down what it cost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Files = Annotated[
+    list[Path], typer.Option("--file", "-f", metavar="FILE", help="A router file; may be given several times.")
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where the ledger is kept. [default: $TIERROUTER_STATE_DIR, else $XDG_STATE_HOME/tierrouter, "
+        "else ~/.local/state/tierrouter]",
+        show_default=False,
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from tierrouter_core import __version__
+
+        typer.echo(f"tierrouter {__version__}")
+        raise typer.Exit
+
+
+app.command()(report)
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    file: Files = [],  # noqa: B006 (typer copies it)
+    host: Annotated[str, typer.Option(help="Address of the data port.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The data port: what agents talk to.")] = 8383,
+    admin_port: Annotated[int, typer.Option(min=1, max=65535, help="Health, metrics and status, on loopback.")] = 9464,
+    state_dir: StateDir = None,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Serve all tiers by the embedded model (the default without a FILE).")
+    ] = False,
+    allow_host: Annotated[
+        list[str],
+        typer.Option("--allow-host", metavar="NAME", help="A further name that a request's Host header may have."),
+    ] = [],  # noqa: B006
+    drain: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long running turns may end on a stop.")
+    ] = 30.0,
+) -> None:
+    """Run the router on this machine: from FILE, or with an embedded model when there is none."""
+    from tierrouter_cli.run import run_router
+
+    with explained_errors():
+        run_router(
+            files=file,
+            host=host,
+            port=port,
+            admin_port=admin_port,
+            state_dir=state_dir,
+            embedded=embedded,
+            allowed_hosts=tuple(allow_host),
+            drain_s=drain,
+        )
+
+
+@app.command()
+def sidecar(
+    config_dir: Annotated[
+        Path, typer.Option(metavar="DIR", help="The mounted ConfigMap with the compiled document.")
+    ] = Path("/etc/tierrouter/config"),
+    host: Annotated[str, typer.Option(help="Address of the data port.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The data port: what the agent talks to.")] = 8383,
+    admin_host: Annotated[
+        str, typer.Option(help="Address of the admin port; probes come from outside the pod.")
+    ] = "0.0.0.0",  # noqa: S104
+    admin_port: Annotated[int, typer.Option(min=1, max=65535, help="Health, metrics and status.")] = 9464,
+    state_dir: StateDir = None,
+) -> None:
+    """Run the router beside an agent in a pod: from a compiled document that is mounted, and may come later."""
+    from tierrouter_cli.run import run_sidecar
+
+    with explained_errors():
+        run_sidecar(
+            config_dir=config_dir,
+            host=host,
+            port=port,
+            admin_host=admin_host,
+            admin_port=admin_port,
+            state_dir=state_dir,
+        )
+
+
+@app.command(name="compile")
+def compile_(
+    file: Files,
+) -> None:
+    """Check FILE and print the configuration document that a sidecar reads (canonical JSON)."""
+    from tierrouter_cli.compile import compile_files
+
+    with explained_errors():
+        compile_files(file)
+
+
+@app.command()
+def explain(
+    file: Files,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            help="OpenAIChat, OpenAIResponses or AnthropicMessages. [default: told by the request]", show_default=False
+        ),
+    ] = None,
+    header: Annotated[
+        list[str],
+        typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header as the agent would send it."),
+    ] = [],  # noqa: B006
+    format: Annotated[str, typer.Option(metavar="text|json", help="How to print it.")] = "text",
+) -> None:
+    """Say which tier would serve a request (JSON on stdin), by which rules, and why."""
+    from tierrouter_cli.explain import explain_request
+
+    with explained_errors():
+        explain_request(file, dialect, header, format)
+
+
+def main() -> Any:
+    """The console script's entry."""
+    return app()
+
+
+if __name__ == "__main__":
+    main()

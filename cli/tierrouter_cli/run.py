@@ -1,0 +1,148 @@
+"""``tierrouter run`` and ``tierrouter sidecar``: the same server, told where its configuration is."""
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tierrouter_cli.exits import say
+from tierrouter_sidecar.configuration import MountedBundle, RouterFiles, RouterText, Source
+from tierrouter_sidecar.credentials import CREDENTIALS_DIR_VARIABLE, Credentials
+from tierrouter_sidecar.settings import Settings
+from tierrouter_sidecar.state_dir import default_state_dir, prepare_state_dir
+
+if TYPE_CHECKING:
+    from tierrouter_sidecar.live import InForce
+
+
+def run_router(
+    *,
+    files: Sequence[Path],
+    host: str,
+    port: int,
+    admin_port: int,
+    state_dir: Path | None,
+    embedded: bool,
+    allowed_hosts: tuple[str, ...],
+    drain_s: float,
+) -> None:
+    """Serve until stopped; see the options of the command for the arguments."""
+    _log_to_stderr()
+    folder = state_dir or default_state_dir()
+    prepare_state_dir(folder)
+    settings = Settings(
+        host=host,
+        port=port,
+        admin_port=admin_port,
+        state_dir=folder,
+        credentials_dir=_credentials_dir(),
+        allowed_hosts=allowed_hosts,
+        drain_s=drain_s,
+    )
+    if files and not embedded:
+        source = RouterFiles(files, folder)
+        source.begin()
+        _run(settings, source, Credentials(settings.credentials_dir, os.environ), require_configuration=True)
+    else:
+        _run_embedded(settings)
+
+
+def run_sidecar(
+    *, config_dir: Path, host: str, port: int, admin_host: str, admin_port: int, state_dir: Path | None
+) -> None:
+    """Serve a mounted configuration until stopped."""
+    _log_to_stderr()
+    folder = state_dir or default_state_dir()
+    prepare_state_dir(folder)
+    pod_ip = os.environ.get("POD_IP", "")
+    settings = Settings(
+        host=host,
+        port=port,
+        admin_host=admin_host,
+        admin_port=admin_port,
+        state_dir=folder,
+        credentials_dir=_credentials_dir(),
+        allowed_hosts=(pod_ip,) if pod_ip else (),
+        router_name=os.environ.get("TIERROUTER_ROUTER", ""),
+        pod=os.environ.get("POD_NAME", ""),
+    )
+    credentials = Credentials(settings.credentials_dir, os.environ)
+    _run(settings, MountedBundle(config_dir), credentials, require_configuration=False)
+
+
+def _run_embedded(settings: Settings) -> None:
+    from tierrouter_sidecar.embedded import EmbeddedModel, embedded_resources_yaml
+
+    say("loading the embedded model (SmolLM2 135M, for trying things out; it is small and often wrong)")
+    model = EmbeddedModel.start(settings.state_dir / "embedded.log")
+    try:
+        source = RouterText(embedded_resources_yaml(model.base_url), "embedded.yaml")
+        credentials = Credentials(None, {"EMBEDDED_API_KEY": model.api_key})
+        _run(settings, source, credentials, require_configuration=True)
+    finally:
+        model.stop()
+
+
+def _run(settings: Settings, source: Source, credentials: Credentials, *, require_configuration: bool) -> None:
+    # Nothing that is made while modules load is garbage.
+    gc.disable()
+    # Only here: the router's file is being compiled in another process while this one loads the server.
+    from tierrouter_sidecar.server import serve
+
+    def on_ready(in_force: "InForce | None") -> None:
+        _settle_memory()
+        if in_force is not None:
+            _greet(settings, in_force)
+        else:
+            say(f"tierrouter: waiting for the configuration of router {settings.router_name or '(unnamed)'}")
+
+    main = serve(settings, source, credentials, on_ready=on_ready, require_configuration=require_configuration)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+def _settle_memory() -> None:
+    # What is there now stays: the collector need not look at it again. And a 400 KB request makes thousands of objects
+    # that die with the turn, so looking for cycles among every few hundred of them would be time taken from the agent.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    gc.enable()
+
+
+def _greet(settings: Settings, in_force: "InForce") -> None:
+    document = in_force.document
+    for warning in in_force.warnings:
+        say(f"warning: {warning}")
+    say(f"tierrouter: router {document.router}, revision {in_force.revision}, mode {document.mode}")
+    width = max(len(name) for name in document.tiers)
+    for tier in document.tiers.values():
+        say(f"  {tier.name:<{width}}  {tier.model} at {tier.provider}")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    say(f"agents:  OPENAI_BASE_URL=http://{host}:{settings.port}/v1  ANTHROPIC_BASE_URL=http://{host}:{settings.port}")
+    say(f"metrics: http://127.0.0.1:{settings.admin_port}/metrics    ledger: {settings.state_dir}")
+    say("ready; Ctrl-C stops")
+
+
+def _credentials_dir() -> Path | None:
+    directory = os.environ.get(CREDENTIALS_DIR_VARIABLE)
+    return Path(directory) if directory else None
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=os.environ.get("TIERROUTER_LOG_LEVEL", "INFO").upper(),
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    # aiohttp and asyncio log clients that go away as errors, with tracebacks; our own log says what matters.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)

@@ -1,0 +1,86 @@
+"""What works otherwise than a router's files may lead one to expect, said plainly when it is compiled."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from tierrouter_core.document.model import Document
+from tierrouter_core.resources.router import RouterSpec, TierRouter
+
+
+def warnings_of(router: TierRouter, document: Document) -> Iterator[str]:
+    """Every warning, a sentence each."""
+    name = f"TierRouter/{document.router}"
+    for text in (
+        *_without_price(document),
+        *_without_common_dialect(document),
+        *_addresses_without_path(document),
+        *_not_acted_on_yet(router.spec),
+    ):
+        yield f"{name}: {text}"
+
+
+def _without_price(document: Document) -> Iterator[str]:
+    for provider in document.providers.values():
+        for model in provider.models.values():
+            if model.price is None:
+                yield (
+                    f"no price is known for the model {model.name} of {provider.name}: its cost will be empty; "
+                    "give it priceUSDPerMTok"
+                )
+    if document.baseline is not None and document.baseline.price is None:
+        yield (
+            f"no price is known for baselineModel {document.baseline.model}: no saving can be reported; name a model "
+            "of a ModelProvider that has priceUSDPerMTok"
+        )
+
+
+def _without_common_dialect(document: Document) -> Iterator[str]:
+    fallback = document.tiers[document.fallback_tier]
+    spoken = set(document.model_of(fallback).dialects)
+    for tier in document.tiers.values():
+        if not spoken & set(document.model_of(tier).dialects):
+            yield (
+                f"the tier {tier.name} and the fallback tier {fallback.name} share no dialect, so {fallback.name} "
+                f"can't take over turns of {tier.name}"
+            )
+
+
+def _addresses_without_path(document: Document) -> Iterator[str]:
+    for provider in document.providers.values():
+        if not urlsplit(provider.base_url).path.strip("/"):
+            yield (
+                f"baseURL of {provider.name}, {provider.base_url}, has no path: endpoint paths are appended without "
+                f"a version, so most providers need {provider.base_url}/v1"
+            )
+
+
+def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
+    """Fields that are read and checked though nothing acts on them. Take a line out when something does."""
+    local = spec.local_model
+    rests = {
+        "spec.budgets": "no spending limit is enforced" if spec.budgets else "",
+        "spec.deepShare": _deep_share(spec),
+        "spec.rollout": "only regression runs make revisions that roll out" if spec.rollout else "",
+        "spec.localModel": "no Ollama is started, run it yourself" if local and local.runtime == "Ollama" else "",
+        "spec.session.switchBudgetPercent": "switches are not limited by their cost"
+        if spec.session.switch_budget_percent is not None
+        else "",
+        "spec.tiers[].spillTo": "a tier that fails goes to fallbackTo or fallbackTier"
+        if any(tier.spill_to for tier in spec.tiers)
+        else "",
+        "spec.tiers[].hostedTools": "hosted tools are sent on as they are"
+        if any(tier.hosted_tools != "Strip" for tier in spec.tiers)
+        else "",
+        "spec.pinnedRevision": "the file itself is what is in force" if spec.pinned_revision else "",
+    }
+    for path, instead in rests.items():
+        if instead:
+            yield f"{path} is read but not acted on by this version: {instead}"
+
+
+def _deep_share(spec: RouterSpec) -> str:
+    if spec.deep_share is None:
+        return ""
+    if spec.deep_share.action == "RequireHint":
+        return "expensive tiers serve without a hint as well"
+    return "the share is not watched and raises no alert"

@@ -1,0 +1,100 @@
+"""What people, probes and Prometheus look at: health, metrics and what is served, on the admin port."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from tierrouter_core.document.model import SCHEMA
+from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.guard import why_refused
+from tierrouter_sidecar.ledger import Ledger
+from tierrouter_sidecar.live import LiveConfiguration
+
+_JSON = "application/json"
+
+
+class AdminPlane:
+    """Reads only; no secret, no prompt and no spend is shown here."""
+
+    def __init__(
+        self,
+        metrics: m.Metrics,
+        live: LiveConfiguration,
+        ledger: Ledger,
+        is_draining: Callable[[], bool],
+        allowed_hosts: frozenset[str],
+    ) -> None:
+        self._metrics = metrics
+        self._live = live
+        self._ledger = ledger
+        self._is_draining = is_draining
+        self._allowed_hosts = allowed_hosts
+
+    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        refused = why_refused(http.method, http.headers, self._allowed_hosts)
+        if refused is not None:
+            return _json({"error": refused}, 403)
+        if http.method not in ("GET", "HEAD"):
+            return _json({"error": f"{http.method} is not allowed here; use GET"}, 405)
+        match http.path:
+            case "/healthz":
+                return _json({"status": "ok"})
+            case "/readyz":
+                return self._ready()
+            case "/metrics":
+                return self._metrics_text()
+            case "/status":
+                return _json(self.status())
+        return _json({"error": "not found", "paths": ["/healthz", "/readyz", "/metrics", "/status"]}, 404)
+
+    def _ready(self) -> web.Response:
+        if self._is_draining():
+            return _json({"status": "draining"}, 503)
+        if self._live.in_force is None:
+            return _json({"status": "no configuration", "error": self._live.refused}, 503)
+        return _json({"status": "ready"})
+
+    def _metrics_text(self) -> web.Response:
+        self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
+        self._metrics.set(m.LEDGER_WRITTEN, self._ledger.written_rows)
+        self._metrics.set(m.LEDGER_LOST, self._ledger.lost_rows)
+        headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=self._metrics.exposition(), headers=headers)
+
+    def status(self) -> dict[str, Any]:
+        """What is served, as ``/status`` says it; the first seven keys are the operator's contract."""
+        in_force = self._live.in_force
+        bundle = {"bundle": None, "stable": None, "canary": None, "split": None, "schema": SCHEMA}
+        if in_force is None:
+            return {**bundle, "generation": 0, "loadedAt": None, "refused": self._live.refused or None}
+        document = in_force.document
+        tiers = {
+            tier.name: {
+                "provider": tier.provider,
+                "model": tier.model,
+                "dialects": [str(dialect) for dialect in document.model_of(tier).dialects],
+            }
+            for tier in document.tiers.values()
+        }
+        return {
+            **bundle,
+            "bundle": in_force.revision,
+            "stable": in_force.revision,
+            "generation": in_force.generation,
+            "loadedAt": datetime.fromtimestamp(in_force.loaded_at_s, UTC).isoformat(timespec="milliseconds"),
+            "refused": self._live.refused or None,
+            "router": document.router,
+            "namespace": document.namespace,
+            "mode": document.mode,
+            "tiers": tiers,
+            "warnings": list(in_force.warnings),
+            "ledger": {"pendingRows": self._ledger.lag_rows, "lostRows": self._ledger.lost_rows},
+        }
+
+
+def _json(value: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(value), content_type=_JSON)

@@ -1,0 +1,118 @@
+"""Where the configuration comes from, and when it has changed.
+
+Two sources: router files as a user writes them (``tierrouter run -f``), compiled here by the same function that the
+operator calls; and a mounted ConfigMap with the compiled document (``stable.json``), resolved through its ``..data``
+link once, so that one bundle is never read half from before and half from after a swap.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tierrouter_core.document.codec import document_from_bytes, revision_name
+from tierrouter_core.errors import ConfigurationError, DocumentError, Problem
+from tierrouter_sidecar.compiling import CompileProcess
+from tierrouter_sidecar.loaded import Loaded
+
+STABLE_FILE = "stable.json"
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+class Source(Protocol):
+    """Somewhere that a document can be read from, again and again."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Changes when the configuration may have changed; cheap."""
+
+    def load(self) -> Loaded:
+        """Read and validate; raises a TierRouterError that says what is wrong."""
+
+
+def _stat(path: Path) -> tuple[str, int, int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return (str(path), 0, 0, 0)
+    return (str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
+def read_texts(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    """The files' texts with the names that the user gave them; raises ConfigurationError for all unreadable ones."""
+    texts, problems = [], []
+    for path in paths:
+        try:
+            texts.append((str(path), path.read_bytes().decode("utf-8-sig")))
+        except UnicodeDecodeError as error:
+            problems.append(
+                Problem(str(path), "", "", f"not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}")
+            )
+        except OSError as error:
+            problems.append(Problem(str(path), "", "", f"can't be read: {error.strerror or error}"))
+    if problems:
+        raise ConfigurationError(problems)
+    return texts
+
+
+class RouterFiles:
+    """YAML files with one TierRouter and its ModelProviders, compiled in a child process."""
+
+    def __init__(self, paths: Sequence[Path], price_cache_dir: Path | None) -> None:
+        self._paths = tuple(paths)
+        self._price_cache_dir = price_cache_dir
+        self._begun: CompileProcess | None = None
+
+    def begin(self) -> None:
+        """Start compiling for the first :meth:`load`, while the caller does something else."""
+        self._begun = self._compile()
+
+    def _compile(self) -> CompileProcess:
+        return CompileProcess(read_texts(self._paths), self._price_cache_dir)
+
+    def fingerprint(self) -> Fingerprint:
+        """The files' inodes, times and sizes: an editor's rename changes them as a write does."""
+        return tuple(_stat(path) for path in self._paths)
+
+    def load(self) -> Loaded:
+        """Read, check and compile."""
+        compiling, self._begun = self._begun or self._compile(), None
+        return compiling.result()
+
+
+class RouterText:
+    """A router that is part of TierRouter itself (the embedded one): it never changes."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._compiling = CompileProcess([(name, text)], None)
+
+    def fingerprint(self) -> Fingerprint:
+        """Always the same."""
+        return ()
+
+    def load(self) -> Loaded:
+        """Check and compile."""
+        return self._compiling.result()
+
+
+class MountedBundle:
+    """A mounted ConfigMap that holds the compiled document."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def _resolved(self) -> Path:
+        data = self._directory / "..data"
+        return data.resolve() if data.is_symlink() else self._directory
+
+    def fingerprint(self) -> Fingerprint:
+        """Where ``..data`` points, and the document's own times for a folder without one."""
+        return (_stat(self._resolved() / STABLE_FILE),)
+
+    def load(self) -> Loaded:
+        """Read the stable document; an empty or missing one is an error, never a configuration."""
+        file = self._resolved() / STABLE_FILE
+        try:
+            text = file.read_bytes()
+        except OSError as error:
+            raise DocumentError(f"{file}: can't be read: {error.strerror or error}") from None
+        document = document_from_bytes(text)
+        return Loaded(document, revision_name(document), (), text)

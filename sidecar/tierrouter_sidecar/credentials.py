@@ -1,0 +1,82 @@
+"""Providers' keys: read from files or the environment, held nowhere else, never logged.
+
+In a pod the key of provider ``openrouter`` is the file ``openrouter.key`` in ``$TIERROUTER_CREDENTIALS_DIR``; beside it
+``openrouter.origin`` says where the key may go. On a laptop it is the environment variable made of its secretRef:
+``{name: openrouter, key: api-key}`` is ``OPENROUTER_API_KEY``.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tierrouter_core.document.model import Provider
+from tierrouter_sidecar.errors import CredentialError
+
+CREDENTIALS_DIR_VARIABLE = "TIERROUTER_CREDENTIALS_DIR"
+_REREAD_AFTER_S = 1.0
+
+
+def variable_of(provider: Provider) -> str:
+    """The environment variable that holds the provider's key: ``OPENROUTER_API_KEY``."""
+    return re.sub(r"[^A-Z0-9]", "_", f"{provider.secret_name}_{provider.secret_key}".upper())
+
+
+class Credentials:
+    """Looks keys up; a rotated file is seen within a second."""
+
+    def __init__(self, directory: Path | None, environment: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._environment = environment
+        self._cached: dict[str, tuple[float, str]] = {}
+
+    def key_of(self, provider: Provider, now_s: float) -> str | None:
+        """The provider's key, or None for one that needs none. ``now_s`` is a monotonic clock.
+
+        Raises:
+            CredentialError: the key is missing, unusable, or may not go to the provider's address.
+        """
+        if not provider.secret_name:
+            return None
+        known = self._cached.get(provider.name)
+        if known is not None and now_s - known[0] < _REREAD_AFTER_S:
+            return known[1]
+        key = self._read(provider).strip()
+        if not key:
+            raise CredentialError(f"no key for provider {provider.name}: {self._where(provider)}")
+        if not key.isascii() or not key.isprintable():
+            raise CredentialError(f"the key of provider {provider.name} holds characters that a header can't carry")
+        self._cached[provider.name] = (now_s, key)
+        return key
+
+    def _read(self, provider: Provider) -> str:
+        if self._directory is not None:
+            file = self._directory / f"{provider.name}.key"
+            try:
+                key = file.read_text()
+            except FileNotFoundError:
+                pass
+            except (OSError, UnicodeDecodeError) as error:
+                raise CredentialError(
+                    f"the key of provider {provider.name} can't be read from {file}: {error}"
+                ) from None
+            else:
+                self._check_origin(provider)
+                return key
+        return self._environment.get(variable_of(provider), "")
+
+    def _check_origin(self, provider: Provider) -> None:
+        assert self._directory is not None
+        file = self._directory / f"{provider.name}.origin"
+        if not file.exists():
+            return
+        allowed = file.read_text().strip()
+        if allowed != provider.origin:
+            raise CredentialError(
+                f"the key of provider {provider.name} may go to {allowed} only; the document names {provider.origin}"
+            )
+
+    def _where(self, provider: Provider) -> str:
+        variable = f"set {variable_of(provider)}"
+        if self._directory is None:
+            return variable
+        return f"{variable}, or write it to {self._directory / (provider.name + '.key')}"

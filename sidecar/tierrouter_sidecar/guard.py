@@ -1,0 +1,49 @@
+"""Who may talk to the sidecar: no web page, no neighbour.
+
+The ports are on loopback, but a browser on the same machine can reach them too. So a ``Host`` that is not ours (DNS
+rebinding), any ``Origin`` (a page's script) and a POST that is not JSON (a page's form, which needs no CORS preflight)
+are refused, and no CORS header is ever sent.
+"""
+
+import ipaddress
+from collections.abc import Collection, Mapping
+
+
+def host_is_allowed(host: str, allowed: Collection[str]) -> bool:
+    """Whether a ``Host`` header names this sidecar: a loopback name, or one of ``allowed`` (lower case, no port)."""
+    name = _without_port(host.lower())
+    if name in ("127.0.0.1", "localhost") or name in allowed:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        name, _, rest = host[1:].partition("]")
+        return name if not rest or _is_port(rest[1:]) else ""
+    if host.count(":") != 1:
+        return host
+    name, _, port = host.partition(":")
+    return name if _is_port(port) else ""
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def why_refused(method: str, headers: Mapping[str, str], allowed: Collection[str]) -> str | None:
+    """Why a request is refused before anything else is looked at, or None."""
+    host = headers.get("Host", "")
+    if not host_is_allowed(host, allowed):
+        return f"the Host header names {host[:100]!r}, not this router; use 127.0.0.1, or start it with --allow-host"
+    if "Origin" in headers:
+        return "requests from web pages (with an Origin header) are refused"
+    return None
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a content type is ``application/json``, with any parameters."""
+    return content_type.partition(";")[0].strip().lower() == "application/json"

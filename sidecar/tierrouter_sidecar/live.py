@@ -1,0 +1,99 @@
+"""The configuration in force: validated, swapped between turns, the last good one kept."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tierrouter_core.document.model import Document
+from tierrouter_core.errors import TierRouterError
+from tierrouter_core.routing.decide import Router
+from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.configuration import Source
+from tierrouter_sidecar.loaded import Loaded
+
+log = logging.getLogger("tierrouter")
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A document that turns are decided by. A turn keeps the one that it began with."""
+
+    router: Router
+    revision: str
+    generation: int
+    loaded_at_s: float
+    """Wall clock."""
+    warnings: tuple[str, ...]
+    text: bytes
+
+    @property
+    def document(self) -> Document:
+        """The document itself."""
+        return self.router.document
+
+
+class LiveConfiguration:
+    """Holds what is in force and replaces it when its source changes."""
+
+    def __init__(self, source: Source, metrics: m.Metrics, on_change: Callable[[InForce], None]) -> None:
+        self._source = source
+        self._metrics = metrics
+        self._on_change = on_change
+        self._seen = source.fingerprint()
+        self.in_force: InForce | None = None
+        self.refused: str = ""
+        """Why the newest configuration was refused; empty while it is served."""
+
+    def load(self) -> InForce:
+        """Read the source and put it in force; raises a TierRouterError, and then nothing has changed."""
+        return self._put_in_force(self._source.load())
+
+    def _put_in_force(self, loaded: Loaded) -> InForce:
+        old = self.in_force
+        if old is not None and old.revision == loaded.revision:
+            self.refused = ""
+            self._metrics.set(m.CONFIG_STALE, 0)
+            return old
+        generation = 1 if old is None else old.generation + 1
+        router = Router(loaded.document)
+        new = InForce(router, loaded.revision, generation, time.time(), loaded.warnings, loaded.text)
+        # One assignment: a turn sees the old document or the new one, never a mixture.
+        self.in_force = new
+        self.refused = ""
+        self._metrics.set(m.CONFIG_STALE, 0)
+        self._metrics.forget(m.CONFIG_INFO)
+        self._metrics.set(m.CONFIG_INFO, 1, loaded.document.router, loaded.revision)
+        self._on_change(new)
+        return new
+
+    async def watch(self, poll_s: float) -> None:
+        """Look at the source's files until cancelled; load what changed."""
+        while True:
+            await asyncio.sleep(poll_s)
+            seen = self._source.fingerprint()
+            if seen == self._seen:
+                continue
+            self._seen = seen
+            await self.reload()
+
+    async def reload(self) -> None:
+        """Load again; what can't be used is refused with a message, and the last good one stays."""
+        before = self.in_force
+        try:
+            # Reading and compiling may look prices up in a child process: not on the event loop.
+            loaded = await asyncio.to_thread(self._source.load)
+            after = self._put_in_force(loaded)
+        except TierRouterError as error:
+            self.refused = str(error)
+            self._metrics.set(m.CONFIG_STALE, 1)
+            self._metrics.count(m.RELOADS, "refused")
+            kept = f"revision {before.revision} stays in force" if before else "there is no earlier one to keep"
+            log.error("the changed configuration is refused, %s:\n%s", kept, error)
+            return
+        if after is not before:
+            self._metrics.count(m.RELOADS, "applied")
+            log.info("configuration changed: revision %s is in force", after.revision)
+            for warning in after.warnings:
+                log.warning("%s", warning)

@@ -1,0 +1,208 @@
+"""A turn's record: what happened is collected here and closed into ledger rows and metrics, once, whatever happens."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import orjson
+
+from tierrouter_core.names import CostSource, Outcome, Reason, UsageSource
+from tierrouter_core.routing.decide import Decision, printable
+from tierrouter_core.routing.targets import Target
+from tierrouter_core.spend.baseline import BaselineState
+from tierrouter_core.spend.price import cost_of
+from tierrouter_core.spend.row import AttemptRow, TurnRow
+from tierrouter_core.spend.usage import NOTHING_USED, Usage
+from tierrouter_core.wire.identity import Identity
+from tierrouter_core.wire.request import Request
+from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.ledger import Ledger
+from tierrouter_sidecar.live import InForce
+
+
+def new_turn_id() -> str:
+    """A fresh id that sorts by time: 12 hex digits of milliseconds, 16 random ones."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """One turn under way."""
+
+    turn_id: str
+    in_force: InForce
+    request: Request
+    identity: Identity
+    decision: Decision
+    pod: str = ""
+    arrived_s: float = field(default_factory=time.time)
+    """Wall clock."""
+    began_s: float = field(default_factory=time.monotonic)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    attempt_began_s: float = 0.0
+    first_byte_s: float | None = None
+    target: Target | None = None
+    """Who was asked last."""
+    usage: Usage = NOTHING_USED
+    """What the last attempt used."""
+    outcome: Outcome = Outcome.UPSTREAM_ERROR
+    edits: tuple[str, ...] = ()
+    reason: str = ""
+
+    def begin_attempt(self, target: Target) -> None:
+        """Another provider is asked."""
+        self.target = target
+        self.attempt_began_s = time.monotonic()
+        self.usage = NOTHING_USED
+
+    def end_attempt(self, status: int, error: str) -> None:
+        """The attempt is over; what it used stands in ``usage``."""
+        if self.target is None:
+            return
+        usage, model = self.usage, self.target.model
+        # Nothing was generated, so nothing is owed; an unknown price makes no difference to that.
+        nothing = usage.source is UsageSource.NONE
+        cost = cost_of(usage, None if model is None else model.price)
+        self.attempts.append(
+            AttemptRow(
+                turn_id=self.turn_id,
+                attempt=len(self.attempts) + 1,
+                tier=self.target.tier_name,
+                provider=self.target.provider.name,
+                model=self.target.model_name,
+                status=status,
+                error=error[:500],
+                input_tokens=usage.input_uncached,
+                cache_read_tokens=usage.cache_read,
+                cache_write_tokens=usage.cache_write_5m,
+                cache_write_1h_tokens=usage.cache_write_1h,
+                output_tokens=usage.output,
+                reasoning_tokens=usage.reasoning_output,
+                cost_usd=Decimal(0) if nothing else cost.usd,
+                own_cost_usd=None if nothing or cost.source is not CostSource.PROVIDER else cost.own_usd,
+                cost_source="" if nothing else cost.source,
+                duration_ms=round((time.monotonic() - self.attempt_began_s) * 1000),
+            )
+        )
+
+    def first_byte(self) -> None:
+        """The first byte of the answer's body goes to the client."""
+        if self.first_byte_s is None:
+            self.first_byte_s = time.monotonic()
+
+    def row(self, baseline_state: BaselineState) -> TurnRow:
+        """The turn as the ledger keeps it."""
+        document, decision, usage, target = self.in_force.document, self.decision, self.usage, self.target
+        now_s = time.monotonic()
+        baseline = document.baseline
+        baseline_cost = None
+        if baseline is not None and self.outcome is Outcome.ANSWERED:
+            key = (self.identity.session, self.identity.agent)
+            baseline_cost = baseline_state.price_turn(key, self.arrived_s, usage, baseline)
+        ttft = None if self.first_byte_s is None else round((self.first_byte_s - self.began_s) * 1000)
+        return TurnRow(
+            turn_id=self.turn_id,
+            time=datetime.fromtimestamp(self.arrived_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            namespace=document.namespace,
+            router=document.router,
+            pod=self.pod,
+            session=self.identity.session,
+            agent=self.identity.agent,
+            dialect=self.request.dialect,
+            hint=decision.hint,
+            tier="" if target is None else target.tier_name,
+            provider="" if target is None else target.provider.name,
+            model="" if target is None else target.model_name,
+            revision=self.in_force.revision,
+            reason=self.reason or decision.explanation,
+            outcome=self.outcome,
+            attempts=len(self.attempts),
+            input_tokens=usage.input_uncached,
+            cache_read_tokens=usage.cache_read,
+            cache_write_tokens=usage.cache_write_5m,
+            output_tokens=usage.output,
+            reasoning_tokens=usage.reasoning_output,
+            usage_source=usage.source,
+            cost_usd=_sum_or_unknown([attempt.cost_usd for attempt in self.attempts]),
+            baseline_model="" if baseline is None else baseline.model,
+            baseline_cost_usd=baseline_cost,
+            ttft_ms=ttft,
+            duration_ms=round((now_s - self.began_s) * 1000),
+            requested_model=printable(self.request.model, 128),
+            turn_kind=self.request.kind,
+            parent_agent=self.identity.parent_agent,
+            cache_write_1h_tokens=usage.cache_write_1h,
+            cost_source=next((attempt.cost_source for attempt in reversed(self.attempts) if attempt.cost_source), ""),
+            labels=self._labels(),
+        )
+
+    def _labels(self) -> str:
+        observed = self.decision.observed
+        if observed is None:
+            return ""
+        tier = observed.targets[0].tier_name if observed.targets else ""
+        return orjson.dumps({"observed_reason": observed.explanation, "observed_tier": tier}).decode()
+
+
+def _sum_or_unknown(costs: Sequence[Decimal | None]) -> Decimal | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
+class Bookkeeper:
+    """Closes records: a row for the ledger, numbers for the metrics."""
+
+    def __init__(self, ledger: Ledger, metrics: m.Metrics) -> None:
+        self._ledger = ledger
+        self._metrics = metrics
+        self._baseline = BaselineState()
+
+    def close(self, record: TurnRecord) -> None:
+        """Write the turn down; never blocks."""
+        row = record.row(self._baseline)
+        self._ledger.record(row, record.attempts)
+        self._count(record, row)
+
+    def _count(self, record: TurnRecord, row: TurnRow) -> None:
+        count, usage = self._metrics.count, record.usage
+        # A decision that found no tier still counts, under an empty tier.
+        first = record.decision.targets[0].tier_name if record.decision.targets else ""
+        count(m.DECISIONS, first, record.decision.reason)
+        count(m.TURNS, row.tier, row.model, row.outcome)
+        if record.decision.hint_outcome:
+            count(m.HINTS, record.decision.hint_outcome)
+        for evaluation in record.decision.rule_errors:
+            count(m.RULE_ERRORS, evaluation.rule.name)
+        for edit in record.edits:
+            count(m.EDITS, edit)
+        if usage.source is not UsageSource.NONE:
+            self._count_usage(row, usage)
+        elapsed_s = row.duration_ms / 1000
+        self._metrics.observe(m.DURATION, elapsed_s, row.tier)
+        if row.ttft_ms is not None:
+            self._metrics.observe(m.TTFT, row.ttft_ms / 1000, row.tier)
+        if record.decision.reason is not Reason.NOT_SERVABLE and row.baseline_cost_usd is not None:
+            count(m.BASELINE_COST, row.baseline_model, by=float(row.baseline_cost_usd))
+
+    def _count_usage(self, row: TurnRow, usage: Usage) -> None:
+        kinds = (
+            ("input", usage.input_uncached),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write_5m + usage.cache_write_1h),
+            ("output", usage.output),
+            ("reasoning", usage.reasoning_output),
+        )
+        for kind, tokens in kinds:
+            if tokens:
+                self._metrics.count(m.TOKENS, row.tier, row.model, kind, by=tokens)
+        if row.cost_usd is None:
+            self._metrics.count(m.UNPRICED, row.tier, row.model)
+        else:
+            self._metrics.count(m.COST, row.tier, row.model, by=float(row.cost_usd))
+        if usage.source is not UsageSource.REPORTED:
+            self._metrics.count(m.USAGE_MISSING, row.tier)
+        if usage.inconsistent:
+            self._metrics.count(m.USAGE_INCONSISTENT, row.tier)

@@ -1,0 +1,197 @@
+"""The sidecar process: start everything, serve until told to stop, lose nothing on the way out."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from tierrouter_core.errors import TierRouterError
+from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.admin_plane import AdminPlane
+from tierrouter_sidecar.configuration import Source
+from tierrouter_sidecar.credentials import Credentials
+from tierrouter_sidecar.data_plane import DataPlane
+from tierrouter_sidecar.errors import CredentialError, StartError
+from tierrouter_sidecar.http import Handler, HttpServer
+from tierrouter_sidecar.ledger import Ledger
+from tierrouter_sidecar.live import InForce, LiveConfiguration
+from tierrouter_sidecar.record import Bookkeeper
+from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
+from tierrouter_sidecar.side_calls import SideCalls
+from tierrouter_sidecar.turn import TurnServer
+from tierrouter_sidecar.upstream import Upstream
+
+log = logging.getLogger("tierrouter")
+
+_ADMIN_BODY_BYTES = 64 * 1024
+_FLUSH_S = 5.0
+_SALT_FILE = "session-salt"
+_DRAIN_STEP_S = 0.05
+
+
+@dataclass(slots=True)
+class Running:
+    """A sidecar that serves."""
+
+    live: LiveConfiguration
+    turns: TurnServer
+    data: DataPlane
+    data_runner: web.ServerRunner
+    admin_runner: web.ServerRunner
+
+    @property
+    def port(self) -> int:
+        """The data port; tells which one was given where 0 was asked for."""
+        return int(self.data_runner.addresses[0][1])
+
+    @property
+    def admin_port(self) -> int:
+        """The admin port, likewise."""
+        return int(self.admin_runner.addresses[0][1])
+
+    async def drain(self, limit_s: float) -> None:
+        """Stop accepting turns and let the running ones end, for at most ``limit_s``."""
+        self.data.draining = True
+        for listening in list(self.data_runner.sites):
+            await listening.stop()
+        if self.turns.in_flight:
+            log.info("stopping: waiting up to %g s for %d running turns", limit_s, self.turns.in_flight)
+        for _ in range(round(limit_s / _DRAIN_STEP_S)):
+            if not self.turns.in_flight:
+                return
+            await asyncio.sleep(_DRAIN_STEP_S)
+        if self.turns.in_flight:
+            log.warning("stopping with %d turns still running; they are cut and written down so", self.turns.in_flight)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, source: Source, credentials: Credentials, *, require_configuration: bool = True
+) -> AsyncIterator[Running]:
+    """A sidecar for as long as the context is open; the ledger is flushed when it closes.
+
+    Args:
+        require_configuration: fail at once without a usable configuration (a laptop); else start and wait for one (a
+            pod, whose ConfigMap may come later).
+
+    Raises:
+        TierRouterError: it can't start; nothing is left running.
+    """
+    metrics = m.Metrics()
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = Ledger.open(settings.state_dir, on_problem=lambda message: log.error("%s", message))
+        stack.push_async_callback(_flush, ledger)
+        live = _live(source, metrics, ledger, require_configuration=require_configuration)
+        upstream = await stack.enter_async_context(Upstream())
+        salt = _salt(settings.state_dir)
+        turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, salt, settings.pod)
+        allowed = frozenset(name.lower() for name in settings.allowed_hosts)
+        data = DataPlane(turns, SideCalls(turns), metrics, live, allowed, settings.router_name)
+        admin = AdminPlane(metrics, live, ledger, lambda: data.draining, allowed)
+        data_runner = await _listen(data.handle, settings.host, settings.port, "--port", MAX_BODY_BYTES)
+        stack.push_async_callback(data_runner.cleanup)
+        admin_runner = await _listen(
+            admin.handle, settings.admin_host, settings.admin_port, "--admin-port", _ADMIN_BODY_BYTES
+        )
+        stack.push_async_callback(admin_runner.cleanup)
+        watching = asyncio.create_task(live.watch(settings.reload_poll_s))
+        stack.push_async_callback(_cancel, watching)
+        if live.in_force is not None:
+            _warn_of_missing_keys(live.in_force, credentials)
+        yield Running(live, turns, data, data_runner, admin_runner)
+
+
+async def serve(
+    settings: Settings,
+    source: Source,
+    credentials: Credentials,
+    *,
+    on_ready: Callable[[InForce | None], None],
+    require_configuration: bool,
+) -> None:
+    """Run one sidecar until SIGTERM or SIGINT; arguments and errors as in :func:`running`."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings, source, credentials, require_configuration=require_configuration) as sidecar:
+        on_ready(sidecar.live.in_force)
+        await stop.wait()
+        # A second Ctrl-C ends it at once.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        await sidecar.drain(settings.drain_s)
+
+
+def _live(source: Source, metrics: m.Metrics, ledger: Ledger, *, require_configuration: bool) -> LiveConfiguration:
+    live = LiveConfiguration(source, metrics, lambda new: ledger.record_document(new.document, new.revision))
+    try:
+        live.load()
+    except TierRouterError as error:
+        if require_configuration:
+            raise
+        live.refused = str(error)
+        log.error("no configuration yet: %s", error)
+    return live
+
+
+async def _flush(ledger: Ledger) -> None:
+    if not await asyncio.to_thread(ledger.close, _FLUSH_S):
+        log.error("the ledger could not be flushed within %g s", _FLUSH_S)
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _listen(handler: Handler, host: str, port: int, flag: str, max_body_bytes: int) -> web.ServerRunner:
+    runner = web.ServerRunner(HttpServer(handler, max_body_bytes=max_body_bytes))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise StartError(_why_not_listening(error, host, port, flag)) from None
+    return runner
+
+
+def _why_not_listening(error: OSError, host: str, port: int, flag: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use; stop what listens there or choose another with {flag}"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be used by this user; choose one above 1023 with {flag}"
+    return f"can't listen on {host}:{port}: {error.strerror or error}; see {flag}"
+
+
+def _warn_of_missing_keys(in_force: InForce, credentials: Credentials) -> None:
+    for name in sorted({tier.provider for tier in in_force.document.tiers.values()}):
+        try:
+            credentials.key_of(in_force.document.providers[name], 0.0)
+        except CredentialError as error:
+            log.warning("%s", error)
+
+
+def _salt(state_dir: Path) -> bytes:
+    """The secret that makes derived session keys pseudonymous; made once per state folder."""
+    file = state_dir / _SALT_FILE
+    with contextlib.suppress(OSError):
+        salt = file.read_bytes()
+        if len(salt) == 32:
+            return salt
+    salt = secrets.token_bytes(32)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(salt)
+    return salt

@@ -1,0 +1,126 @@
+"""Calls that are no turns: counting tokens, and what only OpenAI's own servers keep."""
+
+import logging
+import time
+from collections.abc import Mapping
+
+import orjson
+from aiohttp import web
+
+from tierrouter_core import __version__
+from tierrouter_core.errors import MalformedRequestError
+from tierrouter_core.names import Dialect
+from tierrouter_core.routing.targets import Target
+from tierrouter_core.wire.dialects import Endpoint, EndpointKind, request_headers, target_of, upstream_query
+from tierrouter_core.wire.edits import with_model
+from tierrouter_core.wire.failures import Meaning, final_error
+from tierrouter_core.wire.request import Request
+from tierrouter_sidecar.answer import headers_of, read_body
+from tierrouter_sidecar.errors import CredentialError
+from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, error_response, openai_targets
+from tierrouter_sidecar.upstream import AttemptFailed
+
+log = logging.getLogger("tierrouter")
+
+COUNT_PATIENCE_S = 3.0
+"""Agents wait for a count before every turn; past this our own estimate serves better."""
+
+
+class SideCalls:
+    """Answers them here, or by the tier that the conversation would go to."""
+
+    def __init__(self, turns: TurnServer) -> None:
+        self._turns = turns
+
+    async def forward(
+        self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
+    ) -> web.StreamResponse:
+        """Answer one call that is not a turn."""
+        if endpoint.kind in (EndpointKind.COUNT_TOKENS, EndpointKind.INPUT_TOKENS):
+            return await self._count(http, endpoint, in_force, headers, body)
+        return await self._stored(http, endpoint, in_force, headers, body)
+
+    async def _count(
+        self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
+    ) -> web.StreamResponse:
+        try:
+            understood = self._turns.understand(in_force, endpoint, headers, body)
+        except MalformedRequestError as error:
+            return error_response(final_error(endpoint.dialect, Meaning.BAD_REQUEST, str(error)))
+        for target in understood.decision.targets[:1]:
+            counted = await self._counted_by(target, http, endpoint, in_force, headers, understood.read.request)
+            if counted is not None:
+                return counted
+        answer: dict[str, object] = {"input_tokens": understood.read.input_estimate}
+        if endpoint.dialect is Dialect.RESPONSES:
+            answer["object"] = "response.input_tokens"
+        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    async def _counted_by(
+        self,
+        target: Target,
+        http: web.BaseRequest,
+        endpoint: Endpoint,
+        in_force: InForce,
+        headers: Mapping[str, str],
+        request: Request,
+    ) -> web.Response | None:
+        """The provider's own count, or None if it has none to give."""
+        body = with_model(request, target.model_id)
+        try:
+            return await self._relay(target, http, endpoint, in_force, headers, body, COUNT_PATIENCE_S, only_ok=True)
+        except (AttemptFailed, CredentialError) as error:
+            log.debug("counting tokens here, %s does not: %s", target.provider.name, error)
+            return None
+
+    async def _stored(
+        self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
+    ) -> web.StreamResponse:
+        """Responses kept by OpenAI: only the provider that has them can answer."""
+        for target in openai_targets(in_force.document):
+            wait_s = in_force.document.failover.headers_timeout_ms / 1000
+            try:
+                relayed = await self._relay(target, http, endpoint, in_force, headers, body, wait_s, only_ok=False)
+            except AttemptFailed as failure:
+                return error_response(final_error(Dialect.RESPONSES, Meaning.WAIT, failure.message, retry_after_s=5))
+            except CredentialError as error:
+                return error_response(final_error(Dialect.RESPONSES, Meaning.FINAL, str(error)))
+            assert relayed is not None
+            return relayed
+        return error_response(final_error(Dialect.RESPONSES, Meaning.NOT_FOUND, ONLY_OPENAI))
+
+    async def _relay(
+        self,
+        target: Target,
+        http: web.BaseRequest,
+        endpoint: Endpoint,
+        in_force: InForce,
+        headers: Mapping[str, str],
+        body: bytes,
+        wait_s: float,
+        *,
+        only_ok: bool,
+    ) -> web.Response | None:
+        key = self._turns.credentials.key_of(target.provider, time.monotonic())
+        outgoing = request_headers(
+            endpoint.dialect,
+            headers.items(),
+            provider_key=key,
+            target=target_of(target.provider.base_url),
+            version=__version__,
+        )
+        kept = upstream_query(http.query_string, endpoint.dialect, target_of(target.provider.base_url))
+        query = f"?{kept}" if kept else ""
+        failover = in_force.document.failover
+        upstream = await self._turns.upstream.send(
+            target.provider, http.method, endpoint.upstream_path + query, outgoing, body or None, failover, wait_s
+        )
+        async with upstream:
+            if only_ok and upstream.status != 200:
+                return None
+            content = await read_body(upstream, target.provider.name)
+            if key and upstream.status != 200:
+                content = content.replace(key.encode(), b"[redacted]")
+            relayed = headers_of(upstream, (), matches_requested=True)
+            return web.Response(status=upstream.status, body=content, headers=relayed)

@@ -1,0 +1,349 @@
+"""One turn's way: read, decide, call with failover, relay, write down (design section 5.1)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import aiohttp
+from aiohttp import web
+
+from tierrouter_core import __version__
+from tierrouter_core.document.model import Document
+from tierrouter_core.errors import MalformedRequestError
+from tierrouter_core.names import (
+    MODEL_HEADER,
+    NOTICE_HEADER,
+    REASON_HEADER,
+    REVISION_HEADER,
+    TIER_HEADER,
+    TURN_HEADER,
+    Dialect,
+    Outcome,
+    Reason,
+    TurnKind,
+)
+from tierrouter_core.routing.decide import Decision, SessionState, printable
+from tierrouter_core.routing.targets import Target, speaks, target_of_tier
+from tierrouter_core.turn import ReadTurn, read_turn
+from tierrouter_core.wire.dialects import Endpoint, EndpointKind, request_headers, target_of, upstream_query
+from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
+from tierrouter_core.wire.failures import Meaning, WireError, final_error
+from tierrouter_core.wire.meter import stream_meter
+from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.answer import EVENT_STREAM, headers_of, read_body, relay_stream, relay_unary, send
+from tierrouter_sidecar.credentials import Credentials
+from tierrouter_sidecar.errors import CredentialError
+from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
+from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.upstream import FAILOVER_STATUSES, AttemptFailed, AttemptKind, Upstream, failure_of
+
+log = logging.getLogger("tierrouter")
+
+ONLY_OPENAI = "only OpenAI's own API does this, and no tier of this router is there"
+DEFAULT_RETRY_AFTER_S = 5
+MAX_RETRY_AFTER_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A request that was read, and what was decided of it."""
+
+    read: ReadTurn
+    decision: Decision
+    notices: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class TurnServer:
+    """Serves turns; everything that it needs is handed in."""
+
+    upstream: Upstream
+    credentials: Credentials
+    bookkeeper: Bookkeeper
+    metrics: m.Metrics
+    salt: bytes
+    pod: str = ""
+    sessions: SessionStore = field(default_factory=SessionStore)
+    in_flight: int = 0
+
+    def understand(self, in_force: InForce, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Understood:
+        """Read a request and decide who serves it, by what is remembered of its session.
+
+        Raises:
+            MalformedRequestError: the body or a header makes no sense; the message is for the client.
+        """
+        compacts = endpoint.kind is EndpointKind.COMPACT
+        read = read_turn(endpoint.dialect, headers, body, self.salt, TurnKind.COMPACTION if compacts else None)
+        key = (read.identity.session, read.identity.agent)
+        idle_s = in_force.document.session.idle_timeout_ms / 1000
+        state = self.sessions.get(key, time.monotonic(), idle_s)
+        decision = in_force.router.decide(read.turn, state)
+        if compacts:
+            # Only OpenAI's own API compacts; its answer is paid for like a turn's.
+            targets = openai_targets(in_force.document)
+            reason = decision.reason if targets else Reason.NOT_SERVABLE
+            decision = replace(decision, targets=targets, reason=reason, detail=ONLY_OPENAI)
+        notices = read.notices
+        if decision.hint_outcome == "not_allowed":
+            notices = (*notices, f"the hint {decision.hint} is not allowed")
+        return Understood(read, decision, notices)
+
+    async def serve(
+        self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
+    ) -> web.StreamResponse:
+        """Serve one turn; every turn that was understood ends in the ledger."""
+        arrived_s, began_s = time.time(), time.monotonic()
+        turn_id = new_turn_id()
+        try:
+            understood = self.understand(in_force, endpoint, headers, body)
+        except MalformedRequestError as error:
+            self.metrics.count(m.REJECTED, "malformed")
+            return error_response(final_error(endpoint.dialect, Meaning.BAD_REQUEST, str(error), turn_id=turn_id))
+        read = understood.read
+        record = TurnRecord(
+            turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
+        )
+        way = _Way(self, http, endpoint, headers, record, understood)
+        self.metrics.set(m.IN_FLIGHT, self._in_flight(+1))
+        try:
+            return await way.walk()
+        except asyncio.CancelledError:
+            record.outcome = Outcome.CLIENT_GONE
+            way.close_open_attempt("the client went away")
+            raise
+        finally:
+            self.metrics.set(m.IN_FLIGHT, self._in_flight(-1))
+            self.bookkeeper.close(record)
+
+    def _in_flight(self, change: int) -> int:
+        self.in_flight += change
+        return self.in_flight
+
+    def remember(self, record: TurnRecord) -> None:
+        """Keep who served, so that the prompt's next turn goes there too."""
+        identity, state = record.identity, record.decision.state
+        if record.decision.observed is not None or record.decision.reason is Reason.OFF:
+            served = state
+        else:
+            served = SessionState(state.home, record.target.tier_name if record.target else state.current)
+        self.sessions.put((identity.session, identity.agent), time.monotonic(), served)
+        self.metrics.set(m.SESSIONS, len(self.sessions))
+
+
+class _Way:
+    """A turn's attempts, one after another."""
+
+    def __init__(
+        self,
+        server: TurnServer,
+        http: web.BaseRequest,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        record: TurnRecord,
+        understood: Understood,
+    ) -> None:
+        self._server = server
+        self._http = http
+        self._endpoint = endpoint
+        self._document = record.in_force.document
+        self._headers = headers
+        self._record = record
+        self._notices = understood.notices
+        self._failures: list[tuple[Target, AttemptFailed]] = []
+        self._attempt_open = False
+        self._estimate = understood.read.input_estimate
+        self._upstream: aiohttp.ClientResponse | None = None
+
+    async def walk(self) -> web.StreamResponse:
+        record = self._record
+        if not record.decision.targets:
+            record.outcome = Outcome.REFUSED
+            return await self._refuse(Meaning.NOT_SERVABLE, record.decision.detail)
+        deadline_s = record.began_s + self._document.failover.total_timeout_ms / 1000
+        for target in record.decision.targets[: self._document.failover.max_attempts]:
+            if self._failures:
+                self._move_to(target)
+            record.begin_attempt(target)
+            self._attempt_open = True
+            try:
+                response = await self._attempt(target, deadline_s)
+            except AttemptFailed as failure:
+                self._failed(target, failure)
+                continue
+            self.close_open_attempt("")
+            if record.outcome in (Outcome.ANSWERED, Outcome.CUT, Outcome.CLIENT_GONE):
+                self._server.remember(record)
+            return response
+        return await self._give_up()
+
+    def _failed(self, target: Target, failure: AttemptFailed) -> None:
+        self._failures.append((target, failure))
+        self._server.metrics.count(m.ATTEMPT_ERRORS, target.provider.name, failure.kind)
+        level = logging.ERROR if failure.kind is AttemptKind.CREDENTIAL else logging.WARNING
+        log.log(level, "turn %s: tier %s: %s", self._record.turn_id, target.tier_name, failure.message)
+        self.close_open_attempt(failure.message, failure.status)
+
+    def _move_to(self, target: Target) -> None:
+        failed, failure = self._failures[-1]
+        self._server.metrics.count(m.FAILOVERS, failed.tier_name, target.tier_name)
+        self._record.reason = (
+            f"{Reason.FAILOVER}: {failure.message}; {target.tier_name} takes over from {failed.tier_name}"
+        )
+
+    def close_open_attempt(self, error: str, status: int | None = None) -> None:
+        """Write the attempt down and let go of the provider's connection, whatever state it is in."""
+        if not self._attempt_open:
+            return
+        self._attempt_open = False
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            status = upstream.status if status is None else status
+            # A connection whose answer was read to its end goes back to the pool; any other is closed, so that the
+            # provider stops generating.
+            if upstream.content.at_eof():
+                upstream.release()
+            else:
+                upstream.close()
+        self._record.end_attempt(status or 0, error)
+
+    async def _attempt(self, target: Target, deadline_s: float) -> web.StreamResponse:
+        record, failover = self._record, self._document.failover
+        edited = self._edited(target)
+        headers = self._outgoing_headers(target)
+        patience_s = failover.headers_timeout_ms / 1000 if record.request.stream else failover.total_timeout_ms / 1000
+        wait_s = min(patience_s, deadline_s - time.monotonic())
+        if wait_s <= 0:
+            raise AttemptFailed(AttemptKind.TIMEOUT, f"no time is left of {failover.total_timeout_ms} ms")
+        upstream = self._upstream = await self._server.upstream.send(
+            target.provider,
+            "POST",
+            self._endpoint.upstream_path + self._query(target),
+            headers,
+            edited.body,
+            failover,
+            wait_s,
+        )
+        if upstream.status != 200:
+            return await self._not_200(target, upstream)
+        ours = self._our_headers(target)
+        rename = record.request.model if self._document.response_model == "Requested" else None
+        if upstream.content_type == EVENT_STREAM:
+            meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
+            try:
+                return await relay_stream(self._http, upstream, record, ours, meter, input_estimate=self._estimate)
+            finally:
+                if meter.malformed:
+                    self._server.metrics.count(m.MALFORMED_EVENTS, target.provider.name, by=meter.malformed)
+        return await relay_unary(self._http, upstream, record, ours, input_estimate=self._estimate, rename_model=rename)
+
+    def _edited(self, target: Target) -> Edited:
+        model, tier = target.model, target.tier
+        plan = EditPlan(
+            model_id=target.model_id,
+            cap=None if model is None else model.max_output_tokens,
+            tier_max_tokens=0 if tier is None else tier.max_tokens,
+            clamp=tier is not None and tier.clamp,
+            request_defaults=target.provider.request_defaults,
+            inject_usage=model is None or model.capabilities.get("includeUsage", True) is not False,
+        )
+        edited = edit_request(self._record.request, plan)
+        self._record.edits = edited.edits
+        return edited
+
+    def _outgoing_headers(self, target: Target) -> list[tuple[str, str]]:
+        try:
+            key = self._server.credentials.key_of(target.provider, time.monotonic())
+        except CredentialError as error:
+            raise AttemptFailed(AttemptKind.CREDENTIAL, str(error)) from None
+        return request_headers(
+            self._record.request.dialect,
+            self._headers.items(),
+            provider_key=key,
+            target=target_of(target.provider.base_url),
+            version=__version__,
+        )
+
+    def _query(self, target: Target) -> str:
+        kept = upstream_query(self._http.query_string, self._endpoint.dialect, target_of(target.provider.base_url))
+        return f"?{kept}" if kept else ""
+
+    async def _not_200(self, target: Target, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+        """A provider's refusal: another tier's chance, or the client's to read, word for word."""
+        status = upstream.status
+        if status in FAILOVER_STATUSES:
+            raise failure_of(target.provider, status, upstream.headers)
+        if status == 401:
+            # Such bodies quote parts of the key, and the key is not the client's.
+            message = f"{target.provider.name} rejected the router's credential (401); check {_secret_of(target)}"
+            raise AttemptFailed(AttemptKind.CREDENTIAL, message, status=status)
+        if 300 <= status < 400:
+            message = f"{target.provider.name} answered with a redirect ({status}), which is never followed"
+            raise AttemptFailed(AttemptKind.SERVER_ERROR, message, status=status)
+        body = await read_body(upstream, target.provider.name)
+        key = self._server.credentials.key_of(target.provider, time.monotonic())
+        if key:
+            body = body.replace(key.encode(), b"[redacted]")
+        self._record.outcome = Outcome.UPSTREAM_ERROR
+        self._server.metrics.count(m.ATTEMPT_ERRORS, target.provider.name, "client_error")
+        matches = target.model_id == self._record.request.model
+        headers = headers_of(upstream, self._our_headers(target), matches_requested=matches)
+        response = web.Response(status=status, body=body, headers=headers)
+        await send(self._http, response, self._record)
+        return response
+
+    def _our_headers(self, target: Target) -> list[tuple[str, str]]:
+        record = self._record
+        headers = [
+            (TIER_HEADER, target.tier_name),
+            (MODEL_HEADER, printable(target.model_name, 128)),
+            (REASON_HEADER, printable(record.reason or record.decision.explanation, 500)),
+            (REVISION_HEADER, record.in_force.revision),
+            (TURN_HEADER, record.turn_id),
+        ]
+        if self._notices:
+            headers.append((NOTICE_HEADER, printable("; ".join(self._notices), 500)))
+        return headers
+
+    async def _give_up(self) -> web.StreamResponse:
+        """All targets failed: say which, and tell the client's own retries what will help."""
+        tried = "; ".join(f"{target.tier_name}: {failure.message}" for target, failure in self._failures)
+        waits = [failure.retry_after_s for _, failure in self._failures if failure.retry_after_s is not None]
+        if all(failure.kind is AttemptKind.CREDENTIAL for _, failure in self._failures):
+            return await self._refuse(Meaning.FINAL, f"no tier could serve this turn ({tried})")
+        wait_s = min(MAX_RETRY_AFTER_S, max(1, round(min(waits, default=DEFAULT_RETRY_AFTER_S))))
+        return await self._refuse(Meaning.WAIT, f"no tier could serve this turn ({tried})", wait_s)
+
+    async def _refuse(self, meaning: Meaning, message: str, retry_after_s: int | None = None) -> web.StreamResponse:
+        record = self._record
+        error = final_error(
+            record.request.dialect, meaning, message, turn_id=record.turn_id, retry_after_s=retry_after_s
+        )
+        response = error_response(error)
+        ours = self._our_headers(record.target) if record.target is not None else [(TURN_HEADER, record.turn_id)]
+        response.headers.extend(ours)
+        await send(self._http, response, record)
+        return response
+
+
+def _secret_of(target: Target) -> str:
+    provider = target.provider
+    return f"Secret {provider.secret_name}, key {provider.secret_key}" if provider.secret_name else "its configuration"
+
+
+def openai_targets(document: Document) -> tuple[Target, ...]:
+    """The tiers at OpenAI's own API, which alone compacts and keeps responses."""
+    tiers = (
+        tier
+        for tier in document.tiers.values()
+        if speaks(document.model_of(tier), Dialect.RESPONSES, has_tools=False)
+        and target_of(document.provider_of(tier).base_url) == "openai"
+    )
+    return tuple(target_of_tier(document, tier) for tier in tiers)
+
+
+def error_response(error: WireError) -> web.Response:
+    """An error as an HTTP response."""
+    return web.Response(status=error.status, body=error.body, headers=error.headers)
