@@ -1,0 +1,53 @@
+# `make run` and `make test` need nothing done before: they set up .venv themselves.
+# Recipes stay short; what is longer is in scripts/.
+
+PORT ?= 8383
+ADMIN_PORT ?= 9464
+PYTEST ?= .venv/bin/pytest
+# The heading of a lane, so that a log can be skimmed.
+lane = @printf '\n=== %s\n' '$(1)'
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint unit integration bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## make .venv (done by the others as needed)
+	@scripts/setup.sh
+
+run: setup ## start a router with a small model on this machine, send it turns, show the report (PORT=8383)
+	@.venv/bin/python scripts/demo.py --port $(PORT) --admin-port $(ADMIN_PORT)
+
+test: ## lint, unit and integration tests; stops at the first that fails
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory integration
+	$(call lane,all passed)
+
+lint: setup ## ruff, mypy --strict, import contracts
+	$(call lane,lint: ruff check)
+	@.venv/bin/ruff check
+	$(call lane,lint: ruff format)
+	@.venv/bin/ruff format --check
+	$(call lane,lint: mypy)
+	@.venv/bin/mypy core sidecar cli
+	$(call lane,lint: import contracts)
+	@.venv/bin/lint-imports
+
+unit: setup ## tests of values and functions
+	$(call lane,unit tests)
+	@$(PYTEST) -n 2 tests/unit
+
+integration: setup ## tests with real processes, sockets and the embedded model
+	$(call lane,integration tests)
+	@$(PYTEST) tests/integration
+
+bench: setup ## what routing a turn costs in time
+	@.venv/bin/python -m bench
+
+lock: setup ## newest versions into requirements.lock
+	@scripts/lock.sh
+
+clean: ## remove .venv and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
