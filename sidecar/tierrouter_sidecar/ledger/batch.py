@@ -1,0 +1,112 @@
+"""What waits to be written: a turn with its attempts, or a revision's facts; as SQL values and as log lines."""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from tierrouter_core.spend.price import Price, price_to_json
+from tierrouter_core.spend.row import ATTEMPT_COLUMNS, COLUMNS, AttemptRow, TurnRow
+from tierrouter_core.spend.row_json import attempt_to_json_line, revision_to_json_line, row_to_json_line, valid_text
+from tierrouter_core.spend.tier_facts import RevisionFacts
+from tierrouter_sidecar.ledger import schema
+
+_turn_values = attrgetter(*COLUMNS)
+_attempt_values = attrgetter(*ATTEMPT_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn and its attempts: written together or not at all."""
+
+    row: TurnRow
+    attempts: tuple[AttemptRow, ...]
+
+
+Entry = Turn | RevisionFacts
+
+
+def write_batch(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """Write all of ``entries`` in one transaction, or raise what SQLite raises and write none."""
+    turns, attempts, facts = [], [], []
+    for entry in entries:
+        if isinstance(entry, Turn):
+            turns.append(_sql_values(_turn_values(entry.row), schema.MONEY_IN_TURNS))
+            attempts += [_sql_values(_attempt_values(row), schema.MONEY_IN_ATTEMPTS) for row in entry.attempts]
+        else:
+            facts.append(entry)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(schema.INSERT_TURN, turns)
+        connection.executemany(schema.INSERT_ATTEMPT, attempts)
+        for revision in facts:
+            _write_facts(connection, revision)
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has already rolled back after some errors (a full disk), and not after others.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def log_lines(entry: Entry) -> Iterator[str]:
+    """The entry as lines of JSON, each with its line end, for a log that can be read back."""
+    if isinstance(entry, Turn):
+        yield row_to_json_line(entry.row) + "\n"
+        for attempt in entry.attempts:
+            yield attempt_to_json_line(attempt) + "\n"
+    else:
+        yield revision_to_json_line(entry) + "\n"
+
+
+def _write_facts(connection: sqlite3.Connection, facts: RevisionFacts) -> None:
+    base = facts.baseline
+    baseline = (
+        ("", None, 0, 0)
+        if base is None
+        else (base.model, _price_text(base.price), base.cache_ttl_ms, base.cache_min_tokens)
+    )
+    loaded_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    connection.execute(schema.INSERT_REVISION, (facts.revision, loaded_at, *baseline))
+    connection.executemany(
+        schema.INSERT_TIER,
+        [
+            (
+                facts.revision,
+                tier.tier,
+                tier.rank,
+                tier.expensive,
+                tier.provider,
+                tier.model,
+                tier.model_id,
+                _price_text(tier.price),
+                tier.cache_ttl_ms,
+                tier.cache_min_tokens,
+            )
+            for tier in facts.tiers
+        ],
+    )
+
+
+def _price_text(price: Price | None) -> str | None:
+    return None if price is None else orjson.dumps(price_to_json(price)).decode()
+
+
+def _sql_values(values: tuple[Any, ...], money: tuple[int, ...]) -> list[Any]:
+    made = list(values)
+    for index in money:
+        if isinstance(made[index], Decimal):
+            made[index] = format(made[index], "f")
+    for index, value in enumerate(made):
+        # Text from a header may hold stray bytes as lone surrogates, which SQLite refuses; StrEnums go as they are.
+        if isinstance(value, str):
+            if not value.isascii():
+                made[index] = valid_text(value)
+        elif isinstance(value, int) and value.bit_length() > 63:
+            made[index] = 2**63 - 1 if value > 0 else -(2**63)
+    return made
