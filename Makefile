@@ -37,11 +37,11 @@ lint: setup ## ruff, mypy --strict, import contracts
 
 unit: setup ## tests of values and functions
 	$(call lane,unit tests)
-	@$(PYTEST) -n 2 tests/unit
+	@$(PYTEST) -n 2 tests/unit tests/provider
 
 integration: setup ## tests with real processes, sockets and the embedded model
 	$(call lane,integration tests)
-	@$(PYTEST) tests/integration
+	@$(PYTEST) tests/integration bench
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench

@@ -63,6 +63,8 @@ class Cores:
 
     gateway: int | None
     load: int | None
+    every: frozenset[int] | None = None
+    """All that this process might use before it was pinned."""
 
     @classmethod
     def of_this_machine(cls) -> "Cores":
@@ -70,7 +72,7 @@ class Cores:
         if not hasattr(os, "sched_getaffinity"):
             return cls(None, None)
         allowed = sorted(os.sched_getaffinity(0))
-        return cls(allowed[0], allowed[1]) if len(allowed) > 1 else cls(None, None)
+        return cls(allowed[0], allowed[1], frozenset(allowed)) if len(allowed) > 1 else cls(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,8 @@ def mock(port: int, events: int) -> Target:
 
 
 @contextmanager
-def started(target: Target, core: int | None, log: Path) -> Iterator[Started]:
-    """Run ``target`` on ``core`` until the context closes; its output goes to ``log``."""
+def started(target: Target, core: int | frozenset[int] | None, log: Path) -> Iterator[Started]:
+    """Run ``target`` on ``core`` (or any of several) until the context closes; its output goes to ``log``."""
     environment = {**os.environ, **target.environment, "PYTHONPATH": os.pathsep.join(map(str, _IMPORT_PATH))}
     # As installed packages are: compiled once. Where the shell forbids it, every start would compile anew.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -149,13 +151,13 @@ def started(target: Target, core: int | None, log: Path) -> Iterator[Started]:
 
 
 @contextmanager
-def _pinned(core: int | None) -> Iterator[None]:
-    """Children started inside run on ``core``."""
+def _pinned(core: int | frozenset[int] | None) -> Iterator[None]:
+    """Children started inside run on ``core``, or on any of several."""
     if core is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, {core} if isinstance(core, int) else core)
     try:
         yield
     finally:
