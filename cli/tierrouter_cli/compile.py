@@ -1,10 +1,9 @@
 """``tierrouter compile``: the document on stdout, what to know about it on stderr."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tierrouter_cli.exits import say
+from tierrouter_cli.exits import say, write_out
 from tierrouter_sidecar.compiling import compile_texts
 from tierrouter_sidecar.configuration import read_texts
 from tierrouter_sidecar.state_dir import default_state_dir
@@ -16,6 +15,5 @@ def compile_files(paths: Sequence[Path]) -> None:
     loaded = compile_texts(read_texts(paths), cache if cache.is_dir() else None)
     for warning in loaded.warnings:
         say(f"warning: {warning}")
-    sys.stdout.buffer.write(loaded.text + b"\n")
-    sys.stdout.flush()
+    write_out(loaded.text + b"\n")
     say(f"revision {loaded.revision}, {len(loaded.text)} bytes")

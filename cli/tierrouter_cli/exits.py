@@ -1,5 +1,6 @@
 """Exit codes and the one way an error is shown: a line on stderr, never a traceback."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,23 @@ CANNOT_START: Final = 3
 """A port in use, a folder that can't be written, no embedded model."""
 
 
+_EXTRA_OF: Final = {"aiohttp": "sidecar", "prometheus_client": "sidecar"}
+"""Packages that an installation may lack, and the extra that brings them."""
+
+
 def say(message: str) -> None:
     """One message on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    # None where the process was started without one; print would then take stdout, which is for data alone.
+    if sys.stderr is not None:
+        print(message, file=sys.stderr, flush=True)
+
+
+def write_out(data: bytes) -> None:
+    """The command's result on stdout; all of it, or an OSError."""
+    if sys.stdout is None:
+        raise OSError("there is no standard output to write to")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 @contextmanager
@@ -34,10 +49,32 @@ def explained_errors() -> Iterator[None]:
         say(f"tierrouter: {error}")
         code = PROBLEM if isinstance(error, DocumentError) or _is_about_data(error) else CANNOT_START
         raise SystemExit(code) from None
+    except KeyboardInterrupt:
+        # Before the server's own handlers are in place there is nothing yet that would need an orderly end.
+        raise SystemExit(OK) from None
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        say(f"tierrouter: this needs {error.name}, which is not installed; run: pip install 'tierrouter[{extra}]'")
+        raise SystemExit(CANNOT_START) from None
     except BrokenPipeError:
         # The reader of our output (head, less) has left: nothing is wrong.
-        sys.stderr.close()
+        _forget_output()
         raise SystemExit(OK) from None
+    except OSError as error:
+        _forget_output()
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"tierrouter: {where}{error.strerror or error}")
+        raise SystemExit(PROBLEM) from None
+
+
+def _forget_output() -> None:
+    """Let what could not be written go nowhere: the interpreter tries once more at its end, and complains."""
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _is_about_data(error: TierRouterError) -> bool:

@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from tierrouter_cli.exits import USAGE, say
+from tierrouter_cli.exits import USAGE, say, write_out
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
 from tierrouter_core.routing.decide import Decision, Router
@@ -32,17 +32,25 @@ def explain_request(paths: Sequence[Path], dialect: str | None, headers: Sequenc
         raise SystemExit(USAGE)
     cache = default_state_dir()
     router = Router(compile_texts(read_texts(paths), cache if cache.is_dir() else None).document)
-    if sys.stdin.isatty():
-        say("reading a request (JSON) from the terminal; end it with Ctrl-D")
-    body = sys.stdin.buffer.read()
+    body = _standard_input()
     spoken = Dialect(dialect) if dialect is not None else dialect_of(body)
     read = read_turn(spoken, _headers(headers), body, _SALT)
     decision = router.decide(read.turn)
     evaluations = router.rules.all(read.turn.variables)
     if output == "json":
-        print(json.dumps(_as_json(router, read, decision, evaluations), indent=2))
+        text = json.dumps(_as_json(router, read, decision, evaluations), indent=2) + "\n"
     else:
-        _print_text(router, read, decision, evaluations)
+        text = "".join(f"{line}\n" for line in _text_lines(router, read, decision, evaluations))
+    # Encoded here: a request may hold letters that the terminal's encoding lacks, or halves of one.
+    write_out(text.encode(errors="replace"))
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        return b""
+    if sys.stdin.isatty():
+        say("reading a request (JSON) from the terminal; end it with Ctrl-D")
+    return sys.stdin.buffer.read()
 
 
 def dialect_of(body: bytes) -> Dialect:
@@ -105,32 +113,33 @@ def _as_json(router: Router, read: ReadTurn, decision: Decision, evaluations: Se
     }
 
 
-def _print_text(router: Router, read: ReadTurn, decision: Decision, evaluations: Sequence[Evaluation]) -> None:
+def _text_lines(router: Router, read: ReadTurn, decision: Decision, evaluations: Sequence[Evaluation]) -> Iterator[str]:
     if decision.targets:
         first = decision.targets[0]
-        print(f"tier     {first.tier_name}  ({first.model_name} at {first.provider.name})")
+        yield f"tier     {first.tier_name}  ({first.model_name} at {first.provider.name})"
     else:
-        print("tier     none can serve it")
-    print(f"reason   {decision.explanation}")
+        yield "tier     none can serve it"
+    yield f"reason   {decision.explanation}"
     if len(decision.targets) > 1:
-        print(f"then     {', '.join(target.tier_name for target in decision.targets[1:])}, should that fail")
-    print(f"dialect  {read.turn.dialect}    requested model {read.request.model}    turn {read.turn.kind}")
-    print(f"session  {read.identity.session}  agent {read.identity.agent}")
+        yield f"then     {', '.join(target.tier_name for target in decision.targets[1:])}, should that fail"
+    yield f"dialect  {read.turn.dialect}    requested model {read.request.model}    turn {read.turn.kind}"
+    yield f"session  {read.identity.session}  agent {read.identity.agent}"
     for notice in read.notices:
-        print(f"notice   {notice}")
-    print("\nrules, in order; the first that is true decides")
+        yield f"notice   {notice}"
+    yield ""
+    yield "rules, in order; the first that is true decides"
     width = max((len(evaluation.rule.name) for evaluation in evaluations), default=0)
     for evaluation in evaluations:
         result = "error" if evaluation.error else "true " if evaluation.matched else "false"
         saw = ", ".join(f"{name}={_shown(value)}" for name, value in evaluation.saw)
-        print(f"  {result}  {evaluation.rule.name:<{width}}  -> {evaluation.rule.tier}")
-        print(f"         {evaluation.rule.when}")
+        yield f"  {result}  {evaluation.rule.name:<{width}}  -> {evaluation.rule.tier}"
+        yield f"         {evaluation.rule.when}"
         if saw:
-            print(f"         {saw}")
+            yield f"         {saw}"
         if evaluation.error:
-            print(f"         can't be evaluated: {evaluation.error}")
+            yield f"         can't be evaluated: {evaluation.error}"
     if not evaluations:
-        print("  (none)")
+        yield "  (none)"
 
 
 def _shown(value: bool | int | str) -> str:

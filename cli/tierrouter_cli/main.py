@@ -10,6 +10,7 @@ import typer
 
 from tierrouter_cli.exits import explained_errors
 from tierrouter_cli.report import report
+from tierrouter_cli.serving import become_server
 
 app = typer.Typer(
     name="tierrouter",
@@ -42,9 +43,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app.command()(report)
-
-
 @app.callback()
 def _root(
     version: Annotated[
@@ -54,85 +52,101 @@ def _root(
     pass
 
 
-@app.command()
+@app.command(short_help="Run the router on this machine.")
 def run(
     file: Files = [],  # noqa: B006 (typer copies it)
-    host: Annotated[str, typer.Option(help="Address of the data port.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The data port: what agents talk to.")] = 8383,
-    admin_port: Annotated[int, typer.Option(min=1, max=65535, help="Health, metrics and status, on loopback.")] = 9464,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="The data port: what agents talk to.")
+    ] = 8383,
+    admin_port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status, on loopback.")
+    ] = 9464,
     state_dir: StateDir = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Serve all tiers by the embedded model (the default without a FILE).")
     ] = False,
     allow_host: Annotated[
         list[str],
-        typer.Option("--allow-host", metavar="NAME", help="A further name that a request's Host header may have."),
+        typer.Option("--allow-host", metavar="NAME", help="Also accept requests whose Host header has this name."),
     ] = [],  # noqa: B006
     drain: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long running turns may end on a stop.")
+        float,
+        typer.Option(
+            min=0,
+            max=86400,
+            metavar="SECONDS",
+            help="On a stop, how long running turns may take to end; then they are cut.",
+        ),
     ] = 30.0,
 ) -> None:
     """Run the router on this machine: from FILE, or with an embedded model when there is none."""
-    from tierrouter_cli.run import run_router
+    become_server(
+        "run",
+        {
+            "files": file,
+            "host": host,
+            "port": port,
+            "admin_port": admin_port,
+            "state_dir": state_dir,
+            "embedded": embedded,
+            "allowed_hosts": allow_host,
+            "drain_s": drain,
+        },
+    )
 
-    with explained_errors():
-        run_router(
-            files=file,
-            host=host,
-            port=port,
-            admin_port=admin_port,
-            state_dir=state_dir,
-            embedded=embedded,
-            allowed_hosts=tuple(allow_host),
-            drain_s=drain,
-        )
 
-
-@app.command()
+@app.command(short_help="Run the router beside an agent in a pod.")
 def sidecar(
     config_dir: Annotated[
         Path, typer.Option(metavar="DIR", help="The mounted ConfigMap with the compiled document.")
     ] = Path("/etc/tierrouter/config"),
-    host: Annotated[str, typer.Option(help="Address of the data port.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The data port: what the agent talks to.")] = 8383,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="The data port: what the agent talks to.")
+    ] = 8383,
     admin_host: Annotated[
-        str, typer.Option(help="Address of the admin port; probes come from outside the pod.")
+        str, typer.Option(metavar="ADDRESS", help="Address of the admin port; probes come from outside the pod.")
     ] = "0.0.0.0",  # noqa: S104
-    admin_port: Annotated[int, typer.Option(min=1, max=65535, help="Health, metrics and status.")] = 9464,
+    admin_port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status.")
+    ] = 9464,
     state_dir: StateDir = None,
 ) -> None:
     """Run the router beside an agent in a pod: from a compiled document that is mounted, and may come later."""
-    from tierrouter_cli.run import run_sidecar
+    become_server(
+        "sidecar",
+        {
+            "config_dir": config_dir,
+            "host": host,
+            "port": port,
+            "admin_host": admin_host,
+            "admin_port": admin_port,
+            "state_dir": state_dir,
+        },
+    )
 
-    with explained_errors():
-        run_sidecar(
-            config_dir=config_dir,
-            host=host,
-            port=port,
-            admin_host=admin_host,
-            admin_port=admin_port,
-            state_dir=state_dir,
-        )
 
-
-@app.command(name="compile")
+@app.command(name="compile", short_help="Check a router file and print the configuration document.")
 def compile_(
     file: Files,
 ) -> None:
     """Check FILE and print the configuration document that a sidecar reads (canonical JSON)."""
-    from tierrouter_cli.compile import compile_files
-
     with explained_errors():
+        from tierrouter_cli.compile import compile_files
+
         compile_files(file)
 
 
-@app.command()
+@app.command(short_help="Say which tier would serve a request, and why.")
 def explain(
     file: Files,
     dialect: Annotated[
         str | None,
         typer.Option(
-            help="OpenAIChat, OpenAIResponses or AnthropicMessages. [default: told by the request]", show_default=False
+            metavar="NAME",
+            help="OpenAIChat, OpenAIResponses or AnthropicMessages. [default: told by the request]",
+            show_default=False,
         ),
     ] = None,
     header: Annotated[
@@ -142,15 +156,18 @@ def explain(
     format: Annotated[str, typer.Option(metavar="text|json", help="How to print it.")] = "text",
 ) -> None:
     """Say which tier would serve a request (JSON on stdin), by which rules, and why."""
-    from tierrouter_cli.explain import explain_request
-
     with explained_errors():
+        from tierrouter_cli.explain import explain_request
+
         explain_request(file, dialect, header, format)
+
+
+app.command(short_help="Say what was spent, and what routing saved.")(report)
 
 
 def main() -> Any:
     """The console script's entry."""
-    return app()
+    return app(prog_name="tierrouter")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 from tierrouter_cli.exits import say
 from tierrouter_sidecar.configuration import MountedBundle, RouterFiles, RouterText, Source
 from tierrouter_sidecar.credentials import CREDENTIALS_DIR_VARIABLE, Credentials
+from tierrouter_sidecar.errors import StartError
 from tierrouter_sidecar.settings import Settings
 from tierrouter_sidecar.state_dir import default_state_dir, prepare_state_dir
 
 if TYPE_CHECKING:
     from tierrouter_sidecar.live import InForce
+
+LOG_LEVEL_VARIABLE = "TIERROUTER_LOG_LEVEL"
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def run_router(
@@ -138,8 +142,11 @@ def _credentials_dir() -> Path | None:
 
 
 def _log_to_stderr() -> None:
+    level = os.environ.get(LOG_LEVEL_VARIABLE) or "INFO"
+    if level.upper() not in _LOG_LEVELS:
+        raise StartError(f"{LOG_LEVEL_VARIABLE} is {level!r}; {', '.join(_LOG_LEVELS)} are allowed")
     logging.basicConfig(
-        level=os.environ.get("TIERROUTER_LOG_LEVEL", "INFO").upper(),
+        level=level.upper(),
         format="%(asctime)s %(levelname)s %(message)s",
         stream=sys.stderr,
     )

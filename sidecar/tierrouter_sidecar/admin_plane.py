@@ -12,6 +12,7 @@ from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.guard import why_refused
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import LiveConfiguration
+from tierrouter_sidecar.turn import TurnServer
 
 _JSON = "application/json"
 
@@ -24,12 +25,14 @@ class AdminPlane:
         metrics: m.Metrics,
         live: LiveConfiguration,
         ledger: Ledger,
+        turns: TurnServer,
         is_draining: Callable[[], bool],
         allowed_hosts: frozenset[str],
     ) -> None:
         self._metrics = metrics
         self._live = live
         self._ledger = ledger
+        self._turns = turns
         self._is_draining = is_draining
         self._allowed_hosts = allowed_hosts
 
@@ -59,6 +62,8 @@ class AdminPlane:
         return _json({"status": "ready"})
 
     def _metrics_text(self) -> web.Response:
+        self._metrics.set(m.IN_FLIGHT, self._turns.in_flight)
+        self._metrics.set(m.SESSIONS, len(self._turns.sessions))
         self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
         self._metrics.set(m.LEDGER_WRITTEN, self._ledger.written_rows)
         self._metrics.set(m.LEDGER_LOST, self._ledger.lost_rows)

@@ -51,7 +51,11 @@ class CompileProcess:
         request = {"texts": [list(text) for text in texts], "cache": price_cache_dir and str(price_cache_dir)}
         self._request = orjson.dumps(request)
         self._child = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            # -P: a file in the current folder must not stand in for a module.
+            [sys.executable, "-P", "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         assert self._child.stdin is not None
         # Small enough for a pipe or not, the child reads all of it before it writes anything.

@@ -5,6 +5,9 @@ operator calls; and a mounted ConfigMap with the compiled document (``stable.jso
 link once, so that one bundle is never read half from before and half from after a swap.
 """
 
+import contextlib
+import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +17,10 @@ from tierrouter_core.errors import ConfigurationError, DocumentError, Problem
 from tierrouter_sidecar.compiling import CompileProcess
 from tierrouter_sidecar.loaded import Loaded
 
+log = logging.getLogger("tierrouter")
+
 STABLE_FILE = "stable.json"
+LAST_GOOD_FILE = "last-good.json"
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
@@ -60,9 +66,11 @@ class RouterFiles:
         self._paths = tuple(paths)
         self._price_cache_dir = price_cache_dir
         self._begun: CompileProcess | None = None
+        self._begun_of: Fingerprint | None = None
 
     def begin(self) -> None:
         """Start compiling for the first :meth:`load`, while the caller does something else."""
+        self._begun_of = self.fingerprint()
         self._begun = self._compile()
 
     def _compile(self) -> CompileProcess:
@@ -70,7 +78,9 @@ class RouterFiles:
 
     def fingerprint(self) -> Fingerprint:
         """The files' inodes, times and sizes: an editor's rename changes them as a write does."""
-        return tuple(_stat(path) for path in self._paths)
+        # What is changed while it is compiled must be seen as a change afterwards.
+        begun_of, self._begun_of = self._begun_of, None
+        return begun_of or tuple(_stat(path) for path in self._paths)
 
     def load(self) -> Loaded:
         """Read, check and compile."""
@@ -115,4 +125,44 @@ class MountedBundle:
         except OSError as error:
             raise DocumentError(f"{file}: can't be read: {error.strerror or error}") from None
         document = document_from_bytes(text)
+        return Loaded(document, revision_name(document), (), text)
+
+
+class LastGood:
+    """The document that was served last, in the state folder: for a restarted sidecar whose mounted one is unusable."""
+
+    def __init__(self, state_dir: Path, router: str) -> None:
+        """``router``: the only one whose document is of use here; empty for any."""
+        self._file = state_dir / LAST_GOOD_FILE
+        self._router = router
+
+    def save(self, loaded: Loaded) -> None:
+        """Keep a document that is in force; a folder that can't be written costs a line in the log, nothing else."""
+        new = self._file.with_suffix(".new")
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if self._file.read_bytes() == loaded.text:
+                    return
+            with new.open("wb") as file:
+                file.write(loaded.text)
+                file.flush()
+                # Without this a machine that stops may leave an empty file under the new name.
+                os.fsync(file.fileno())
+            new.replace(self._file)
+        except OSError as error:
+            log.warning("a restart could not fall back to this configuration: %s: %s", self._file, error.strerror)
+
+    def load(self) -> Loaded | None:
+        """What was kept; None where there is nothing of use."""
+        try:
+            text = self._file.read_bytes()
+            document = document_from_bytes(text)
+        except FileNotFoundError:
+            return None
+        except (OSError, DocumentError) as error:
+            log.warning("the configuration kept in %s is of no use: %s", self._file, error)
+            return None
+        if self._router and document.router != self._router:
+            log.warning("the configuration kept in %s is that of router %s", self._file, document.router)
+            return None
         return Loaded(document, revision_name(document), (), text)

@@ -10,7 +10,7 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.errors import TierRouterError
 from tierrouter_core.routing.decide import Router
 from tierrouter_sidecar import metrics as m
-from tierrouter_sidecar.configuration import Source
+from tierrouter_sidecar.configuration import LastGood, Source
 from tierrouter_sidecar.loaded import Loaded
 
 log = logging.getLogger("tierrouter")
@@ -37,10 +37,17 @@ class InForce:
 class LiveConfiguration:
     """Holds what is in force and replaces it when its source changes."""
 
-    def __init__(self, source: Source, metrics: m.Metrics, on_change: Callable[[InForce], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        metrics: m.Metrics,
+        on_change: Callable[[InForce], None],
+        last_good: LastGood | None = None,
+    ) -> None:
         self._source = source
         self._metrics = metrics
         self._on_change = on_change
+        self._last_good = last_good
         self._seen = source.fingerprint()
         self.in_force: InForce | None = None
         self.refused: str = ""
@@ -48,7 +55,25 @@ class LiveConfiguration:
 
     def load(self) -> InForce:
         """Read the source and put it in force; raises a TierRouterError, and then nothing has changed."""
-        return self._put_in_force(self._source.load())
+        loaded = self._source.load()
+        new = self._put_in_force(loaded)
+        if self._last_good is not None:
+            self._last_good.save(loaded)
+        return new
+
+    def load_what_there_is(self) -> None:
+        """As :meth:`load`, else the last good one of an earlier process, else nothing: turns are refused until then."""
+        try:
+            self.load()
+        except TierRouterError as error:
+            kept = self._last_good.load() if self._last_good is not None else None
+            if kept is None:
+                log.error("no configuration yet: %s", error)
+            else:
+                self._put_in_force(kept)
+                log.error("revision %s, kept from the last run, is in force, because: %s", kept.revision, error)
+            self.refused = str(error)
+            self._metrics.set(m.CONFIG_STALE, 1)
 
     def _put_in_force(self, loaded: Loaded) -> InForce:
         old = self.in_force
@@ -76,7 +101,11 @@ class LiveConfiguration:
             if seen == self._seen:
                 continue
             self._seen = seen
-            await self.reload()
+            try:
+                await self.reload()
+            except Exception:
+                # A defect of ours; the next change must be seen all the same.
+                log.exception("a defect in the router: the changed configuration could not be loaded")
 
     async def reload(self) -> None:
         """Load again; what can't be used is refused with a message, and the last good one stays."""
@@ -85,6 +114,8 @@ class LiveConfiguration:
             # Reading and compiling may look prices up in a child process: not on the event loop.
             loaded = await asyncio.to_thread(self._source.load)
             after = self._put_in_force(loaded)
+            if self._last_good is not None:
+                await asyncio.to_thread(self._last_good.save, loaded)
         except TierRouterError as error:
             self.refused = str(error)
             self._metrics.set(m.CONFIG_STALE, 1)

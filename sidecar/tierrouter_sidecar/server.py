@@ -7,6 +7,8 @@ import logging
 import os
 import secrets
 import signal
+import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,10 +16,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tierrouter_core.errors import TierRouterError
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.admin_plane import AdminPlane
-from tierrouter_sidecar.configuration import Source
+from tierrouter_sidecar.configuration import LastGood, Source
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.data_plane import DataPlane
 from tierrouter_sidecar.errors import CredentialError, StartError
@@ -35,7 +36,9 @@ log = logging.getLogger("tierrouter")
 _ADMIN_BODY_BYTES = 64 * 1024
 _FLUSH_S = 5.0
 _SALT_FILE = "session-salt"
-_DRAIN_STEP_S = 0.05
+_DRAIN_STEP_S = 0.02
+_CUT_S = 1.0
+"""How long turns that are cut may take to tell their clients and the ledger."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Running:
     """A sidecar that serves."""
 
     live: LiveConfiguration
+    upstream: Upstream
     turns: TurnServer
     data: DataPlane
     data_runner: web.ServerRunner
@@ -58,19 +62,30 @@ class Running:
         """The admin port, likewise."""
         return int(self.admin_runner.addresses[0][1])
 
-    async def drain(self, limit_s: float) -> None:
-        """Stop accepting turns and let the running ones end, for at most ``limit_s``."""
+    async def drain(self, limit_s: float, hurry: asyncio.Event | None = None) -> None:
+        """Stop accepting turns and let the running ones end, for at most ``limit_s`` or until ``hurry``; cut the rest.
+
+        A stream that is cut ends in its dialect's error event, and in the ledger.
+        """
         self.data.draining = True
         for listening in list(self.data_runner.sites):
             await listening.stop()
         if self.turns.in_flight:
             log.info("stopping: waiting up to %g s for %d running turns", limit_s, self.turns.in_flight)
-        for _ in range(round(limit_s / _DRAIN_STEP_S)):
-            if not self.turns.in_flight:
-                return
+        if await self._idle(limit_s, hurry):
+            return
+        log.warning("stopping with %d turns still running; they are cut and written down so", self.turns.in_flight)
+        await self.upstream.close()
+        await self._idle(_CUT_S, None)
+
+    async def _idle(self, limit_s: float, hurry: asyncio.Event | None) -> bool:
+        """Wait until no turn is running; whether that is so."""
+        end_s = time.monotonic() + limit_s
+        while self.turns.in_flight:
+            if time.monotonic() >= end_s or (hurry is not None and hurry.is_set()):
+                return False
             await asyncio.sleep(_DRAIN_STEP_S)
-        if self.turns.in_flight:
-            log.warning("stopping with %d turns still running; they are cut and written down so", self.turns.in_flight)
+        return True
 
 
 @asynccontextmanager
@@ -80,8 +95,8 @@ async def running(
     """A sidecar for as long as the context is open; the ledger is flushed when it closes.
 
     Args:
-        require_configuration: fail at once without a usable configuration (a laptop); else start and wait for one (a
-            pod, whose ConfigMap may come later).
+        require_configuration: fail at once without a usable configuration (a laptop); else start with the last good
+            one of this state folder or none, and wait (a pod, whose ConfigMap may come later).
 
     Raises:
         TierRouterError: it can't start; nothing is left running.
@@ -90,13 +105,14 @@ async def running(
     async with contextlib.AsyncExitStack() as stack:
         ledger = Ledger.open(settings.state_dir, on_problem=lambda message: log.error("%s", message))
         stack.push_async_callback(_flush, ledger)
-        live = _live(source, metrics, ledger, require_configuration=require_configuration)
+        last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
+        live = _live(source, metrics, ledger, last_good)
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
         turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, salt, settings.pod)
         allowed = frozenset(name.lower() for name in settings.allowed_hosts)
         data = DataPlane(turns, SideCalls(turns), metrics, live, allowed, settings.router_name)
-        admin = AdminPlane(metrics, live, ledger, lambda: data.draining, allowed)
+        admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, allowed)
         data_runner = await _listen(data.handle, settings.host, settings.port, "--port", MAX_BODY_BYTES)
         stack.push_async_callback(data_runner.cleanup)
         admin_runner = await _listen(
@@ -107,7 +123,7 @@ async def running(
         stack.push_async_callback(_cancel, watching)
         if live.in_force is not None:
             _warn_of_missing_keys(live.in_force, credentials)
-        yield Running(live, turns, data, data_runner, admin_runner)
+        yield Running(live, upstream, turns, data, data_runner, admin_runner)
 
 
 async def serve(
@@ -119,28 +135,34 @@ async def serve(
     require_configuration: bool,
 ) -> None:
     """Run one sidecar until SIGTERM or SIGINT; arguments and errors as in :func:`running`."""
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        # A second Ctrl-C cuts what is running, but the ledger is still written; a third one ends the process as it is.
+        if stop.is_set():
+            hurry.set()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, on_signal)
     async with running(settings, source, credentials, require_configuration=require_configuration) as sidecar:
         on_ready(sidecar.live.in_force)
         await stop.wait()
-        # A second Ctrl-C ends it at once.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-        await sidecar.drain(settings.drain_s)
+        await sidecar.drain(settings.drain_s, hurry)
 
 
-def _live(source: Source, metrics: m.Metrics, ledger: Ledger, *, require_configuration: bool) -> LiveConfiguration:
-    live = LiveConfiguration(source, metrics, lambda new: ledger.record_document(new.document, new.revision))
-    try:
+def _live(source: Source, metrics: m.Metrics, ledger: Ledger, last_good: LastGood | None) -> LiveConfiguration:
+    def on_change(new: InForce) -> None:
+        ledger.record_document(new.document, new.revision)
+
+    live = LiveConfiguration(source, metrics, on_change, last_good)
+    if last_good is None:
         live.load()
-    except TierRouterError as error:
-        if require_configuration:
-            raise
-        live.refused = str(error)
-        log.error("no configuration yet: %s", error)
+    else:
+        live.load_what_there_is()
     return live
 
 
@@ -156,7 +178,8 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
 
 
 async def _listen(handler: Handler, host: str, port: int, flag: str, max_body_bytes: int) -> web.ServerRunner:
-    runner = web.ServerRunner(HttpServer(handler, max_body_bytes=max_body_bytes))
+    # Turns have ended or were cut before the server closes, so what is left waits for a client that does not read.
+    runner = web.ServerRunner(HttpServer(handler, max_body_bytes=max_body_bytes), shutdown_timeout=_CUT_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
@@ -171,7 +194,11 @@ def _why_not_listening(error: OSError, host: str, port: int, flag: str) -> str:
         return f"port {port} of {host} is in use; stop what listens there or choose another with {flag}"
     if error.errno == errno.EACCES:
         return f"port {port} may not be used by this user; choose one above 1023 with {flag}"
-    return f"can't listen on {host}:{port}: {error.strerror or error}; see {flag}"
+    if isinstance(error, socket.gaierror):
+        return f"the host {host!r} is unknown ({error.strerror}); name an address of this machine, such as 127.0.0.1"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine; name one that is, such as 127.0.0.1"
+    return f"can't listen on port {port} of {host}: {error.strerror or error}"
 
 
 def _warn_of_missing_keys(in_force: InForce, credentials: Credentials) -> None:

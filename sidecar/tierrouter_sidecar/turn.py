@@ -107,7 +107,7 @@ class TurnServer:
             turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
         )
         way = _Way(self, http, endpoint, headers, record, understood)
-        self.metrics.set(m.IN_FLIGHT, self._in_flight(+1))
+        self.in_flight += 1
         try:
             return await way.walk()
         except asyncio.CancelledError:
@@ -115,12 +115,8 @@ class TurnServer:
             way.close_open_attempt("the client went away")
             raise
         finally:
-            self.metrics.set(m.IN_FLIGHT, self._in_flight(-1))
+            self.in_flight -= 1
             self.bookkeeper.close(record)
-
-    def _in_flight(self, change: int) -> int:
-        self.in_flight += change
-        return self.in_flight
 
     def remember(self, record: TurnRecord) -> None:
         """Keep who served, so that the prompt's next turn goes there too."""
@@ -130,7 +126,6 @@ class TurnServer:
         else:
             served = SessionState(state.home, record.target.tier_name if record.target else state.current)
         self.sessions.put((identity.session, identity.agent), time.monotonic(), served)
-        self.metrics.set(m.SESSIONS, len(self.sessions))
 
 
 class _Way:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import TracebackType
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
@@ -16,6 +17,7 @@ from tierrouter_core.wire.failures import parse_retry_after
 FAILOVER_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Answers that say nothing of the request, only of the provider's state: another tier may do better."""
 _READ_LIMIT = 2**18
+_STOPPING = "the router is shutting down"
 
 
 class AttemptKind(StrEnum):
@@ -61,6 +63,7 @@ class Upstream:
         self._timeouts: dict[tuple[int, int], aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._responses: WeakSet[aiohttp.ClientResponse] = WeakSet()
 
     async def __aenter__(self) -> "Upstream":
         # No limit of connections: an agent's turns must never queue behind each other in here. No cookies, no proxies
@@ -79,6 +82,13 @@ class Upstream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Break every call off; to the turns that wait for them it is as if the providers had done it."""
+        for response in list(self._responses):
+            # Closing the session alone would leave those who read waiting for ever.
+            response.content.set_exception(aiohttp.ClientPayloadError(_STOPPING))
         if self._session is not None:
             await self._session.close()
 
@@ -123,6 +133,8 @@ class Upstream:
             AttemptFailed: no answer came.
         """
         assert self._session is not None
+        if self._session.closed:
+            raise AttemptFailed(AttemptKind.CUT, _STOPPING)
         where = f"{provider.name} ({provider.origin})"
         try:
             # Redirects are never followed: a key goes only where its owner said.
@@ -136,7 +148,7 @@ class Upstream:
                 ssl=self._ssl(provider),
             )
             async with asyncio.timeout(wait_s):
-                return await request
+                response = await request
         except aiohttp.ConnectionTimeoutError:
             raise AttemptFailed(
                 AttemptKind.UNREACHABLE, f"{where} took no connection in {failover.connect_timeout_ms} ms"
@@ -149,6 +161,8 @@ class Upstream:
             raise AttemptFailed(AttemptKind.TIMEOUT, f"{where} sent no headers in {wait_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise AttemptFailed(AttemptKind.CUT, f"{where} broke off before answering: {error}") from None
+        self._responses.add(response)
+        return response
 
 
 def failure_of(provider: Provider, status: int, headers: Mapping[str, str]) -> AttemptFailed:

@@ -13,7 +13,7 @@ Last, the dialect: a tier that does not speak the client's is passed over for th
 import fnmatch
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tierrouter_core.document.model import Document, Rule, Tier
@@ -88,6 +88,8 @@ class _Choice:
 
 def printable(text: str, limit: int = 64) -> str:
     """``text`` fit for a header, a log line and a label: ASCII without controls, at most ``limit`` characters."""
+    if text.isascii() and text.isprintable():
+        return text[:limit]
     return re.sub(r"[^\x20-\x7e]", "?", text)[:limit]
 
 
@@ -104,6 +106,9 @@ class Router:
         """Compile the rules; raises RuleError for one that doesn't."""
         self.document = document
         self.rules = RuleSet(document.rules, document.thresholds)
+        self._targets = {tier.name: target_of_tier(document, tier) for tier in document.tiers.values()}
+        # Which tiers speak a dialect never changes within a document.
+        self._able_tiers: dict[tuple[Dialect, bool], Mapping[str, Tier]] = {}
         self._model_hints = tuple(
             (re.compile(fnmatch.translate(hint.match), re.IGNORECASE), hint) for hint in document.model_hints
         )
@@ -235,7 +240,7 @@ class Router:
     def _with_dialect(self, turn: Turn, choice: _Choice, state: SessionState) -> Decision:
         """Order the targets: the chosen tier, then its fallbacks; or the first tier that speaks the dialect."""
         chosen = self.document.tiers[choice.tier]
-        able = {tier.name: tier for tier in self._able(turn)}
+        able = self._able(turn.dialect, turn.has_tools)
         state = SessionState(choice.tier if choice.becomes_home else state.home, choice.tier)
         if not able:
             detail = f"{choice.tier} was chosen ({choice.detail}), but no tier of this router speaks {turn.dialect}"
@@ -252,13 +257,16 @@ class Router:
                 f"{' with tools' if turn.has_tools else ''}; {first.name} is the first tier that does"
             )
         ladder = [first, *self._fallbacks(first, able)]
-        targets = tuple(target_of_tier(self.document, tier) for tier in ladder)
-        return Decision(targets, reason, detail, replace(state, current=first.name))
+        targets = tuple(self._targets[tier.name] for tier in ladder)
+        return Decision(targets, reason, detail, SessionState(state.home, first.name))
 
-    def _able(self, turn: Turn) -> Iterator[Tier]:
-        for tier in self.document.tiers.values():
-            if speaks(self.document.model_of(tier), turn.dialect, has_tools=turn.has_tools):
-                yield tier
+    def _able(self, dialect: Dialect, has_tools: bool) -> Mapping[str, Tier]:
+        known = self._able_tiers.get((dialect, has_tools))
+        if known is None:
+            models = ((tier, self.document.model_of(tier)) for tier in self.document.tiers.values())
+            known = {tier.name: tier for tier, model in models if speaks(model, dialect, has_tools=has_tools)}
+            self._able_tiers[dialect, has_tools] = known
+        return known
 
     def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
         named = first.fallback_to or (self.document.fallback_tier,)

@@ -5,6 +5,7 @@ Only what a table names is let through. Headers are an open set, and an unknown 
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -70,6 +71,12 @@ _HOP_BY_HOP = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+# What a header's name means never changes, and an agent sends the same ones with every turn; the bound is there because
+# names come from outside.
+_remembered = lru_cache(maxsize=2048)
+
+
+@_remembered
 def target_of(base_url: str) -> Target:
     """Whose API ``base_url`` leads to, by its host; ``other`` for everything that isn't known."""
     try:
@@ -120,11 +127,19 @@ def response_headers(
     """
     sent: list[tuple[str, str]] = []
     for name, value in _end_to_end(headers):
-        if _is_any(name, RATE_LIMIT_HEADERS):
+        kind = _response_kind(name)
+        if kind == "rate_limit":
             sent.append((name if matches_requested else UPSTREAM_PREFIX + name, value))
-        elif _is_any(name, RESPONSE_HEADERS) and not (hide_model and name.startswith("openai-model")):
+        elif kind == "forwarded" and not (hide_model and name.startswith("openai-model")):
             sent.append((name, value))
     return sent
+
+
+@_remembered
+def _response_kind(name: str) -> Literal["rate_limit", "forwarded", "dropped"]:
+    if _is_any(name, RATE_LIMIT_HEADERS):
+        return "rate_limit"
+    return "forwarded" if _is_any(name, RESPONSE_HEADERS) else "dropped"
 
 
 def _end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -135,10 +150,16 @@ def _end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [
         (name, value)
         for name, value in received
-        if name not in named and not _HOP_BY_HOP.fullmatch(name) and not _CONTROL.search(value)
+        if name not in named and not _is_hop_by_hop(name) and not _CONTROL.search(value)
     ]
 
 
+@_remembered
+def _is_hop_by_hop(name: str) -> bool:
+    return _HOP_BY_HOP.fullmatch(name) is not None
+
+
+@_remembered
 def _may_go(name: str, target: Target, dialect: Dialect) -> bool:
     if _CREDENTIAL.search(name):
         return False

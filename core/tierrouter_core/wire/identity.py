@@ -167,6 +167,8 @@ def _clean(value: Any) -> str:
     """An id that is safe in logs, labels and files: printable, bounded; empty if nothing of it is left."""
     if not isinstance(value, str):
         return ""
+    if value.isprintable() and len(value) <= _MAX_ID_CHARACTERS:
+        return value.strip()
     text = "".join(character for character in value[: 8 * _MAX_ID_CHARACTERS] if character.isprintable()).strip()
     if len(text) <= _MAX_ID_CHARACTERS:
         return text

@@ -1,0 +1,45 @@
+"""The process that serves, without what reading the command line needed.
+
+``tierrouter run`` reads its options and then becomes this program (the process stays, its memory does not): the
+libraries of a command line would take 10 MB for as long as the router runs. The options come as one JSON argument.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+
+from tierrouter_cli.exits import explained_errors
+
+_MODULE = "tierrouter_cli.serving"
+
+
+def become_server(command: str, options: dict[str, Any]) -> NoReturn:
+    """Replace this process by one that serves; ``command`` is ``run`` or ``sidecar``."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    arguments = orjson.dumps([command, options], default=str).decode()
+    # -P: a module of the same name in the current folder must not be taken for one of ours.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", _MODULE, arguments])  # noqa: S606 (no shell is wanted)
+
+
+def main() -> None:
+    """Serve as the one argument says."""
+    command, options = orjson.loads(sys.argv[1])
+    with explained_errors():
+        from tierrouter_cli.run import run_router, run_sidecar
+
+        given = options.pop("state_dir")
+        state_dir = Path(given) if given else None
+        if command == "run":
+            files = [Path(file) for file in options.pop("files")]
+            allowed = tuple(options.pop("allowed_hosts"))
+            run_router(files=files, state_dir=state_dir, allowed_hosts=allowed, **options)
+        else:
+            run_sidecar(config_dir=Path(options.pop("config_dir")), state_dir=state_dir, **options)
+
+
+if __name__ == "__main__":
+    main()
