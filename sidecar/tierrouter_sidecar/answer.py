@@ -134,11 +134,20 @@ async def relay_stream(
         await response.write_eof()
     except OSError:
         # Only writing to the client raises here: what reading raises is caught above.
-        record.outcome = Outcome.CLIENT_GONE
+        record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
+    except asyncio.CancelledError:
+        record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
+        raise
     else:
-        failed = meter.failed is not None
-        record.outcome = Outcome.UPSTREAM_ERROR if failed else Outcome.ANSWERED if meter.complete else Outcome.CUT
+        record.outcome = _outcome(meter, otherwise=Outcome.CUT)
     finally:
         # Also when the handler is cancelled because the client went away: the turn is metered all the same.
         record.usage = meter.usage_or_estimate(input_estimate)
     return response
+
+
+def _outcome(meter: StreamMeter, *, otherwise: Outcome) -> Outcome:
+    """How a stream ended. A client that leaves after the last event, as SDKs do, has had its answer."""
+    if meter.failed is not None:
+        return Outcome.UPSTREAM_ERROR
+    return Outcome.ANSWERED if meter.complete else otherwise

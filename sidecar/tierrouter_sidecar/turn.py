@@ -111,8 +111,7 @@ class TurnServer:
         try:
             return await way.walk()
         except asyncio.CancelledError:
-            record.outcome = Outcome.CLIENT_GONE
-            way.close_open_attempt("the client went away")
+            way.client_went_away()
             raise
         finally:
             self.in_flight -= 1
@@ -173,6 +172,15 @@ class _Way:
                 self._server.remember(record)
             return response
         return await self._give_up()
+
+    def client_went_away(self) -> None:
+        """Close what is open: with an answer that was complete, as if nothing had happened."""
+        if self._record.outcome is Outcome.ANSWERED:
+            self.close_open_attempt("")
+            self._server.remember(self._record)
+            return
+        self._record.outcome = Outcome.CLIENT_GONE
+        self.close_open_attempt("the client went away")
 
     def _failed(self, target: Target, failure: AttemptFailed) -> None:
         self._failures.append((target, failure))

@@ -194,19 +194,30 @@ async def test_a_client_that_goes_away_before_the_answer_cancels_the_provider(pa
     assert row.outcome == "client_gone"
 
 
-async def test_missing_usage_is_estimated_and_counted(pair, provider):
-    from provider import Tokens
+@pytest.mark.parametrize("path", BODIES)
+async def test_a_client_that_leaves_after_the_last_event_has_had_its_answer(pair, provider, path):
+    provider.script(Answer(text="all of it", delivery=Delivery(ending=Ending.STALL)))
+    last = {"/v1/chat/completions": b"[DONE]", "/v1/messages": b"message_stop", "/v1/responses": b"response.completed"}
+    session = {"x-tierrouter-session": "s", "x-tierrouter-hint": "deep"}
+    body = {**BODIES[path], "stream": True}
+    async with pair.client.post(pair.url + path, json=body, headers=session) as response:
+        seen = b""
+        while last[path] not in seen or not seen.endswith(b"\n\n"):
+            seen += await response.content.readany()
+        response.close()
+    await provider.disconnected(1, timeout_s=1.0)
+    (row,) = await pair.rows()
+    assert (row.outcome, row.usage_source) == ("answered", "reported")
+    assert row.baseline_cost_usd is not None
 
-    provider.script(Answer(text="some words " * 50, usage=None) if _usage_may_be_none() else Answer(usage=Tokens()))
+
+async def test_missing_usage_is_estimated_and_counted(pair, provider):
+    provider.script(Answer(text="some words " * 50, usage=None))
     await pair.post("/v1/chat/completions", CHAT)
     (row,) = await pair.rows()
     assert row.usage_source == "estimated"
     assert row.output_tokens > 50
     assert await pair.metric('tierrouter_usage_missing_total{tier="routine"}') == 1
-
-
-def _usage_may_be_none() -> bool:
-    return True
 
 
 async def test_a_stream_is_relayed_as_it_comes(pair, provider):
