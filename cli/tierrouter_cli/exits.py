@@ -16,7 +16,6 @@ USAGE: Final = 2
 CANNOT_START: Final = 3
 """A port in use, a folder that can't be written, no embedded model."""
 
-
 _EXTRA_OF: Final = {"aiohttp": "sidecar", "prometheus_client": "sidecar"}
 """Packages that an installation may lack, and the extra that brings them."""
 
@@ -49,9 +48,6 @@ def explained_errors() -> Iterator[None]:
         say(f"tierrouter: {error}")
         code = PROBLEM if isinstance(error, DocumentError) or _is_about_data(error) else CANNOT_START
         raise SystemExit(code) from None
-    except KeyboardInterrupt:
-        # Before the server's own handlers are in place there is nothing yet that would need an orderly end.
-        raise SystemExit(OK) from None
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -4,12 +4,12 @@
 libraries of a command line would take 10 MB for as long as the router runs. The options come as one JSON argument.
 """
 
+import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
-
-import orjson
 
 from tierrouter_cli.exits import explained_errors
 
@@ -18,17 +18,21 @@ _MODULE = "tierrouter_cli.serving"
 
 def become_server(command: str, options: dict[str, Any]) -> NoReturn:
     """Replace this process by one that serves; ``command`` is ``run`` or ``sidecar``."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    arguments = orjson.dumps([command, options], default=str).decode()
+    for stream in (sys.stdout, sys.stderr):
+        # None where the process was started without one.
+        if stream is not None:
+            stream.flush()
+    # Not orjson: a path may hold bytes that are no text, which only this one can write down and read back.
+    arguments = json.dumps([command, options], default=str)
     # -P: a module of the same name in the current folder must not be taken for one of ours.
     os.execv(sys.executable, [sys.executable, "-P", "-m", _MODULE, arguments])  # noqa: S606 (no shell is wanted)
 
 
 def main() -> None:
     """Serve as the one argument says."""
-    command, options = orjson.loads(sys.argv[1])
-    with explained_errors():
+    command, options = json.loads(sys.argv[1])
+    # Before the server's own handlers are in place there is nothing yet that would need an orderly end.
+    with suppress(KeyboardInterrupt), explained_errors():
         from tierrouter_cli.run import run_router, run_sidecar
 
         given = options.pop("state_dir")
