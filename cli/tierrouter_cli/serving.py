@@ -28,8 +28,16 @@ def become_server(command: str, options: dict[str, Any]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-P", "-m", _MODULE, arguments])  # noqa: S606 (no shell is wanted)
 
 
+def _take_the_places_of_closed_streams() -> None:
+    """Else a socket gets the number of one, and uvloop ends the process when it closes that."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
 def main() -> None:
     """Serve as the one argument says."""
+    _take_the_places_of_closed_streams()
     command, options = json.loads(sys.argv[1])
     # Before the server's own handlers are in place there is nothing yet that would need an orderly end.
     with suppress(KeyboardInterrupt), explained_errors():
