@@ -1,23 +1,22 @@
 """Calls that are no turns: counting tokens, and what only OpenAI's own servers keep."""
 
 import logging
-import time
 from collections.abc import Mapping
 
 import orjson
 from aiohttp import web
 
-from tierrouter_core import __version__
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
 from tierrouter_core.routing.targets import Target
-from tierrouter_core.wire.dialects import Endpoint, EndpointKind, request_headers, target_of, upstream_query
+from tierrouter_core.wire.dialects import Endpoint, EndpointKind
 from tierrouter_core.wire.edits import with_model
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_core.wire.request import Request
 from tierrouter_sidecar.answer import headers_of, read_body
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.outgoing import outgoing
 from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, error_response, openai_targets
 from tierrouter_sidecar.upstream import AttemptFailed
 
@@ -102,25 +101,16 @@ class SideCalls:
         *,
         only_ok: bool,
     ) -> web.Response | None:
-        key = self._turns.credentials.key_of(target.provider, time.monotonic())
-        outgoing = request_headers(
-            endpoint.dialect,
-            headers.items(),
-            provider_key=key,
-            target=target_of(target.provider.base_url),
-            version=__version__,
-        )
-        kept = upstream_query(http.query_string, endpoint.dialect, target_of(target.provider.base_url))
-        query = f"?{kept}" if kept else ""
+        call = outgoing(self._turns.credentials, target, endpoint, headers, http.query_string)
         failover = in_force.document.failover
         upstream = await self._turns.upstream.send(
-            target.provider, http.method, endpoint.upstream_path + query, outgoing, body or None, failover, wait_s
+            target.provider, http.method, call.path, call.headers, body or None, failover, wait_s
         )
         async with upstream:
             if only_ok and upstream.status != 200:
                 return None
             content = await read_body(upstream, target.provider.name)
-            if key and upstream.status != 200:
-                content = content.replace(key.encode(), b"[redacted]")
+            if upstream.status != 200:
+                content = call.without_key(content)
             relayed = headers_of(upstream, (), matches_requested=True)
             return web.Response(status=upstream.status, body=content, headers=relayed)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 from aiohttp import web
 
-from tierrouter_core import __version__
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import (
@@ -27,7 +26,7 @@ from tierrouter_core.names import (
 from tierrouter_core.routing.decide import Decision, SessionState, printable
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.turn import ReadTurn, read_turn
-from tierrouter_core.wire.dialects import Endpoint, EndpointKind, request_headers, target_of, upstream_query
+from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.failures import Meaning, WireError, final_error
 from tierrouter_core.wire.meter import stream_meter
@@ -36,6 +35,7 @@ from tierrouter_sidecar.answer import EVENT_STREAM, headers_of, read_body, relay
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.outgoing import Outgoing, outgoing
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import SessionStore
 from tierrouter_sidecar.upstream import FAILOVER_STATUSES, AttemptFailed, AttemptKind, Upstream, failure_of
@@ -215,7 +215,10 @@ class _Way:
     async def _attempt(self, target: Target, deadline_s: float) -> web.StreamResponse:
         record, failover = self._record, self._document.failover
         edited = self._edited(target)
-        headers = self._outgoing_headers(target)
+        try:
+            call = outgoing(self._server.credentials, target, self._endpoint, self._headers, self._http.query_string)
+        except CredentialError as error:
+            raise AttemptFailed(AttemptKind.CREDENTIAL, str(error)) from None
         patience_s = failover.headers_timeout_ms / 1000 if record.request.stream else failover.total_timeout_ms / 1000
         wait_s = min(patience_s, deadline_s - time.monotonic())
         if wait_s <= 0:
@@ -223,14 +226,14 @@ class _Way:
         upstream = self._upstream = await self._server.upstream.send(
             target.provider,
             "POST",
-            self._endpoint.upstream_path + self._query(target),
-            headers,
+            call.path,
+            call.headers,
             edited.body,
             failover,
             wait_s,
         )
         if upstream.status != 200:
-            return await self._not_200(target, upstream)
+            return await self._not_200(target, upstream, call)
         ours = self._our_headers(target)
         rename = record.request.model if self._document.response_model == "Requested" else None
         if upstream.content_type == EVENT_STREAM:
@@ -256,24 +259,7 @@ class _Way:
         self._record.edits = edited.edits
         return edited
 
-    def _outgoing_headers(self, target: Target) -> list[tuple[str, str]]:
-        try:
-            key = self._server.credentials.key_of(target.provider, time.monotonic())
-        except CredentialError as error:
-            raise AttemptFailed(AttemptKind.CREDENTIAL, str(error)) from None
-        return request_headers(
-            self._record.request.dialect,
-            self._headers.items(),
-            provider_key=key,
-            target=target_of(target.provider.base_url),
-            version=__version__,
-        )
-
-    def _query(self, target: Target) -> str:
-        kept = upstream_query(self._http.query_string, self._endpoint.dialect, target_of(target.provider.base_url))
-        return f"?{kept}" if kept else ""
-
-    async def _not_200(self, target: Target, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+    async def _not_200(self, target: Target, upstream: aiohttp.ClientResponse, call: Outgoing) -> web.StreamResponse:
         """A provider's refusal: another tier's chance, or the client's to read, word for word."""
         status = upstream.status
         if status in FAILOVER_STATUSES:
@@ -285,10 +271,7 @@ class _Way:
         if 300 <= status < 400:
             message = f"{target.provider.name} answered with a redirect ({status}), which is never followed"
             raise AttemptFailed(AttemptKind.SERVER_ERROR, message, status=status)
-        body = await read_body(upstream, target.provider.name)
-        key = self._server.credentials.key_of(target.provider, time.monotonic())
-        if key:
-            body = body.replace(key.encode(), b"[redacted]")
+        body = call.without_key(await read_body(upstream, target.provider.name))
         self._record.outcome = Outcome.UPSTREAM_ERROR
         self._server.metrics.count(m.ATTEMPT_ERRORS, target.provider.name, "client_error")
         matches = target.model_id == self._record.request.model

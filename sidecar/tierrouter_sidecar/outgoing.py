@@ -1,0 +1,35 @@
+"""What a call to a provider carries beside its body: path, headers and the provider's own key."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tierrouter_core import __version__
+from tierrouter_core.routing.targets import Target
+from tierrouter_core.wire.dialects import Endpoint, request_headers, target_of, upstream_query
+from tierrouter_sidecar.credentials import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One call, ready but for its body."""
+
+    path: str
+    """With the part of the client's query that this provider may see."""
+    headers: Sequence[tuple[str, str]]
+    key: str | None
+
+    def without_key(self, body: bytes) -> bytes:
+        """A provider's error as the client may see it: some quote the key."""
+        return body.replace(self.key.encode(), b"[redacted]") if self.key else body
+
+
+def outgoing(
+    credentials: Credentials, target: Target, endpoint: Endpoint, headers: Mapping[str, str], query: str
+) -> Outgoing:
+    """The call to ``target``; raises CredentialError where its key is missing."""
+    key = credentials.key_of(target.provider, time.monotonic())
+    vendor = target_of(target.provider.base_url)
+    sent = request_headers(endpoint.dialect, headers.items(), provider_key=key, target=vendor, version=__version__)
+    kept = upstream_query(query, endpoint.dialect, vendor)
+    return Outgoing(endpoint.upstream_path + (f"?{kept}" if kept else ""), sent, key)
