@@ -17,7 +17,18 @@ from bench import load
 from bench.budgets import Round, judge
 from bench.client import LoadError
 from bench.show import figures_table, verdicts_table
-from bench.targets import Cores, Started, Target, free_port, mock, pin_self, proxies, resident_bytes, started
+from bench.targets import (
+    Cores,
+    Started,
+    Target,
+    cpu_seconds,
+    free_port,
+    mock,
+    pin_self,
+    proxies,
+    resident_bytes,
+    started,
+)
 
 DIRECT = "direct"
 """Load straight at the mock: what the load generator itself can do."""
@@ -55,7 +66,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of load; in each every target is measured")
-    parser.add_argument("--starts", type=int, default=5, help="how often every target is started")
+    parser.add_argument("--starts", type=int, default=5, help="how often every target is started; 0: not measured")
     parser.add_argument("--settle", type=float, default=1.5, help="seconds between ready and looking at idle memory")
     parser.add_argument("--requests", type=int, default=800, help="requests per round for the latencies of one client")
     parser.add_argument("--big-requests", type=int, default=60, help="requests per round of each 400 KB turn")
@@ -78,7 +89,9 @@ def _measure(options: argparse.Namespace, cores: Cores, folder: Path) -> tuple[l
         stack.enter_context(started(mock(port, options.events), cores.load, folder / "mock.log"))
         targets = proxies(f"http://127.0.0.1:{port}", folder)
         # The first start of each compiles Python files and fills the disk cache: not counted.
-        starts = [_starts(targets, cores, folder, options.settle) for _ in range(options.starts + 1)][1:]
+        starts = [
+            _starts(targets, cores, folder, options.settle) for _ in range(options.starts + 1 if options.starts else 0)
+        ][1:]
         alive = {
             target.name: stack.enter_context(started(target, cores.gateway, folder / f"{target.name}.log"))
             for target in targets
@@ -104,30 +117,45 @@ def _round(number: int, ports: Mapping[str, int], alive: Mapping[str, Started], 
     figures: dict[str, dict[str, float]] = {}
     # Another target goes first in every round, so that none is always the one on the warm machine.
     for name in names[turn:] + names[:turn]:
+        run = alive.get(name)
         try:
-            figures[name] = asyncio.run(_figures(ports[name], options))
+            figures[name] = asyncio.run(_figures(ports[name], None if run is None else run.process.pid, options))
         except (LoadError, OSError) as error:
             raise LoadError(f"{name}: {error}") from error
-        if name in alive:
-            figures[name]["busy_bytes"] = resident_bytes(alive[name].process.pid)
+        if run is not None:
+            figures[name]["busy_bytes"] = resident_bytes(run.process.pid)
         print(f"round {number + 1}/{options.rounds}: {name} done", file=sys.stderr)
     return figures
 
 
-async def _figures(port: int, options: argparse.Namespace) -> dict[str, float]:
-    alone = await load.latencies(port, load.small(), options.requests)
-    first = await load.latencies(port, load.big_model_first(options.body_bytes), options.big_requests)
-    last = await load.latencies(port, load.big_model_last(options.body_bytes), options.big_requests)
+async def _figures(port: int, pid: int | None, options: argparse.Namespace) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    small = load.small()
+    alone = await load.latencies(port, small, options.requests)
+    figures["small_p50_s"] = load.percentile(alone, 50)
+    figures["small_p99_s"] = load.percentile(alone, 99)
+    for name, big in (("first", load.big_model_first), ("last", load.big_model_last)):
+        before = _cpu(pid)
+        times = await load.latencies(port, big(options.body_bytes), options.big_requests)
+        figures |= _cpu_since(before, pid, f"big_{name}_cpu_s", load.WARM_UP + options.big_requests)
+        figures[f"big_{name}_p50_s"] = load.percentile(times, 50)
     stream = await load.latencies(port, load.streamed(), options.streams)
-    rps = await load.throughput(port, load.small(), seconds=options.seconds, concurrency=options.concurrency)
-    return {
-        "small_p50_s": load.percentile(alone, 50),
-        "small_p99_s": load.percentile(alone, 99),
-        "big_first_p50_s": load.percentile(first, 50),
-        "big_last_p50_s": load.percentile(last, 50),
-        "stream_p50_s": load.percentile(stream, 50),
-        "rps": rps,
-    }
+    figures["stream_p50_s"] = load.percentile(stream, 50)
+    before = _cpu(pid)
+    done, took_s = await load.throughput(port, small, seconds=options.seconds, concurrency=options.concurrency)
+    figures |= _cpu_since(before, pid, "small_cpu_s", done)
+    figures["rps"] = done / took_s
+    return figures
+
+
+def _cpu(pid: int | None) -> float | None:
+    return None if pid is None else cpu_seconds(pid)
+
+
+def _cpu_since(before: float | None, pid: int | None, measure: str, requests: int) -> dict[str, float]:
+    """CPU time per request, where the system tells: steadier than any latency on a machine that is busy."""
+    now = _cpu(pid)
+    return {} if before is None or now is None else {measure: (now - before) / requests}
 
 
 def _machine(cores: Cores) -> dict[str, Any]:

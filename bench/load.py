@@ -12,7 +12,8 @@ from bench.client import Connection, LoadError, Reply, post
 
 _VARIANTS = 32
 _BIG_VARIANTS = 8
-_WARM_UP = 30
+WARM_UP = 30
+"""Requests before the first whose latency counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,18 @@ async def latencies(port: int, workload: Workload, requests: int) -> list[float]
     connection = await Connection.open(port)
     try:
         times = []
-        for number in range(_WARM_UP + requests):
+        for number in range(WARM_UP + requests):
             reply = await connection.exchange(prepared[number % len(prepared)])
             _check(workload, reply)
-            if number >= _WARM_UP:
+            if number >= WARM_UP:
                 times.append(reply.total_s)
     finally:
         connection.close()
     return sorted(times)
 
 
-async def throughput(port: int, workload: Workload, *, seconds: float, concurrency: int) -> float:
-    """Answers per second with ``concurrency`` connections kept busy."""
+async def throughput(port: int, workload: Workload, *, seconds: float, concurrency: int) -> tuple[int, float]:
+    """How many answers came, and in how many seconds, with ``concurrency`` connections kept busy."""
     prepared = workload.requests(port)
     numbers = count()
     connections = [await Connection.open(port) for _ in range(concurrency)]
@@ -88,7 +89,7 @@ async def throughput(port: int, workload: Workload, *, seconds: float, concurren
     finally:
         for connection in connections:
             connection.close()
-    return done / (time.perf_counter() - began)
+    return done, time.perf_counter() - began
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:

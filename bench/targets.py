@@ -185,6 +185,14 @@ def resident_bytes(pid: int) -> int:
     return own + sum(map(resident_bytes, children))
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """CPU time that a process has used so far, all its threads together; None where the system doesn't tell."""
+    if not sys.platform.startswith("linux"):
+        return None
+    # The clock that clock_getcpuclockid(3) names, which Python lacks: in nanoseconds, where /proc counts in 10 ms.
+    return time.clock_gettime(~pid << 3 | 2)
+
+
 def free_port() -> int:
     """A port of the loopback address that was free a moment ago."""
     with socket.socket() as probe:
