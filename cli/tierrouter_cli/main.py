@@ -112,6 +112,15 @@ def sidecar(
         int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status.")
     ] = 9464,
     state_dir: StateDir = None,
+    log_turns: Annotated[
+        bool,
+        typer.Option(
+            "--log-turns/--no-log-turns",
+            envvar="TIERROUTER_LOG_TURNS",
+            show_envvar=False,
+            help="Print each row of the ledger on stdout too, as a line of JSON.",
+        ),
+    ] = True,
 ) -> None:
     """Run the router beside an agent in a pod: from a compiled document that is mounted, and may come later."""
     become_server(
@@ -123,6 +132,7 @@ def sidecar(
             "admin_host": admin_host,
             "admin_port": admin_port,
             "state_dir": state_dir,
+            "log_turns": log_turns,
         },
     )
 

@@ -56,7 +56,14 @@ def run_router(
 
 
 def run_sidecar(
-    *, config_dir: Path, host: str, port: int, admin_host: str, admin_port: int, state_dir: Path | None
+    *,
+    config_dir: Path,
+    host: str,
+    port: int,
+    admin_host: str,
+    admin_port: int,
+    state_dir: Path | None,
+    log_turns: bool,
 ) -> None:
     """Serve a mounted configuration until stopped."""
     _log_to_stderr()
@@ -73,6 +80,7 @@ def run_sidecar(
         allowed_hosts=(pod_ip,) if pod_ip else (),
         router_name=os.environ.get("TIERROUTER_ROUTER", ""),
         pod=os.environ.get("POD_NAME", ""),
+        log_turns=log_turns,
     )
     credentials = Credentials(settings.credentials_dir, os.environ)
     _run(settings, MountedBundle(config_dir), credentials, require_configuration=False)

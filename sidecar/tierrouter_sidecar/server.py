@@ -23,7 +23,7 @@ from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.data_plane import DataPlane
 from tierrouter_sidecar.errors import CredentialError, StartError
 from tierrouter_sidecar.http import Handler, HttpServer
-from tierrouter_sidecar.ledger import Ledger
+from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.live import InForce, LiveConfiguration
 from tierrouter_sidecar.record import Bookkeeper
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
@@ -37,6 +37,7 @@ _ADMIN_BODY_BYTES = 64 * 1024
 _FLUSH_S = 5.0
 _SALT_FILE = "session-salt"
 _DRAIN_STEP_S = 0.02
+_STDOUT = 1
 _CUT_S = 1.0
 """How long turns that are cut may take to tell their clients and the ledger."""
 
@@ -103,7 +104,8 @@ async def running(
     """
     metrics = m.Metrics()
     async with contextlib.AsyncExitStack() as stack:
-        ledger = Ledger.open(settings.state_dir, on_problem=lambda message: log.error("%s", message))
+        turn_log = TurnLog(_STDOUT, _say_of_ledger) if settings.log_turns else None
+        ledger = Ledger.open(settings.state_dir, on_problem=_say_of_ledger, turn_log=turn_log)
         stack.push_async_callback(_flush, ledger)
         last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
         live = _live(source, metrics, ledger, last_good)
@@ -164,6 +166,10 @@ def _live(source: Source, metrics: m.Metrics, ledger: Ledger, last_good: LastGoo
     else:
         live.load_what_there_is()
     return live
+
+
+def _say_of_ledger(message: str) -> None:
+    log.error("%s", message)
 
 
 async def _flush(ledger: Ledger) -> None:

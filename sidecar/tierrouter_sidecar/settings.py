@@ -26,6 +26,8 @@ class Settings:
     """The router that a pod's sidecar waits for, to name it while its configuration is missing."""
     pod: str = ""
     """The pod's name, for the ledger."""
+    log_turns: bool = False
+    """Whether each row of the ledger is also a line of JSON on stdout."""
     drain_s: float = 30.0
     """How long running streams may take to end after SIGTERM."""
     reload_poll_s: float = 0.25

@@ -187,12 +187,14 @@ async def serving(
     port: int | None = None,
     admin_port: int | None = None,
     state_dir: Path | None = None,
+    stdout: int | None = None,
     wait: bool = True,
 ) -> AsyncIterator[Served]:
     """A sidecar for as long as the context is open; ended by force at its end if it has not ended before.
 
     Args:
         folder: where its log and, unless ``state_dir`` says otherwise, its state are.
+        stdout: a file descriptor for its standard output, which goes to the log otherwise.
         wait: whether to wait until it is ready.
     """
     os.makedirs(folder, exist_ok=True)
@@ -206,7 +208,7 @@ async def serving(
                 *(*COMMAND, command, *map(str, arguments), *options),
                 env=environment(**(variables or {})),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if stdout is None else stdout,
                 stderr=log,
                 start_new_session=True,
             )

@@ -7,6 +7,8 @@ The event loop puts rows on a queue; one thread commits what has come in, at mos
                               ├── the disk is full, the file locked: kept, tried again with growing pauses
                               └── more than MAX_PENDING_ROWS kept: the oldest go to stderr as JSON lines
 
+In a pod what leaves the queue goes to :class:`TurnLog` too, whatever becomes of it here.
+
 So a killed process loses what was recorded in its last :data:`FLUSH_INTERVAL_S` and the length of a commit, and nothing
 is lost silently. What goes to stderr is read back by ``tierrouter report --from-logs``.
 """
@@ -28,6 +30,7 @@ from tierrouter_core.spend.row import AttemptRow, TurnRow
 from tierrouter_sidecar.ledger import schema
 from tierrouter_sidecar.ledger.batch import Entry, Turn, log_lines, write_batch
 from tierrouter_sidecar.ledger.facts import facts_of
+from tierrouter_sidecar.ledger.turn_log import TurnLog
 from tierrouter_sidecar.state_dir import LedgerError, prepare_state_dir
 
 FLUSH_INTERVAL_S: Final = 0.1
@@ -36,6 +39,7 @@ MAX_PENDING_ROWS: Final = 10_000
 """Rows kept in memory while they can't be written: about 20 MB."""
 _LONGEST_RETRY_S: Final = 1.0
 _CLOSING_RETRY_S: Final = 0.05
+_TURN_LOG_CLOSING_S: Final = 1.0
 _SLACK_S: Final = 2.5
 """What the last write may take beyond the time for closing: SQLite's busy timeout and a little."""
 
@@ -54,7 +58,12 @@ class Ledger:
     """The ledger of one process; several processes may share a file."""
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, on_problem: Callable[[str], None], max_pending_rows: int
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        on_problem: Callable[[str], None],
+        max_pending_rows: int,
+        turn_log: TurnLog | None,
     ) -> None:
         self.path = path
         self.written_rows = 0
@@ -65,6 +74,7 @@ class Ledger:
         self._inode = path.stat().st_ino
         self._on_problem = on_problem
         self._max_pending = max_pending_rows
+        self._turn_log = turn_log
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._pending: deque[Entry] = deque()
         self._failing = False
@@ -79,19 +89,23 @@ class Ledger:
         *,
         on_problem: Callable[[str], None] = lambda message: None,
         max_pending_rows: int = MAX_PENDING_ROWS,
+        turn_log: TurnLog | None = None,
     ) -> "Ledger":
         """The ledger in ``state_dir``, both made where they are missing.
 
         Args:
             on_problem: called from the writer's thread, once when writing begins to fail and once when it works again.
             max_pending_rows: how many rows may wait in memory.
+            turn_log: where each row goes too, as a line; started and closed with the ledger.
 
         Raises:
             LedgerError: the directory or the file can't be used.
         """
         prepare_state_dir(state_dir)
         path = state_dir / schema.LEDGER_FILE
-        ledger = cls(path, schema.open_for_writing(path), on_problem, max_pending_rows)
+        ledger = cls(path, schema.open_for_writing(path), on_problem, max_pending_rows, turn_log)
+        if turn_log is not None:
+            turn_log.start()
         ledger._thread.start()
         return ledger
 
@@ -120,6 +134,8 @@ class Ledger:
                 # It hangs in the disk. Rows may end up both in the file and in the log; they have the same turn_id.
                 self._drain_queue()
                 self._spill(len(self._pending))
+            if self._turn_log is not None:
+                self._turn_log.close(_TURN_LOG_CLOSING_S)
         return self.lost_rows == lost_before
 
     def _take(self, entry: Entry) -> None:
@@ -136,9 +152,7 @@ class Ledger:
         last_try_s = 0.0
         while True:
             if not self._pending and not self._closing.is_set():
-                entry = self._queue.get()
-                if entry is not None:
-                    self._pending.append(entry)
+                self._drain_queue(self._queue.get())
             # A first row after a quiet time is written at once.
             if self._closing.wait(max(0.0, last_try_s + pause_s - time.monotonic())) and self._failing:
                 time.sleep(_CLOSING_RETRY_S)
@@ -157,12 +171,16 @@ class Ledger:
         self._spill(len(self._pending))
         self._disconnect()
 
-    def _drain_queue(self) -> None:
+    def _drain_queue(self, first: Entry | None = None) -> None:
+        new = [] if first is None else [first]
         with contextlib.suppress(Empty):
             while True:
                 entry = self._queue.get_nowait()
                 if entry is not None:
-                    self._pending.append(entry)
+                    new.append(entry)
+        self._pending += new
+        if self._turn_log is not None and new:
+            self._turn_log.take(new)
 
     def _try_to_write(self) -> bool:
         """Whether ``pending`` is empty now."""
