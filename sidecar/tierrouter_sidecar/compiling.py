@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from tierrouter_core.document.codec import document_from_bytes, document_to_bytes, revision_name
+from tierrouter_core.document.codec import document_to_bytes, named_document_from_bytes, revision_name
 from tierrouter_core.errors import ConfigurationError, Problem, TierRouterError
 from tierrouter_sidecar.loaded import Loaded
 
@@ -81,8 +81,8 @@ class CompileProcess:
         if "error" in answer:
             raise TierRouterError(answer["error"])
         text = answer["document"].encode()
-        document = document_from_bytes(text)
-        return Loaded(document, revision_name(document), tuple(answer["warnings"]), text)
+        document, revision = named_document_from_bytes(text)
+        return Loaded(document, revision, tuple(answer["warnings"]), text)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tierrouter_core.document.codec import document_from_bytes, revision_name
+from tierrouter_core.document.codec import named_document_from_bytes
 from tierrouter_core.errors import ConfigurationError, DocumentError, Problem
 from tierrouter_sidecar.compiling import CompileProcess
 from tierrouter_sidecar.loaded import Loaded
@@ -124,8 +124,8 @@ class MountedBundle:
             text = file.read_bytes()
         except OSError as error:
             raise DocumentError(f"{file}: can't be read: {error.strerror or error}") from None
-        document = document_from_bytes(text)
-        return Loaded(document, revision_name(document), (), text)
+        document, revision = named_document_from_bytes(text)
+        return Loaded(document, revision, (), text)
 
 
 class LastGood:
@@ -156,7 +156,7 @@ class LastGood:
         """What was kept; None where there is nothing of use."""
         try:
             text = self._file.read_bytes()
-            document = document_from_bytes(text)
+            document, revision = named_document_from_bytes(text)
         except FileNotFoundError:
             return None
         except (OSError, DocumentError) as error:
@@ -165,4 +165,4 @@ class LastGood:
         if self._router and document.router != self._router:
             log.warning("the configuration kept in %s is that of router %s", self._file, document.router)
             return None
-        return Loaded(document, revision_name(document), (), text)
+        return Loaded(document, revision, (), text)

@@ -1,12 +1,15 @@
 """``tierrouter sidecar`` with a ConfigMap's folder, laid out and swapped as the kubelet does it."""
 
 import itertools
+import json
 import shutil
 import time
 import uuid
 
 import pytest
 from tierrouter_process import CHAT, KEYS, router_text, serving, tierrouter, until
+
+from tierrouter_core.canonical import canonical_json, digest
 
 TURNS = {
     "/v1/chat/completions": CHAT,
@@ -160,6 +163,21 @@ async def test_a_document_that_was_changed_by_hand_is_refused(tmp_path, mount, d
         await until(lambda: "stays in force" in pod.log)
         assert "sha256" in (await pod.get("/status")).json["refused"]
         assert await tier_of_a_new_session(pod) == "deep"
+
+
+async def test_a_newer_schemas_document_is_served_under_the_name_that_its_writer_gave_it(tmp_path, mount, document):
+    body = json.loads(document("deep"))
+    del body["sha256"]
+    body |= {"schema": body["schema"].partition(".")[0] + ".99", "addedLater": {"x": 1}}
+    signed = {**body, "sha256": digest(canonical_json(body))}
+    name = f"coding-{signed['sha256'][:10]}"
+    mount.swap({"stable.json": canonical_json(signed)})
+    async with sidecar(tmp_path, mount) as pod:
+        assert (await pod.post()).headers["x-tierrouter-revision"] == name
+        assert await pod.stop() == 0
+    mount.swap({})
+    async with sidecar(tmp_path, mount) as pod:
+        assert (await pod.get("/status")).json["stable"] == name
 
 
 @pytest.mark.parametrize("files", [{}, {"stable.json": b"{cut"}], ids=["gone", "cut"])

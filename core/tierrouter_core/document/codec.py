@@ -51,12 +51,31 @@ def document_digest(document: Document) -> str:
 
 
 def revision_name(document: Document) -> str:
-    """``coding-0123456789``: the router and the first ten characters of the digest."""
-    return f"{document.router}-{document_digest(document)[:_DIGEST_CHARACTERS]}"
+    """``coding-0123456789``: the router and the first ten characters of the digest.
+
+    Of a document that was made here; one that was read has the name that :func:`named_document_from_bytes` gives.
+    """
+    return _name(document, document_digest(document))
+
+
+def _name(document: Document, digest_of_it: str) -> str:
+    return f"{document.router}-{digest_of_it[:_DIGEST_CHARACTERS]}"
 
 
 def document_from_bytes(data: bytes) -> Document:
     """The inverse of :func:`document_to_bytes`; key order and white space are of no matter.
+
+    Raises:
+        DocumentError: as :func:`named_document_from_bytes`.
+    """
+    return named_document_from_bytes(data)[0]
+
+
+def named_document_from_bytes(data: bytes) -> tuple[Document, str]:
+    """As :func:`document_from_bytes`, with the revision's name.
+
+    The name is made of the digest that the bytes state, so it is the one that their writer gave the document, also where
+    that has fields that this version ignores.
 
     Raises:
         DocumentError: the bytes are empty, no document, of another major version, damaged, or contradict themselves.
@@ -82,7 +101,7 @@ def document_from_bytes(data: bytes) -> Document:
     document = _decode(Document, body, "")
     assert isinstance(document, Document)
     _check_references(document)
-    return document
+    return document, _name(document, computed)
 
 
 def _body(document: Document) -> dict[str, Any]:

@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from router_files import CODING
 
-from tierrouter_core.document.codec import document_digest, document_from_bytes, document_to_bytes, revision_name
+from tierrouter_core.document.codec import (
+    document_digest,
+    document_from_bytes,
+    document_to_bytes,
+    named_document_from_bytes,
+    revision_name,
+)
 from tierrouter_core.document.model import (
     MAX_DOCUMENT_BYTES,
     Baseline,
@@ -100,6 +106,17 @@ def test_a_price_with_more_zeros_is_the_same_price() -> None:
     resources = load_resources([("other.yaml", respelled)])
     document = compile_router(resources.one_router(), resources.providers, fixed_price).document
     assert document_digest(document) == document_digest(coding())
+
+
+def test_a_document_that_was_read_has_the_name_that_its_writer_gave_it() -> None:
+    assert named_document_from_bytes(document_to_bytes(coding())) == (coding(), revision_name(coding()))
+
+
+def test_the_name_of_a_newer_minor_schemas_document_is_its_writers_too() -> None:
+    data = resigned(lambda body: body.update(schema="1.99", somethingNew={"a": 1}))
+    document, revision = named_document_from_bytes(data)
+    assert document == coding()
+    assert revision == f"coding-{json.loads(data)['sha256'][:10]}" != revision_name(document)
 
 
 def test_fields_that_this_version_does_not_know_are_ignored() -> None:
