@@ -74,8 +74,8 @@ def document_from_bytes(data: bytes) -> Document:
 def named_document_from_bytes(data: bytes) -> tuple[Document, str]:
     """As :func:`document_from_bytes`, with the revision's name.
 
-    The name is made of the digest that the bytes state, so it is the one that their writer gave the document, also where
-    that has fields that this version ignores.
+    The name is made of the digest that the bytes state. So it is the one that their writer gave the document, also
+    where that has fields which this version ignores.
 
     Raises:
         DocumentError: the bytes are empty, no document, of another major version, damaged, or contradict themselves.
