@@ -11,6 +11,7 @@ from tierrouter_core.wire.dialects import response_headers
 from tierrouter_core.wire.meter import StreamMeter
 from tierrouter_core.wire.sse import SseError
 from tierrouter_core.wire.unary import estimate_unary, rename_unary_model, unary_error, unary_usage
+from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.upstream import AttemptFailed, AttemptKind
 
@@ -22,12 +23,12 @@ _BROKEN = (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, TimeoutErr
 Headers = Sequence[tuple[str, str]]
 
 
-def headers_of(upstream: aiohttp.ClientResponse, ours: Headers, *, matches_requested: bool) -> list[tuple[str, str]]:
+def headers_of(upstream: Answer, ours: Headers, *, matches_requested: bool) -> list[tuple[str, str]]:
     """The answer's headers: those of the provider that a client may see, and ours."""
     return [*response_headers(upstream.headers.items(), matches_requested=matches_requested), *ours]
 
 
-async def read_body(upstream: aiohttp.ClientResponse, provider: str) -> bytes:
+async def read_body(upstream: Answer, provider: str) -> bytes:
     """The whole body of an answer that is not a stream.
 
     Raises:
@@ -48,7 +49,7 @@ async def read_body(upstream: aiohttp.ClientResponse, provider: str) -> bytes:
 
 async def relay_unary(
     request: web.BaseRequest,
-    upstream: aiohttp.ClientResponse,
+    upstream: Answer,
     record: TurnRecord,
     ours: Headers,
     *,
@@ -82,7 +83,7 @@ async def send(request: web.BaseRequest, response: web.Response, record: TurnRec
 
 async def relay_stream(
     request: web.BaseRequest,
-    upstream: aiohttp.ClientResponse,
+    upstream: Answer,
     record: TurnRecord,
     ours: Headers,
     meter: StreamMeter,

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aiohttp import web
+
 from tierrouter_core import __version__
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.wire.dialects import Endpoint, request_headers, target_of, upstream_query
@@ -33,3 +35,8 @@ def outgoing(
     sent = request_headers(endpoint.dialect, headers.items(), provider_key=key, target=vendor, version=__version__)
     kept = upstream_query(query, endpoint.dialect, vendor)
     return Outgoing(endpoint.upstream_path + (f"?{kept}" if kept else ""), sent, key)
+
+
+def raw_query(http: web.BaseRequest) -> str:
+    """The query as the client wrote it: decoded and sent on it would mean something else, or break the request line."""
+    return http.path_qs.partition("?")[2]

@@ -16,7 +16,7 @@ from tierrouter_core.wire.request import Request
 from tierrouter_sidecar.answer import headers_of, read_body
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.live import InForce
-from tierrouter_sidecar.outgoing import outgoing
+from tierrouter_sidecar.outgoing import outgoing, raw_query
 from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, error_response, openai_targets
 from tierrouter_sidecar.upstream import AttemptFailed
 
@@ -101,12 +101,12 @@ class SideCalls:
         *,
         only_ok: bool,
     ) -> web.Response | None:
-        call = outgoing(self._turns.credentials, target, endpoint, headers, http.query_string)
+        call = outgoing(self._turns.credentials, target, endpoint, headers, raw_query(http))
         failover = in_force.document.failover
         upstream = await self._turns.upstream.send(
             target.provider, http.method, call.path, call.headers, body or None, failover, wait_s
         )
-        async with upstream:
+        try:
             if only_ok and upstream.status != 200:
                 return None
             content = await read_body(upstream, target.provider.name)
@@ -114,3 +114,5 @@ class SideCalls:
                 content = call.without_key(content)
             relayed = headers_of(upstream, (), matches_requested=True)
             return web.Response(status=upstream.status, body=content, headers=relayed)
+        finally:
+            upstream.release()

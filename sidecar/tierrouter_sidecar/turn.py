@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import aiohttp
 from aiohttp import web
 
 from tierrouter_core.document.model import Document
@@ -34,8 +33,9 @@ from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import EVENT_STREAM, headers_of, read_body, relay_stream, relay_unary, send
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.errors import CredentialError
+from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.live import InForce
-from tierrouter_sidecar.outgoing import Outgoing, outgoing
+from tierrouter_sidecar.outgoing import Outgoing, outgoing, raw_query
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import SessionStore
 from tierrouter_sidecar.upstream import FAILOVER_STATUSES, AttemptFailed, AttemptKind, Upstream, failure_of
@@ -149,7 +149,7 @@ class _Way:
         self._failures: list[tuple[Target, AttemptFailed]] = []
         self._attempt_open = False
         self._estimate = understood.read.input_estimate
-        self._upstream: aiohttp.ClientResponse | None = None
+        self._upstream: Answer | None = None
 
     async def walk(self) -> web.StreamResponse:
         record = self._record
@@ -204,19 +204,14 @@ class _Way:
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             status = upstream.status if status is None else status
-            # A connection whose answer was read to its end goes back to the pool; any other is closed, so that the
-            # provider stops generating.
-            if upstream.content.at_eof():
-                upstream.release()
-            else:
-                upstream.close()
+            upstream.release()
         self._record.end_attempt(status or 0, error)
 
     async def _attempt(self, target: Target, deadline_s: float) -> web.StreamResponse:
         record, failover = self._record, self._document.failover
         edited = self._edited(target)
         try:
-            call = outgoing(self._server.credentials, target, self._endpoint, self._headers, self._http.query_string)
+            call = outgoing(self._server.credentials, target, self._endpoint, self._headers, raw_query(self._http))
         except CredentialError as error:
             raise AttemptFailed(AttemptKind.CREDENTIAL, str(error)) from None
         patience_s = failover.headers_timeout_ms / 1000 if record.request.stream else failover.total_timeout_ms / 1000
@@ -259,7 +254,7 @@ class _Way:
         self._record.edits = edited.edits
         return edited
 
-    async def _not_200(self, target: Target, upstream: aiohttp.ClientResponse, call: Outgoing) -> web.StreamResponse:
+    async def _not_200(self, target: Target, upstream: Answer, call: Outgoing) -> web.StreamResponse:
         """A provider's refusal: another tier's chance, or the client's to read, word for word."""
         status = upstream.status
         if status in FAILOVER_STATUSES:

@@ -6,17 +6,15 @@ import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import TracebackType
-from weakref import WeakSet
 
 import aiohttp
-from yarl import URL
 
 from tierrouter_core.document.model import Failover, Provider
 from tierrouter_core.wire.failures import parse_retry_after
+from tierrouter_sidecar.exchange import Answer, Connections
 
 FAILOVER_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Answers that say nothing of the request, only of the provider's state: another tier may do better."""
-_READ_LIMIT = 2**18
 _STOPPING = "the router is shutting down"
 
 
@@ -59,24 +57,12 @@ class Upstream:
     """The connections to all providers."""
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._timeouts: dict[tuple[int, int], aiohttp.ClientTimeout] = {}
-        self._urls: dict[tuple[str, str], URL] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
-        self._responses: WeakSet[aiohttp.ClientResponse] = WeakSet()
 
     async def __aenter__(self) -> "Upstream":
-        # No limit of connections: an agent's turns must never queue behind each other in here. No cookies, no proxies
-        # from the environment and no decompression: what a provider sent is relayed as it is.
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=_READ_LIMIT,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        )
+        self._connections = Connections()
         return self
 
     async def __aexit__(
@@ -86,18 +72,8 @@ class Upstream:
 
     async def close(self) -> None:
         """Break every call off; to the turns that wait for them it is as if the providers had done it."""
-        for response in list(self._responses):
-            # Closing the session alone would leave those who read waiting for ever.
-            response.content.set_exception(aiohttp.ClientPayloadError(_STOPPING))
-        if self._session is not None:
-            await self._session.close()
-
-    def _url(self, provider: Provider, path: str) -> URL:
-        key = (provider.base_url, path)
-        url = self._urls.get(key)
-        if url is None:
-            url = self._urls[key] = URL(provider.base_url + path, encoded=True)
-        return url
+        if self._connections is not None:
+            await self._connections.close(_STOPPING)
 
     def _timeout(self, failover: Failover) -> aiohttp.ClientTimeout:
         key = (failover.connect_timeout_ms, failover.idle_timeout_ms)
@@ -126,29 +102,22 @@ class Upstream:
         body: bytes | None,
         failover: Failover,
         wait_s: float,
-    ) -> aiohttp.ClientResponse:
-        """Send a request and wait at most ``wait_s`` for the answer's headers.
+    ) -> Answer:
+        """Send a request and wait at most ``wait_s`` for the answer's headers. Redirects are never followed.
 
         Raises:
             AttemptFailed: no answer came.
         """
-        assert self._session is not None
-        if self._session.closed:
+        assert self._connections is not None
+        if self._connections.closed:
             raise AttemptFailed(AttemptKind.CUT, _STOPPING)
         where = f"{provider.name} ({provider.origin})"
+        timeout, tls = self._timeout(failover), self._ssl(provider)
+        # A provider's address is its origin and the path that all its endpoints begin with.
+        path = provider.base_url.removeprefix(provider.origin) + path
         try:
-            # Redirects are never followed: a key goes only where its owner said.
-            request = self._session.request(
-                method,
-                self._url(provider, path),
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._timeout(failover),
-                ssl=self._ssl(provider),
-            )
             async with asyncio.timeout(wait_s):
-                response = await request
+                return await self._connections.request(method, provider.origin, path, headers, body, timeout, tls)
         except aiohttp.ConnectionTimeoutError:
             raise AttemptFailed(
                 AttemptKind.UNREACHABLE, f"{where} took no connection in {failover.connect_timeout_ms} ms"
@@ -161,8 +130,6 @@ class Upstream:
             raise AttemptFailed(AttemptKind.TIMEOUT, f"{where} sent no headers in {wait_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise AttemptFailed(AttemptKind.CUT, f"{where} broke off before answering: {error}") from None
-        self._responses.add(response)
-        return response
 
 
 def failure_of(provider: Provider, status: int, headers: Mapping[str, str]) -> AttemptFailed:
