@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import orjson
 
-from tierrouter_core.names import CostSource, Outcome, Reason, UsageSource
+from tierrouter_core.names import CostSource, Outcome, UsageSource
 from tierrouter_core.routing.decide import Decision, printable
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.baseline import BaselineState
@@ -189,7 +189,7 @@ class Bookkeeper:
         self._metrics.observe(m.DURATION, elapsed_s, row.tier)
         if row.ttft_ms is not None:
             self._metrics.observe(m.TTFT, row.ttft_ms / 1000, row.tier)
-        if record.decision.reason is not Reason.NOT_SERVABLE and row.baseline_cost_usd is not None:
+        if row.baseline_cost_usd is not None:
             count(m.BASELINE_COST, row.baseline_model, by=float(row.baseline_cost_usd))
 
     def _count_usage(self, row: TurnRow, usage: Usage) -> None:
