@@ -9,6 +9,7 @@ context included. Variables are flat qualified names (``task.file_count``), so n
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cel_expr_python import cel
 
@@ -17,6 +18,11 @@ from tierrouter_core.errors import RuleError
 from tierrouter_core.routing.variables import THRESHOLD_PREFIX, VARIABLES, Value
 
 MAX_RULE_BYTES = 1024
+
+_REMEMBERED = 512
+"""Evaluations that are kept. What rules look at is mostly the same from one turn to the next."""
+_LONGEST_REMEMBERED = 256
+"""Characters of a string in them: the requested model is whatever a client writes."""
 
 _TYPES = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "string": cel.Type.STRING}
 _NAME = re.compile(r"\b(?:task|turn|session|thresholds)\.[a-z][a-z0-9_]*")
@@ -102,46 +108,39 @@ class RuleSet:
             names = tuple(dict.fromkeys(_NAME.findall(rule.when)))
             compiled.append(_Compiled(rule, expression, names))
         self._rules = tuple(compiled)
-        self._used = tuple({name for entry in compiled for name in entry.names if name in VARIABLES})
+        self._used = tuple(dict.fromkeys(name for entry in compiled for name in entry.names if name in VARIABLES))
+        # The same values always give the same evaluations, and looking them up takes a tenth of the time.
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._evaluate)
 
-    def _evaluate(self, entry: _Compiled, activation: cel.Activation, values: Mapping[str, Value]) -> Evaluation:
-        result = entry.expression.eval(activation=activation).value()
-        if result is True:
-            return Evaluation(entry.rule, True, saw=self._saw(entry, values))
-        if result is False:
-            return Evaluation(entry.rule, False)
-        return Evaluation(entry.rule, False, error=str(result).removeprefix("INVALID_ARGUMENT: "))
+    def _evaluate(self, used: tuple[Value, ...]) -> tuple[Evaluation, ...]:
+        """Every rule, for these values of the variables that some rule names: no others need to be bound."""
+        values = {**dict(zip(self._used, used, strict=True)), **self._thresholds}
+        activation = self._environment.Activation(values)
+        evaluations = []
+        for entry in self._rules:
+            result = entry.expression.eval(activation=activation).value()
+            error = "" if isinstance(result, bool) else str(result).removeprefix("INVALID_ARGUMENT: ")
+            saw = tuple((name, values[name]) for name in entry.names if name in values)
+            evaluations.append(Evaluation(entry.rule, result is True, error, saw))
+        return tuple(evaluations)
 
-    def _saw(self, entry: _Compiled, values: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
-        both = {**self._thresholds, **{name: values[name] for name in entry.names if name in values}}
-        return tuple((name, both[name]) for name in entry.names if name in both)
-
-    def _activation(self, values: Mapping[str, Value]) -> cel.Activation:
-        # Only the variables that some rule names are bound: building the context is most of the work.
-        return self._environment.Activation({**{name: values[name] for name in self._used}, **self._thresholds})
+    def all(self, values: Mapping[str, Value]) -> tuple[Evaluation, ...]:
+        """Every rule with what it saw."""
+        used = tuple([values[name] for name in self._used])
+        if any(isinstance(value, str) and len(value) > _LONGEST_REMEMBERED for value in used):
+            return self._evaluate(used)
+        return self._remembered(used)
 
     def first_match(
         self, values: Mapping[str, Value], among: Callable[[Rule], bool] | None = None
     ) -> tuple[Evaluation | None, tuple[Evaluation, ...]]:
         """The first rule (of those that ``among`` accepts) that is true, or None, and those before it that failed."""
-        eligible = self._rules if among is None else tuple(entry for entry in self._rules if among(entry.rule))
-        if not eligible:
-            return None, ()
-        activation = self._activation(values)
         failed: list[Evaluation] = []
-        for entry in eligible:
-            evaluation = self._evaluate(entry, activation, values)
+        for evaluation in self.all(values):
+            if among is not None and not among(evaluation.rule):
+                continue
             if evaluation.matched:
                 return evaluation, tuple(failed)
             if evaluation.error:
                 failed.append(evaluation)
         return None, tuple(failed)
-
-    def all(self, values: Mapping[str, Value]) -> tuple[Evaluation, ...]:
-        """Every rule with what it saw, for ``explain``."""
-        activation = self._activation(values)
-        evaluations = (self._evaluate(entry, activation, values) for entry in self._rules)
-        return tuple(
-            Evaluation(evaluation.rule, evaluation.matched, evaluation.error, self._saw(entry, values))
-            for entry, evaluation in zip(self._rules, evaluations, strict=True)
-        )

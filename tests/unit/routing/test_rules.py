@@ -77,6 +77,20 @@ def test_explain_sees_every_rule_with_its_values():
     assert evaluation.saw == (("task.file_count", 3), ("thresholds.file_count", 8))
 
 
+def test_a_rule_sees_each_turns_own_values_however_often_it_was_evaluated():
+    rules = RuleSet(
+        [
+            Rule(name="wide", when="task.file_count > thresholds.file_count", tier="x"),
+            Rule(name="named", when="turn.requested_model.startsWith('m')", tier="y"),
+        ],
+        THRESHOLDS,
+    )
+    for _ in range(2):
+        for count, model, expected in ((3, "a", None), (9, "a", "wide"), (3, "m" * 1000, "named"), (3, "b", None)):
+            matched, _ = rules.first_match({**defaults(), "task.file_count": count, "turn.requested_model": model})
+            assert (None if matched is None else matched.rule.name) == expected
+
+
 def test_a_rule_that_does_not_compile_names_itself():
     with pytest.raises(RuleError, match="rule typo: column 5"):
         RuleSet([Rule(name="typo", when="task.nope", tier="x")], {})
