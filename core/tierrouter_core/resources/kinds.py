@@ -253,12 +253,23 @@ class MapOf(Kind):
 
     python: ClassVar[tuple[type, ...]] = (dict,)
     item: Kind
+    key: Text | None = None
+    """What keys must be; None: any text."""
+    max_items: int = 256
 
     def read(self, reader: Reader, path: Path, value: Any) -> Any:
         if not isinstance(value, dict):
             return reader.refuse(path, wrong_type(reader, path, value, self))
-        items = {key: self.item.read(reader, (*path, key), entry) for key, entry in value.items()}
-        return {key: item for key, item in items.items() if item is not BAD}
+        if len(value) > self.max_items:
+            return reader.refuse(path, f"has {len(value)} entries, expected at most {self.max_items}")
+        items = {}
+        for key, entry in value.items():
+            at = (*path, key)
+            is_bad_key = self.key is not None and self.key.read(reader, at, key) is BAD
+            item = self.item.read(reader, at, entry)
+            if not is_bad_key and item is not BAD:
+                items[key] = item
+        return items
 
     def allowed(self) -> str:
         return f"a map, each value {self.item.allowed()}"

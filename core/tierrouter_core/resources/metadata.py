@@ -1,4 +1,4 @@
-"""What both kinds of resources share: names, and what the API server adds to them."""
+"""What all kinds of resources share: names, and what the API server adds to them."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -40,8 +40,8 @@ _SERVERS_OWN = frozenset(
 )
 
 _NAMESPACE = dns_label(63)
-_LABELS = MapOf(item=Text(max_length=63))
-_ANNOTATIONS = MapOf(item=Text(max_length=262_144, multiline=True))
+_LABELS = MapOf(item=Text(max_length=63), max_items=4096)
+_ANNOTATIONS = MapOf(item=Text(max_length=262_144, multiline=True), max_items=4096)
 
 
 @resource
@@ -68,3 +68,15 @@ class ProviderMetadata:
     )
     labels: Mapping[str, str] = setting(_LABELS, "Kubernetes labels; not used.", default_factory=dict)
     annotations: Mapping[str, str] = setting(_ANNOTATIONS, "Kubernetes annotations; not used.", default_factory=dict)
+
+
+@resource
+class RevisionMetadata:
+    """A RouterRevision's ``metadata``."""
+
+    TOLERATED: ClassVar[frozenset[str]] = _SERVERS_OWN
+
+    name: str = setting(dns_label(), "The router's name and the first ten characters of the document's digest.")
+    namespace: str = setting(_NAMESPACE, "The router's namespace.")
+    labels: Mapping[str, str] = setting(_LABELS, "Kubernetes labels.", default_factory=dict)
+    annotations: Mapping[str, str] = setting(_ANNOTATIONS, "Kubernetes annotations.", default_factory=dict)

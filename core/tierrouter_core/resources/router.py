@@ -12,17 +12,18 @@ from tierrouter_core.resources.provider import MODEL_NAME
 KIND = "TierRouter"
 
 _NAME = dns_label(63)
-_TIER = dns_label(40)
+TIER = dns_label(40)
+THRESHOLD_NAME = Text(pattern=r"[a-z][a-z0-9_]*", words="a name of lower-case letters, digits and _", max_length=63)
+FIGURE = Integer(minimum=-(2**31))
 _TIER_OR_NONE = dns_label(40, may_be_empty=True)
-_TIERS = ListOf(item=_TIER, max_items=64, unique=True)
-_FIGURE = Integer(minimum=-(2**31))
+_TIERS = ListOf(item=TIER, max_items=64, unique=True)
 
 
 @resource
 class TierSpec:
     """One rung of the ladder: names only, never an endpoint, never a key."""
 
-    name: str = setting(_TIER, "The tier's name, as hints and rules say it.")
+    name: str = setting(TIER, "The tier's name, as hints and rules say it.")
     rank: int = setting(Integer(maximum=1000), "Its place in the order for escalation; higher is stronger.", default=1)
     model: str = setting(MODEL_NAME, "The model that serves it: a `models[].name` of its provider.")
     provider: str = setting(_NAME, "The ModelProvider that has the model.")
@@ -54,7 +55,7 @@ class TierSpec:
 class Share:
     """One part of a split."""
 
-    tier: str = setting(_TIER, "A tier.")
+    tier: str = setting(TIER, "A tier.")
     weight: int = setting(Integer(minimum=1, maximum=1_000_000), "Its share of the sessions, relative to the others'.")
 
 
@@ -62,15 +63,12 @@ class Share:
 class Threshold:
     """A number that rules compare with and that regressions may move."""
 
-    name: str = setting(
-        Text(pattern=r"[a-z][a-z0-9_]*", words="a name of lower-case letters, digits and _", max_length=63),
-        "Its name; rules say `thresholds.NAME`.",
-    )
-    value: int = setting(_FIGURE, "The number.")
-    min: int = setting(_FIGURE, "The least that it may become.", default=0)
-    max: int = setting(_FIGURE, "The most that it may become.", default=1_000_000)
-    on_regression: int = setting(_FIGURE, "Added to it when a regression was found.", default=0)
-    on_promotion: int = setting(_FIGURE, "Added to it when a cheaper model was promoted.", default=0)
+    name: str = setting(THRESHOLD_NAME, "Its name; rules say `thresholds.NAME`.")
+    value: int = setting(FIGURE, "The number.")
+    min: int = setting(FIGURE, "The least that it may become.", default=0)
+    max: int = setting(FIGURE, "The most that it may become.", default=1_000_000)
+    on_regression: int = setting(FIGURE, "Added to it when a regression was found.", default=0)
+    on_promotion: int = setting(FIGURE, "Added to it when a cheaper model was promoted.", default=0)
 
 
 @resource
@@ -82,7 +80,7 @@ class RuleSpec:
         Text(min_length=1, words="a CEL expression", multiline=True, max_length=8192),
         "A CEL expression that gives a bool, at most 1024 bytes; the first rule that is true wins.",
     )
-    tier: str = setting(_TIER, "The tier that serves then.")
+    tier: str = setting(TIER, "The tier that serves then.")
     escalate: bool = setting(Boolean(), "May act inside a tool loop, upward only.", default=False)
     essential: bool = setting(Boolean(), "Is exempt from `deepShare`.", default=False)
 
@@ -95,7 +93,7 @@ class ModelHintSpec:
         Text(min_length=1, words="a model name, with * and ? as wildcards", max_length=256),
         "A glob over the model name that the agent asks for.",
     )
-    tier: str = setting(_TIER, "The tier that it means.")
+    tier: str = setting(TIER, "The tier that it means.")
     pin: bool = setting(Boolean(), "That tier serves such turns always, before the rules.", default=False)
 
 
@@ -167,7 +165,7 @@ class RouterSpec:
         ListOf(item=ObjectOf(cls=TierSpec), min_items=1, max_items=64), "The tiers, in the order of preference."
     )
     default_tier: str | tuple[Share, ...] = setting(
-        OneOf(kinds=(_TIER, ListOf(item=ObjectOf(cls=Share), min_items=1, max_items=64))),
+        OneOf(kinds=(TIER, ListOf(item=ObjectOf(cls=Share), min_items=1, max_items=64))),
         "The tier of turns that nothing else decides, or a split drawn by session.",
     )
     fallback_tier: str = setting(
