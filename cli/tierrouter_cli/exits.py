@@ -15,6 +15,8 @@ USAGE: Final = 2
 """The command's own words are off."""
 CANNOT_START: Final = 3
 """A port in use, a folder that can't be written, no embedded model."""
+INTERRUPTED: Final = 130
+"""Ctrl-C, as shells and other commands have it."""
 
 _EXTRA_OF: Final = {"aiohttp": "sidecar", "prometheus_client": "sidecar"}
 """Packages that an installation may lack, and the extra that brings them."""
@@ -33,6 +35,15 @@ def write_out(data: bytes) -> None:
         raise OSError("there is no standard output to write to")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+@contextmanager
+def quiet_interrupt() -> Iterator[None]:
+    """Turn Ctrl-C into its exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
 
 
 @contextmanager

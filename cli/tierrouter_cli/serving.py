@@ -6,14 +6,15 @@ libraries of a command line would take 10 MB for as long as the router runs. The
 
 import json
 import os
+import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tierrouter_cli.exits import explained_errors
+from tierrouter_cli.exits import explained_errors, quiet_interrupt
 
 _MODULE = "tierrouter_cli.serving"
+_CTRL_C = (signal.SIGINT,)
 
 
 def become_server(command: str, options: dict[str, Any]) -> NoReturn:
@@ -24,6 +25,8 @@ def become_server(command: str, options: dict[str, Any]) -> NoReturn:
             stream.flush()
     # Not orjson: a path may hold bytes that are no text, which only this one can write down and read back.
     arguments = json.dumps([command, options], default=str)
+    # Python would answer a Ctrl-C with a traceback while it starts anew; this one waits until main() takes it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _CTRL_C)
     # -P: a module of the same name in the current folder must not be taken for one of ours.
     os.execv(sys.executable, [sys.executable, "-P", "-m", _MODULE, arguments])  # noqa: S606 (no shell is wanted)
 
@@ -40,7 +43,8 @@ def main() -> None:
     _take_the_places_of_closed_streams()
     command, options = json.loads(sys.argv[1])
     # Before the server's own handlers are in place there is nothing yet that would need an orderly end.
-    with suppress(KeyboardInterrupt), explained_errors():
+    with quiet_interrupt(), explained_errors():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _CTRL_C)
         from tierrouter_cli.run import run_router, run_sidecar
 
         given = options.pop("state_dir")

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import os
 import signal
 import time
 
 import pytest
-from tierrouter_process import CHAT, KEYS, router_file, serving, tierrouter, until
+from tierrouter_process import CHAT, KEYS, environment, router_file, serving, tierrouter, until
 
 from provider import Answer, Delivery, Hang
 from tierrouter_sidecar.ledger.read import read_rows
@@ -124,3 +125,39 @@ async def test_two_routers_can_share_a_folder(tmp_path, file):
         turns = {(await router.post()).headers["x-tierrouter-turn"] for router in (one, other, one, other)}
         assert [await one.stop(), await other.stop()] == [0, 0]
         assert {row.turn_id for row in read_rows(one.state_dir)} == turns
+
+
+INTERRUPTED = 130
+PRESS_CTRL_C = "import os, signal, sys\nif {}:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+
+
+@pytest.fixture
+def ctrl_c_when(tmp_path):
+    """Variables of an environment in which Ctrl-C comes just when a module is loaded."""
+
+    def made(module, condition="True"):
+        folder = tmp_path / "pressed"
+        folder.mkdir()
+        (folder / f"{module}.py").write_text(PRESS_CTRL_C.format(condition))
+        return {**KEYS, "PYTHONPATH": os.pathsep.join([str(folder), environment()["PYTHONPATH"]])}
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("module", "condition"),
+    [
+        ("typer", "True"),
+        ("sitecustomize", "'tierrouter_cli.serving' in sys.orig_argv"),
+        ("aiohttp", "True"),
+    ],
+    ids=["the command loads", "Python starts anew to serve", "the server loads"],
+)
+def test_ctrl_c_before_it_serves_ends_it_without_a_word(tmp_path, file, ctrl_c_when, module, condition):
+    ran = tierrouter("run", "-f", file, "--state-dir", tmp_path / "state", variables=ctrl_c_when(module, condition))
+    assert (ran.code, ran.said) == (INTERRUPTED, "")
+
+
+def test_ctrl_c_ends_any_command_without_a_word(file, ctrl_c_when):
+    ran = tierrouter("compile", "-f", file, variables=ctrl_c_when("yaml"))
+    assert (ran.code, ran.said) == (INTERRUPTED, "")

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from tierrouter_cli import exits
-from tierrouter_cli.main import app
+from tierrouter_cli.commands import app
 from tierrouter_core import names
 from tierrouter_core.names import Outcome, Reason
 

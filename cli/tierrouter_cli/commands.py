@@ -1,0 +1,175 @@
+"""The commands and their options.
+
+Imports are inside the commands on purpose: ``run`` must not pay for what ``report`` needs.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tierrouter_cli.exits import explained_errors
+from tierrouter_cli.report import report
+from tierrouter_cli.serving import become_server
+
+app = typer.Typer(
+    name="tierrouter",
+    help="Send each coding-agent turn to the cheapest model tier that is good enough, and write down what it cost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Files = Annotated[
+    list[Path], typer.Option("--file", "-f", metavar="FILE", help="A router file; may be given several times.")
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where the ledger is kept. [default: $TIERROUTER_STATE_DIR, else $XDG_STATE_HOME/tierrouter, "
+        "else ~/.local/state/tierrouter]",
+        show_default=False,
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from tierrouter_core import __version__
+
+        typer.echo(f"tierrouter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(short_help="Run the router on this machine.")
+def run(
+    file: Files = [],  # noqa: B006 (typer copies it)
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="The data port: what agents talk to.")
+    ] = 8383,
+    admin_port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status, on loopback.")
+    ] = 9464,
+    state_dir: StateDir = None,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Serve all tiers by the embedded model (the default without a FILE).")
+    ] = False,
+    allow_host: Annotated[
+        list[str],
+        typer.Option("--allow-host", metavar="NAME", help="Also accept requests whose Host header has this name."),
+    ] = [],  # noqa: B006
+    drain: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=86400,
+            metavar="SECONDS",
+            help="On a stop, how long running turns may take to end; then they are cut.",
+        ),
+    ] = 30.0,
+) -> None:
+    """Run the router on this machine: from FILE, or with an embedded model when there is none."""
+    become_server(
+        "run",
+        {
+            "files": file,
+            "host": host,
+            "port": port,
+            "admin_port": admin_port,
+            "state_dir": state_dir,
+            "embedded": embedded,
+            "allowed_hosts": allow_host,
+            "drain_s": drain,
+        },
+    )
+
+
+@app.command(short_help="Run the router beside an agent in a pod.")
+def sidecar(
+    config_dir: Annotated[
+        Path, typer.Option(metavar="DIR", help="The mounted ConfigMap with the compiled document.")
+    ] = Path("/etc/tierrouter/config"),
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="The data port: what the agent talks to.")
+    ] = 8383,
+    admin_host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address of the admin port; probes come from outside the pod.")
+    ] = "0.0.0.0",  # noqa: S104
+    admin_port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status.")
+    ] = 9464,
+    state_dir: StateDir = None,
+    log_turns: Annotated[
+        bool,
+        typer.Option(
+            "--log-turns/--no-log-turns",
+            envvar="TIERROUTER_LOG_TURNS",
+            show_envvar=False,
+            help="Print each row of the ledger on stdout too, as a line of JSON.",
+        ),
+    ] = True,
+) -> None:
+    """Run the router beside an agent in a pod: from a compiled document that is mounted, and may come later."""
+    become_server(
+        "sidecar",
+        {
+            "config_dir": config_dir,
+            "host": host,
+            "port": port,
+            "admin_host": admin_host,
+            "admin_port": admin_port,
+            "state_dir": state_dir,
+            "log_turns": log_turns,
+        },
+    )
+
+
+@app.command(name="compile", short_help="Check a router file and print the configuration document.")
+def compile_(
+    file: Files,
+) -> None:
+    """Check FILE and print the configuration document that a sidecar reads (canonical JSON)."""
+    with explained_errors():
+        from tierrouter_cli.compile import compile_files
+
+        compile_files(file)
+
+
+@app.command(short_help="Say which tier would serve a request, and why.")
+def explain(
+    file: Files,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="OpenAIChat, OpenAIResponses or AnthropicMessages. [default: told by the request]",
+            show_default=False,
+        ),
+    ] = None,
+    header: Annotated[
+        list[str],
+        typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header as the agent would send it."),
+    ] = [],  # noqa: B006
+    format: Annotated[str, typer.Option(metavar="text|json", help="How to print it.")] = "text",
+) -> None:
+    """Say which tier would serve a request (JSON on stdin), by which rules, and why."""
+    with explained_errors():
+        from tierrouter_cli.explain import explain_request
+
+        explain_request(file, dialect, header, format)
+
+
+app.command(short_help="Say what was spent, and what routing saved.")(report)
