@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from tierrouter_core.names import HINT_NONE
-from tierrouter_core.resources.findings import Check, Finding
+from tierrouter_core.resources.findings import Check, Finding, NameCheck
 from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_core.resources.provider import ModelProvider
 from tierrouter_core.resources.router import RouterSpec, TierRouter
@@ -74,13 +74,12 @@ def _tier_references(spec: RouterSpec) -> Iterator[tuple[Path, str]]:
             yield ("spec", "budgets", index, "tiers", inner), name
 
 
-def references_name_tiers(router: TierRouter) -> Iterator[Finding]:
+def references_name_tiers(router: TierRouter, tiers: Sequence[str]) -> Iterator[Finding]:
     """Whatever names a tier names one of this router."""
-    tiers = [tier.name for tier in router.spec.tiers]
     for path, name in _tier_references(router.spec):
         if name and name not in tiers:
             message = f'no tier is named "{name}"; there are: {", ".join(tiers)}{did_you_mean(name, tiers)}'
-            yield Finding(path, message, rests_on=("tiers",))
+            yield Finding(path, message)
 
 
 def no_tier_falls_back_to_itself(router: TierRouter) -> Iterator[Finding]:
@@ -113,14 +112,13 @@ def thresholds_are_within_their_bounds(router: TierRouter) -> Iterator[Finding]:
             yield Finding((*path, "value"), message)
 
 
-def rules_compile(router: TierRouter) -> Iterator[Finding]:
+def rules_compile(router: TierRouter, thresholds: Sequence[str]) -> Iterator[Finding]:
     """Every rule is CEL over known variables and thresholds, gives a bool, and has at most 1024 bytes."""
-    names = [threshold.name for threshold in router.spec.thresholds]
     for index, rule in enumerate(router.spec.rules):
-        message = check_rule(rule.when, names)
+        message = check_rule(rule.when, thresholds)
         if message is not None:
             about = f'the rule "{rule.name}" does not compile: {message}'
-            yield Finding(("spec", "rules", index, "when"), about, rests_on=("thresholds",))
+            yield Finding(("spec", "rules", index, "when"), about)
 
 
 def the_ledger_store_exists(router: TierRouter) -> Iterator[Finding]:
@@ -164,16 +162,19 @@ def timeouts_leave_room_for_an_answer(router: TierRouter) -> Iterator[Finding]:
 ROUTER_CHECKS: tuple[Check[TierRouter], ...] = (
     names_are_unique,
     no_tier_has_a_reserved_name,
-    references_name_tiers,
     no_tier_falls_back_to_itself,
     a_split_names_each_tier_once,
     thresholds_are_within_their_bounds,
-    rules_compile,
     the_ledger_store_exists,
     budgets_say_where_to_go,
     a_local_model_is_named,
     timeouts_leave_room_for_an_answer,
 )
+ROUTER_NAME_CHECKS: tuple[tuple[str, NameCheck[TierRouter]], ...] = (
+    ("tiers", references_name_tiers),
+    ("thresholds", rules_compile),
+)
+"""Checks that are handed the names of a list of ``spec``."""
 
 
 def tiers_have_models(

@@ -1,6 +1,6 @@
 """What a check finds, and which findings are worth saying."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,6 +21,20 @@ class Finding:
 
 
 Check = Callable[[T], Iterator[Finding]]
+NameCheck = Callable[[T, Sequence[str]], Iterator[Finding]]
+"""A check that needs the names of a list's items, and nothing else of that list."""
+
+
+def names_of_items(raw: RawDocument, key: str, tainted: Collection[Path]) -> tuple[str, ...] | None:
+    """The names of the items of ``spec.<key>``, also of those that were refused; None unless each name is known.
+
+    So an item that is wrong in some other way is no reason to be silent about what is named elsewhere.
+    """
+    at: Path = ("spec", key)
+    # The list itself, an item that is no object, or a name: a message about names might only echo these.
+    if any(path[:2] == at and (len(path) <= 3 or path[3:] == ("name",)) for path in tainted):
+        return None
+    return tuple(item["name"] for item in raw.value["spec"].get(key) or ())
 
 
 def as_problems(

@@ -7,9 +7,9 @@ from typing import Any
 from tierrouter_core.errors import ConfigurationError, Problem
 from tierrouter_core.resources import provider as provider_kind
 from tierrouter_core.resources import router as router_kind
-from tierrouter_core.resources.checks import ROUTER_CHECKS, documents_are_unique, tiers_have_models
+from tierrouter_core.resources.checks import ROUTER_CHECKS, ROUTER_NAME_CHECKS, documents_are_unique, tiers_have_models
 from tierrouter_core.resources.fields import Reading, read
-from tierrouter_core.resources.findings import as_problems
+from tierrouter_core.resources.findings import as_problems, names_of_items
 from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_core.resources.metadata import API_VERSION, GROUP
 from tierrouter_core.resources.provider import ModelProvider
@@ -168,6 +168,10 @@ def _checked(entries: Sequence[_Entry], resources: Resources, *, resolve: bool) 
         value = entry.reading.value
         if isinstance(value, TierRouter):
             findings = [finding for check in ROUTER_CHECKS for finding in check(value)]
+            for key, name_check in ROUTER_NAME_CHECKS:
+                names = names_of_items(entry.raw, key, entry.reading.tainted)
+                if names is not None:
+                    findings += name_check(value, names)
             if resolve and "" not in unread:
                 findings += tiers_have_models(value, find, known, unread)
         elif isinstance(value, ModelProvider):

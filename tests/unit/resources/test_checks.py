@@ -281,6 +281,32 @@ def test_what_could_not_be_read_is_not_reported_a_second_time_as_missing() -> No
     assert len(problems_with(ROUTER, provider)) == 1
 
 
+def test_a_tier_with_a_bad_field_does_not_hide_an_unknown_tier_elsewhere() -> None:
+    router = changed(ROUTER, tiers=tiers(THIRD | {"rank": "high"}), rules=[rule("true") | {"tier": "dep"}])
+    rank, unknown = problems_with(router, PROVIDER)
+    assert "spec.tiers[2].rank" in rank
+    assert 'no tier is named "dep"; there are: routine, deep, third; did you mean "deep"?' in unknown
+
+
+def test_a_threshold_with_a_bad_field_does_not_hide_an_unknown_one_in_a_rule() -> None:
+    router = changed(ROUTER, **threshold(min="low"), rules=[rule("task.file_count > thresholds.fils")])
+    low, unknown = problems_with(router, PROVIDER)
+    assert "spec.thresholds[0].min" in low
+    assert "fils" in unknown
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"rank": "high"}, {"provider": 5}, {"fallbackTo": "routine"}, {"name": "Third"}, {"name": None}, "third"],
+    ids=str,
+)
+def test_a_tier_that_could_not_be_read_is_not_called_unknown(bad: Any) -> None:
+    third = THIRD | bad if isinstance(bad, dict) else bad
+    router = changed(ROUTER, tiers=tiers(third), fallbackTier="third", rules=[rule("true") | {"tier": "third"}])
+    (problem,) = problems_with(router, PROVIDER)
+    assert "spec.tiers[2]" in problem
+
+
 def test_a_misspelt_field_does_not_hide_a_reference_that_leads_nowhere() -> None:
     assert len(problems_with(changed(ROUTER, colour="blue", fallbackTier="x"), PROVIDER)) == 2
 
