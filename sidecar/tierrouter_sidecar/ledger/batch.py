@@ -1,10 +1,12 @@
 """What waits to be written: a turn with its attempts, or a revision's facts; as SQL values and as log lines."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -16,8 +18,9 @@ from tierrouter_core.spend.row_json import attempt_to_json_line, revision_to_jso
 from tierrouter_core.spend.tier_facts import RevisionFacts
 from tierrouter_sidecar.ledger import schema
 
-_ROWS_AT_ONCE = 500
-"""SQLite takes 32,766 values in one statement, and a turn has 33."""
+_MOST_ROWS_AT_ONCE = 64
+"""Python's lock is held while their values, 33 a turn, are handed to SQLite: a fifth of a millisecond for so many."""
+_LARGEST_INTEGER = 2**63 - 1
 _turn_values = attrgetter(*COLUMNS)
 _attempt_values = attrgetter(*ATTEMPT_COLUMNS)
 
@@ -38,8 +41,8 @@ def write_batch(connection: sqlite3.Connection, entries: Iterable[Entry]) -> Non
     turns, attempts, facts = [], [], []
     for entry in entries:
         if isinstance(entry, Turn):
-            turns.append(_sql_values(_turn_values(entry.row), schema.MONEY_IN_TURNS))
-            attempts += [_sql_values(_attempt_values(row), schema.MONEY_IN_ATTEMPTS) for row in entry.attempts]
+            turns.append(_values(_turn_values(entry.row), schema.MONEY_IN_TURNS))
+            attempts += [_values(_attempt_values(row), schema.MONEY_IN_ATTEMPTS) for row in entry.attempts]
         else:
             facts.append(entry)
     connection.execute("BEGIN IMMEDIATE")
@@ -62,11 +65,23 @@ def _insert(connection: sqlite3.Connection, statement: str, rows: list[list[Any]
     Each statement lets go of Python's lock, and while the event loop is busy it takes 5 ms to get that back: by
     ``executemany``, which runs one for each row, some hundred rows would take seconds, and a kill would cost them.
     """
-    before, row_values, after = statement.partition(f"({', '.join('?' * len(rows[0]))})") if rows else ("", "", "")
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        chunk = rows[start : start + _ROWS_AT_ONCE]
-        values = ", ".join([row_values] * len(chunk))
-        connection.execute(f"{before}{values}{after}", [value for row in chunk for value in row])
+    done = 0
+    while done < len(rows):
+        # By powers of two, so that a handful of statements, which the connection keeps compiled, does for any number.
+        count = min(_MOST_ROWS_AT_ONCE, 1 << ((len(rows) - done).bit_length() - 1))
+        values = list(chain.from_iterable(rows[done : done + count]))
+        try:
+            connection.execute(_for_rows(statement, count), values)
+        except (UnicodeEncodeError, OverflowError):
+            connection.execute(_for_rows(statement, count), [_storable(value) for value in values])
+        done += count
+
+
+@lru_cache(maxsize=64)
+def _for_rows(statement: str, count: int) -> str:
+    """``INSERT ... VALUES (?, ?) ...`` for one row, made to insert ``count``."""
+    head, values, tail = re.split(r"(\(\?[?, ]*\))", statement, maxsplit=1)
+    return f"{head}{', '.join([values] * count)}{tail}"
 
 
 def log_lines(entry: Entry) -> Iterator[str]:
@@ -112,16 +127,19 @@ def _price_text(price: Price | None) -> str | None:
     return None if price is None else orjson.dumps(price_to_json(price)).decode()
 
 
-def _sql_values(values: tuple[Any, ...], money: tuple[int, ...]) -> list[Any]:
-    made = list(values)
+def _values(row: tuple[Any, ...], money: tuple[int, ...]) -> list[Any]:
+    values = list(row)
     for index in money:
-        if isinstance(made[index], Decimal):
-            made[index] = format(made[index], "f")
-    for index, value in enumerate(made):
-        # Text from a header may hold stray bytes as lone surrogates, which SQLite refuses; StrEnums go as they are.
-        if isinstance(value, str):
-            if not value.isascii():
-                made[index] = valid_text(value)
-        elif isinstance(value, int) and value.bit_length() > 63:
-            made[index] = 2**63 - 1 if value > 0 else -(2**63)
-    return made
+        if values[index] is not None:
+            values[index] = format(values[index], "f")
+    return values
+
+
+def _storable(value: Any) -> Any:
+    """What SQLite refuses as something that it takes: text with lone surrogates, integers of more than 64 bits."""
+    # Text from a header may hold stray bytes as lone surrogates.
+    if isinstance(value, str):
+        return valid_text(value)
+    if isinstance(value, int):
+        return max(-_LARGEST_INTEGER - 1, min(value, _LARGEST_INTEGER))
+    return value
