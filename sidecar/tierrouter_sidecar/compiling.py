@@ -6,6 +6,7 @@ the start they load on another core while the server loads on this one. What com
 operator would mount, read by the same code.
 """
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -59,8 +60,9 @@ class CompileProcess:
         )
         assert self._child.stdin is not None
         # Small enough for a pipe or not, the child reads all of it before it writes anything.
-        self._child.stdin.write(self._request)
-        self._child.stdin.close()
+        # A child that has died already has said why, and result() reads that.
+        with contextlib.suppress(BrokenPipeError), self._child.stdin as pipe:
+            pipe.write(self._request)
         self._child.stdin = None
 
     def result(self) -> Loaded:
@@ -75,7 +77,8 @@ class CompileProcess:
             answer = orjson.loads(out)
         except orjson.JSONDecodeError:
             last = err.decode(errors="replace").strip().rpartition("\n")[2]
-            raise TierRouterError(f"the process that compiles the router failed: {last or 'it said nothing'}") from None
+            why = last or f"it ended with status {self._child.returncode} and said nothing"
+            raise TierRouterError(f"the process that compiles the router failed: {why}") from None
         if "problems" in answer:
             raise ConfigurationError([Problem(*problem) for problem in answer["problems"]])
         if "error" in answer:
