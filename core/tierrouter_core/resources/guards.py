@@ -26,7 +26,10 @@ class Budget:
     window_ms: int = setting(Duration(), "Over how long.", default=_DAY_MS)
     limit_usd: Decimal = setting(Money(), "The limit in USD.")
     tiers: tuple[str, ...] = setting(
-        ListOf(item=_TIER, max_items=64, unique=True), "The tiers that it covers.", default=(), means="every tier"
+        ListOf(item=_TIER, max_items=64, unique=True, ordered=False),
+        "The tiers that it covers.",
+        default=(),
+        means="every tier",
     )
     on_exhausted: str = setting(
         Choice(of=("Downgrade", "Reject", "Warn")), "What happens at the limit.", default="Downgrade"

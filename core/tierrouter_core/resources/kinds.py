@@ -78,6 +78,8 @@ class Text(Kind):
     min_length: int = 0
     max_length: int = 10_000
     multiline: bool = False
+    is_time: bool = False
+    """Whether the pattern's texts are RFC 3339 times, for the API server's schema."""
 
     def read(self, reader: Reader, path: Path, value: Any) -> Any:
         if not isinstance(value, str):
@@ -223,6 +225,10 @@ class ListOf(Kind):
     min_items: int = 0
     max_items: int = 256
     unique: bool = False
+    ordered: bool = True
+    """Whether the order means anything; what has none may be merged when several people apply parts of it."""
+    keyed_by: str = ""
+    """The field by which items are told apart, where their order means nothing."""
 
     def read(self, reader: Reader, path: Path, value: Any) -> Any:
         if not isinstance(value, list):

@@ -71,12 +71,12 @@ class ProviderMetadata:
 
 
 @resource
-class RevisionMetadata:
-    """A RouterRevision's ``metadata``."""
+class ObjectMetadata:
+    """The ``metadata`` of the kinds that never stand in router files."""
 
     TOLERATED: ClassVar[frozenset[str]] = _SERVERS_OWN
 
-    name: str = setting(dns_label(), "The router's name and the first ten characters of the document's digest.")
+    name: str = setting(dns_label(), "Its name.")
     namespace: str = setting(_NAMESPACE, "The router's namespace.")
     labels: Mapping[str, str] = setting(_LABELS, "Kubernetes labels.", default_factory=dict)
     annotations: Mapping[str, str] = setting(_ANNOTATIONS, "Kubernetes annotations.", default_factory=dict)

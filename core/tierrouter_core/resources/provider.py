@@ -178,7 +178,8 @@ class ProviderSpec:
         FreeObject(), "Top-level body keys that are added to a request that lacks them.", default_factory=dict
     )
     models: tuple[ModelSpec, ...] = setting(
-        ListOf(item=ObjectOf(cls=ModelSpec), min_items=1), "Its models that tiers may name."
+        ListOf(item=ObjectOf(cls=ModelSpec), min_items=1, ordered=False, keyed_by="name"),
+        "Its models that tiers may name.",
     )
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tierrouter_core.resources.fields import resource, setting
 from tierrouter_core.resources.kinds import Choice, Integer, ListOf, MapOf, ObjectOf, Text
-from tierrouter_core.resources.metadata import API_VERSION, MAX_ROUTER_NAME, RevisionMetadata, dns_label
+from tierrouter_core.resources.metadata import API_VERSION, MAX_ROUTER_NAME, ObjectMetadata, dns_label
 from tierrouter_core.resources.provider import MODEL_NAME
 from tierrouter_core.resources.router import FIGURE, THRESHOLD_NAME, TIER
 from tierrouter_core.resources.status import (
@@ -119,6 +119,8 @@ class RouterRevision:
 
     api_version: str = setting(Choice(of=(API_VERSION,)), "The format's version.")
     kind: str = setting(Choice(of=(KIND,)), "The resource's kind.")
-    metadata: RevisionMetadata = setting(ObjectOf(cls=RevisionMetadata), "Its name.")
+    metadata: ObjectMetadata = setting(
+        ObjectOf(cls=ObjectMetadata), "The router's name and the first ten characters of `documentDigest`."
+    )
     spec: RevisionSpec = setting(ObjectOf(cls=RevisionSpec), "What was compiled; it never changes.")
     status: RevisionStatus = setting(ObjectOf(cls=RevisionStatus), "What became of it.", default_factory=RevisionStatus)

@@ -17,6 +17,7 @@ THRESHOLD_NAME = Text(pattern=r"[a-z][a-z0-9_]*", words="a name of lower-case le
 FIGURE = Integer(minimum=-(2**31))
 _TIER_OR_NONE = dns_label(40, may_be_empty=True)
 _TIERS = ListOf(item=TIER, max_items=64, unique=True)
+_TIER_SET = ListOf(item=TIER, max_items=64, unique=True, ordered=False)
 
 
 @resource
@@ -102,7 +103,7 @@ class HintsSpec:
     """Which hints are honoured."""
 
     allow: tuple[str, ...] | None = setting(
-        _TIERS, "Tiers that an agent may ask for.", default=None, means="every tier"
+        _TIER_SET, "Tiers that an agent may ask for.", default=None, means="every tier"
     )
     model_aliases: bool = setting(Boolean(), "The model name `tier/NAME` is a hint too.", default=True)
 
@@ -181,10 +182,12 @@ class RouterSpec:
         means="none: no saving is reported",
     )
     thresholds: tuple[Threshold, ...] = setting(
-        ListOf(item=ObjectOf(cls=Threshold), max_items=64), "Numbers for rules, named.", default=()
+        ListOf(item=ObjectOf(cls=Threshold), max_items=64, ordered=False, keyed_by="name"),
+        "Numbers for rules, named.",
+        default=(),
     )
     rules: tuple[RuleSpec, ...] = setting(
-        ListOf(item=ObjectOf(cls=RuleSpec), max_items=128), "What sends a turn to which tier.", default=()
+        ListOf(item=ObjectOf(cls=RuleSpec), max_items=256), "What sends a turn to which tier.", default=()
     )
     model_hints: tuple[ModelHintSpec, ...] = setting(
         ListOf(item=ObjectOf(cls=ModelHintSpec), max_items=128), "Requested model names that mean a tier.", default=()
@@ -195,7 +198,9 @@ class RouterSpec:
         ObjectOf(cls=FailoverSpec), "How long to wait, how often to try.", default_factory=FailoverSpec
     )
     budgets: tuple[Budget, ...] = setting(
-        ListOf(item=ObjectOf(cls=Budget), max_items=64), "Spending limits. Not acted on yet.", default=()
+        ListOf(item=ObjectOf(cls=Budget), max_items=64, ordered=False, keyed_by="name"),
+        "Spending limits. Not acted on yet.",
+        default=(),
     )
     deep_share: DeepShare | None = setting(
         ObjectOf(cls=DeepShare), "The share that expensive tiers may have. Not acted on yet.", default=None

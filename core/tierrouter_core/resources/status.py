@@ -9,13 +9,22 @@ TIMESTAMP = Text(
     words="a time in UTC such as 2026-01-31T23:59:59Z",
     short="time in UTC",
     max_length=40,
+    is_time=True,
 )
 GENERATION = Integer(maximum=2**63 - 1)
 REVISION_NAME = dns_label(63, may_be_empty=True)
 MESSAGE = Text(words="text", max_length=2048, multiline=True)
 
-_CONDITION_TYPE = Text(pattern=r"[A-Za-z][A-Za-z0-9]*", words="a word in CamelCase", max_length=64)
-_CONDITION_REASON = Text(pattern=r"[A-Za-z][A-Za-z0-9_]*", words="a word in CamelCase", max_length=256)
+# As Kubernetes' own metav1.Condition has them.
+_CONDITION_TYPE = Text(
+    pattern=r"(?:[-A-Za-z0-9_.]+/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?",
+    words="a word in CamelCase",
+    max_length=316,
+)
+_CONDITION_REASON = Text(
+    pattern=r"[A-Za-z](?:[A-Za-z0-9_,:]*[A-Za-z0-9_])?", words="a word in CamelCase", max_length=1024
+)
+_CONDITION_MESSAGE = Text(max_length=32_768, multiline=True)
 
 
 @resource
@@ -27,10 +36,10 @@ class Condition:
     observed_generation: int = setting(GENERATION, "The `metadata.generation` that was judged.", default=0)
     last_transition_time: str = setting(TIMESTAMP, "When `status` changed last.")
     reason: str = setting(_CONDITION_REASON, "Why, as a word for programs.")
-    message: str = setting(MESSAGE, "Why, as a sentence for people.", default="")
+    message: str = setting(_CONDITION_MESSAGE, "Why, as a sentence for people; may be empty.")
 
 
-CONDITIONS = ListOf(item=ObjectOf(cls=Condition), max_items=32)
+CONDITIONS = ListOf(item=ObjectOf(cls=Condition), max_items=32, ordered=False, keyed_by="type")
 OBSERVED_GENERATION_DOC = "The `metadata.generation` that this status speaks of."
 CONDITIONS_DOC = "What was observed, by `type`."
 _COUNT = Integer()
