@@ -5,7 +5,7 @@ counts, so failures count against the saving. And an unknown cost is never zero:
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tierrouter_core.names import Outcome, UsageSource
@@ -334,7 +334,7 @@ def rebased(rows: Iterable[TurnRow], baseline: BaselineModel) -> Iterator[TurnRo
         cost = None
         if row.outcome == Outcome.ANSWERED:
             cost = state.price_turn(conversation(row), at_s(row), usage_of(row), baseline)
-        yield replace(row, baseline_model=baseline.model, baseline_cost_usd=cost)
+        yield row._replace(baseline_model=baseline.model, baseline_cost_usd=cost)
 
 
 def _share(part: Decimal | int, whole: Decimal | int) -> float:

@@ -7,14 +7,14 @@ pod's name before it. Money is a decimal string: JSON numbers lose cents.
 import re
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, get_args
 
 import orjson
 
-from tierrouter_core.spend.row import ATTEMPT_COLUMNS, COLUMNS, AttemptRow, TurnRow
+from tierrouter_core.spend.row import AttemptRow, TurnRow
 from tierrouter_core.spend.tier_facts import RevisionFacts, revision_from_json, revision_to_json
 
 TURN_MARKER = "tierrouter_turn"
@@ -28,12 +28,12 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 
 def row_to_json_line(row: TurnRow) -> str:
     """``row`` as one line of JSON without a line end; its first key is ``"tierrouter_turn":1``."""
-    return _line(TURN_MARKER, {column: _json_value(getattr(row, column)) for column in COLUMNS})
+    return _line(TURN_MARKER, {column: _json_value(value) for column, value in row._asdict().items()})
 
 
 def attempt_to_json_line(row: AttemptRow) -> str:
     """``row`` as one line of JSON without a line end; its first key is ``"tierrouter_attempt":1``."""
-    return _line(ATTEMPT_MARKER, {column: _json_value(getattr(row, column)) for column in ATTEMPT_COLUMNS})
+    return _line(ATTEMPT_MARKER, {column: _json_value(value) for column, value in row._asdict().items()})
 
 
 def revision_to_json_line(facts: RevisionFacts) -> str:
@@ -167,10 +167,10 @@ _KIND_WORDS = {str: "text", int: "a whole number", Decimal: "a decimal number in
 
 def _columns() -> Sequence[_Column]:
     made = []
-    for index, field in enumerate(fields(TurnRow)):
-        optional = isinstance(field.type, types.UnionType)
-        kind: Any = get_args(field.type)[0] if optional else field.type
-        made.append(_Column(field.name, kind, optional, required=index < 2))
+    for name, annotation in TurnRow.__annotations__.items():
+        optional = isinstance(annotation, types.UnionType)
+        kind: Any = get_args(annotation)[0] if optional else annotation
+        made.append(_Column(name, kind, optional, required=name not in TurnRow._field_defaults))
     return tuple(made)
 
 

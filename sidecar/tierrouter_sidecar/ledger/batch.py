@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from tierrouter_core.spend.price import Price, price_to_json
-from tierrouter_core.spend.row import ATTEMPT_COLUMNS, COLUMNS, AttemptRow, TurnRow
+from tierrouter_core.spend.row import AttemptRow, TurnRow
 from tierrouter_core.spend.row_json import attempt_to_json_line, revision_to_json_line, row_to_json_line, valid_text
 from tierrouter_core.spend.tier_facts import RevisionFacts
 from tierrouter_sidecar.ledger import schema
@@ -21,8 +20,6 @@ from tierrouter_sidecar.ledger import schema
 _MOST_ROWS_AT_ONCE = 64
 """Python's lock is held while their values, 33 a turn, are handed to SQLite: a fifth of a millisecond for so many."""
 _LARGEST_INTEGER = 2**63 - 1
-_turn_values = attrgetter(*COLUMNS)
-_attempt_values = attrgetter(*ATTEMPT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,8 @@ def write_batch(connection: sqlite3.Connection, entries: Iterable[Entry]) -> Non
     turns, attempts, facts = [], [], []
     for entry in entries:
         if isinstance(entry, Turn):
-            turns.append(_values(_turn_values(entry.row), schema.MONEY_IN_TURNS))
-            attempts += [_values(_attempt_values(row), schema.MONEY_IN_ATTEMPTS) for row in entry.attempts]
+            turns.append(_values(entry.row, schema.MONEY_IN_TURNS))
+            attempts += [_values(row, schema.MONEY_IN_ATTEMPTS) for row in entry.attempts]
         else:
             facts.append(entry)
     connection.execute("BEGIN IMMEDIATE")

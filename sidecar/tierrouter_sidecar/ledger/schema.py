@@ -7,7 +7,6 @@ import os
 import sqlite3
 import time
 import types
-from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -32,11 +31,17 @@ def _is_money(kind: Any) -> bool:
 
 
 def _columns_sql(row: type[TurnRow] | type[AttemptRow]) -> str:
-    return ", ".join(f"{field.name} {'INTEGER' if _is_number(field.type) else 'TEXT'}" for field in fields(row))
+    return ", ".join(
+        f"{name} {'INTEGER' if _is_number(kind) else 'TEXT'}" for name, kind in row.__annotations__.items()
+    )
 
 
-MONEY_IN_TURNS: Final = tuple(index for index, field in enumerate(fields(TurnRow)) if _is_money(field.type))
-MONEY_IN_ATTEMPTS: Final = tuple(index for index, field in enumerate(fields(AttemptRow)) if _is_money(field.type))
+def _money_of(row: type[TurnRow] | type[AttemptRow]) -> tuple[int, ...]:
+    return tuple(index for index, kind in enumerate(row.__annotations__.values()) if _is_money(kind))
+
+
+MONEY_IN_TURNS: Final = _money_of(TurnRow)
+MONEY_IN_ATTEMPTS: Final = _money_of(AttemptRow)
 
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
