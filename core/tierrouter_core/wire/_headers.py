@@ -4,7 +4,7 @@ Only what a table names is let through. Headers are an open set, and an unknown 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -100,7 +100,7 @@ def request_headers(
 
     Nothing by which the client proved itself is ever among them. ``version`` is the router's own.
     """
-    received = _end_to_end(client_headers)
+    received = _end_to_end(client_headers, lambda name: _may_matter(name, target, dialect))
     first_party = target in ("anthropic", "openai")
     sent = [(name, value) for name, value in received if _may_go(name, target, dialect)]
     if first_party and first_attempt:
@@ -126,7 +126,7 @@ def response_headers(
     something to the client. ``hide_model``: the body will say the requested model, so no header may say another.
     """
     sent: list[tuple[str, str]] = []
-    for name, value in _end_to_end(headers):
+    for name, value in _end_to_end(headers, lambda name: _response_kind(name) != "dropped"):
         kind = _response_kind(name)
         if kind == "rate_limit":
             sent.append((name if matches_requested else UPSTREAM_PREFIX + name, value))
@@ -135,28 +135,32 @@ def response_headers(
     return sent
 
 
+def _end_to_end(headers: Iterable[tuple[str, str]], matters: Callable[[str], bool]) -> list[tuple[str, str]]:
+    """Those headers that matter, by lower-case name: without ones for this hop only and values that would break one."""
+    received = [(name.lower(), value) for name, value in headers]
+    named: set[str] = set()
+    for name, value in received:
+        if name == "connection":
+            named.update(hop.strip().lower() for hop in value.split(","))
+    return [
+        (name, value) for name, value in received if matters(name) and name not in named and not _CONTROL.search(value)
+    ]
+
+
 @_remembered
 def _response_kind(name: str) -> Literal["rate_limit", "forwarded", "dropped"]:
+    if _HOP_BY_HOP.fullmatch(name):
+        return "dropped"
     if _is_any(name, RATE_LIMIT_HEADERS):
         return "rate_limit"
     return "forwarded" if _is_any(name, RESPONSE_HEADERS) else "dropped"
 
 
-def _end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Headers by lower-case name, without those meant for this hop only and values that would break a header."""
-    received = [(name.lower(), value) for name, value in headers]
-    connection = ",".join(value for name, value in received if name == "connection")
-    named = {name.strip().lower() for name in connection.split(",")}
-    return [
-        (name, value)
-        for name, value in received
-        if name not in named and not _is_hop_by_hop(name) and not _CONTROL.search(value)
-    ]
-
-
 @_remembered
-def _is_hop_by_hop(name: str) -> bool:
-    return _HOP_BY_HOP.fullmatch(name) is not None
+def _may_matter(name: str, target: Target, dialect: Dialect) -> bool:
+    if _HOP_BY_HOP.fullmatch(name):
+        return False
+    return name in (IDEMPOTENCY_HEADER, "user-agent") or _may_go(name, target, dialect)
 
 
 @_remembered
