@@ -13,7 +13,7 @@ from tierrouter_core.wire.sse import SseError
 from tierrouter_core.wire.unary import estimate_unary, rename_unary_model, unary_error, unary_usage
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import TurnRecord
-from tierrouter_sidecar.upstream import AttemptFailed, AttemptKind
+from tierrouter_sidecar.upstream import AttemptFailed, AttemptKind, broken_off, why_broken_off
 
 MAX_UNARY_BYTES = 64 * 1024 * 1024
 EVENT_STREAM = "text/event-stream"
@@ -43,7 +43,7 @@ async def read_body(upstream: Answer, provider: str) -> bytes:
                 raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider} sent more than {MAX_UNARY_BYTES} bytes")
             chunks.append(chunk)
     except _BROKEN as error:
-        raise AttemptFailed(AttemptKind.CUT, f"{provider} broke off its answer: {error}") from None
+        raise broken_off(f"{provider} broke off its answer", error) from None
     return b"".join(chunks)
 
 
@@ -110,7 +110,7 @@ async def relay_stream(
             try:
                 chunk = await content.readany()
             except _BROKEN as error:
-                broken = f"{provider} broke off its answer: {error or type(error).__name__}"
+                broken = why_broken_off(f"{provider} broke off its answer", error)
                 break
             if not chunk:
                 break

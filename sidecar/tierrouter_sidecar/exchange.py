@@ -20,6 +20,13 @@ _READ_LIMIT = 2**18
 _BODYLESS_METHODS = ("GET", "HEAD")
 
 
+class Stopped(aiohttp.ClientError):
+    """It was us who broke it off."""
+
+    def __init__(self) -> None:
+        super().__init__("the router is shutting down")
+
+
 class Answer:
     """An answer whose headers are there and whose body is under way; whoever gets one has to release it."""
 
@@ -66,11 +73,11 @@ class Connections:
         """Whether no more requests are taken."""
         return self._connector.closed
 
-    async def close(self, why: str) -> None:
-        """Break everything off; to those who read answers it is as if the providers had done it."""
+    async def close(self) -> None:
+        """Break everything off; those who read answers get :class:`Stopped`."""
         for answer in list(self._answers):
             # Closing connections alone would leave those who read waiting for ever.
-            answer.content.set_exception(aiohttp.ClientPayloadError(why))
+            answer.content.set_exception(Stopped())
         await self._connector.close()
 
     async def request(

@@ -11,11 +11,10 @@ import aiohttp
 
 from tierrouter_core.document.model import Failover, Provider
 from tierrouter_core.wire.failures import parse_retry_after
-from tierrouter_sidecar.exchange import Answer, Connections
+from tierrouter_sidecar.exchange import Answer, Connections, Stopped
 
 FAILOVER_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Answers that say nothing of the request, only of the provider's state: another tier may do better."""
-_STOPPING = "the router is shutting down"
 
 
 class AttemptKind(StrEnum):
@@ -71,9 +70,9 @@ class Upstream:
         await self.close()
 
     async def close(self) -> None:
-        """Break every call off; to the turns that wait for them it is as if the providers had done it."""
+        """Break every call off; the turns that wait for them fail, and say that it was us."""
         if self._connections is not None:
-            await self._connections.close(_STOPPING)
+            await self._connections.close()
 
     def _timeout(self, failover: Failover) -> aiohttp.ClientTimeout:
         key = (failover.connect_timeout_ms, failover.idle_timeout_ms)
@@ -109,9 +108,9 @@ class Upstream:
             AttemptFailed: no answer came.
         """
         assert self._connections is not None
-        if self._connections.closed:
-            raise AttemptFailed(AttemptKind.CUT, _STOPPING)
         where = f"{provider.name} ({provider.origin})"
+        if self._connections.closed:
+            raise broken_off(where, Stopped())
         timeout, tls = self._timeout(failover), self._ssl(provider)
         # A provider's address is its origin and the path that all its endpoints begin with.
         path = provider.base_url.removeprefix(provider.origin) + path
@@ -129,7 +128,20 @@ class Upstream:
         except TimeoutError:
             raise AttemptFailed(AttemptKind.TIMEOUT, f"{where} sent no headers in {wait_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise AttemptFailed(AttemptKind.CUT, f"{where} broke off before answering: {error}") from None
+            cause = Stopped() if self._connections.closed else error
+            raise broken_off(f"{where} broke off before answering", cause) from None
+
+
+def broken_off(by_provider: str, error: Exception) -> AttemptFailed:
+    """The failure of a call that broke off with ``error``, which says who did it."""
+    return AttemptFailed(AttemptKind.CUT, why_broken_off(by_provider, error))
+
+
+def why_broken_off(by_provider: str, error: Exception) -> str:
+    """``by_provider`` and what happened; at our own end the provider has done nothing wrong."""
+    if isinstance(error, Stopped):
+        return str(error)
+    return f"{by_provider}: {str(error) or type(error).__name__}"
 
 
 def failure_of(provider: Provider, status: int, headers: Mapping[str, str]) -> AttemptFailed:

@@ -71,7 +71,10 @@ async def test_a_stream_longer_than_the_drain_is_cut_with_an_error_event_and_wri
         assert await router.stop() == 0
         assert 0.2 < time.monotonic() - began < 10
         last = (await stream).body.rstrip().rpartition(b"\n")[2]
-        assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "upstream_cut"
+        error = json.loads(last.removeprefix(b"data: "))["error"]
+        assert error["code"] == "upstream_cut"
+        assert "the router is shutting down" in error["message"]
+        assert "vendor" not in error["message"]
         (row,) = read_rows(router.state_dir)
         assert row.outcome == "cut"
         assert "written down" in router.log
@@ -88,8 +91,19 @@ async def test_a_turn_whose_provider_is_silent_is_answered_with_an_error_when_th
         answer = await turn
         assert answer.status == 429
         assert "the router is shutting down" in answer.body.decode()
+        assert "broke off" not in answer.body.decode() + router.log
         (row,) = read_rows(router.state_dir)
         assert row.outcome == "upstream_error"
+
+
+async def test_a_provider_is_not_blamed_for_an_answer_that_the_router_itself_broke_off(tmp_path, file, provider):
+    provider.always(Answer(delivery=Delivery(body_delay_s=60)))
+    async with serving(tmp_path, "-f", file, "--drain", "0.2", variables=KEYS) as router:
+        turn = asyncio.create_task(router.post())
+        await provider.received(1)
+        assert await router.stop() == 0
+        assert "the router is shutting down" in (await turn).body.decode()
+        assert "broke off" not in (await turn).body.decode() + router.log
 
 
 async def test_a_second_ctrl_c_stops_at_once_and_still_writes_the_ledger(tmp_path, file, provider):
