@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration bench lock clean
+.PHONY: help setup run test lint unit integration bench crds lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ integration: setup ## tests with real processes, sockets and the embedded model
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench
+
+crds: setup ## crds/*.yaml from the declarations in core
+	@.venv/bin/python scripts/crds.py
 
 lock: setup ## newest versions into requirements.lock
 	@scripts/lock.sh

@@ -305,10 +305,13 @@ class FreeObject(Kind):
     """A JSON object that is passed on as it is."""
 
     python: ClassVar[tuple[type, ...]] = (dict,)
+    max_items: int = 256
 
     def read(self, reader: Reader, path: Path, value: Any) -> Any:
         if not isinstance(value, dict):
             return reader.refuse(path, wrong_type(reader, path, value, self))
+        if len(value) > self.max_items:
+            return reader.refuse(path, f"has {len(value)} entries, expected at most {self.max_items}")
         for at, number in _numbers(value, path):
             if not math.isfinite(number) or (isinstance(number, int) and abs(number) > MAX_INTEGER):
                 reader.refuse(at, f"found {reader.spelling(at)}, which JSON can't hold exactly; write it as text")

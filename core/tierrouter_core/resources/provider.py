@@ -26,7 +26,7 @@ MODEL_NAME = Text(
     words="a model's name of letters, digits and . _ : / @ + -",
     max_length=128,
 )
-_DIALECTS = ListOf(item=Choice(of=Dialect), unique=True)
+_DIALECTS = ListOf(item=Choice(of=Dialect), max_items=len(Dialect), unique=True)
 _TOKENS = Integer(minimum=1, maximum=100_000_000)
 
 

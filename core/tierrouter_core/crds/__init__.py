@@ -1,0 +1,1 @@
+"""The CustomResourceDefinitions, made of the same declarations that read router files."""
