@@ -3,7 +3,6 @@
 All of it tolerates what it doesn't know: unknown roles, block types and shapes are passed over, never an error.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tierrouter_core.names import Dialect
@@ -12,6 +11,15 @@ SYSTEM_ROLES = ("system", "developer")
 """A tuple, as a role may turn out to be something that has no hash."""
 _MEDIA_DEPTH = 3
 """Message, tool result, block: as deep as media stand."""
+_MEDIA_TYPES = {
+    "image": True,
+    "image_url": True,
+    "input_image": True,
+    "document": False,
+    "file": False,
+    "input_file": False,
+}
+"""Blocks of media, and whether they are pictures."""
 
 
 class Media(NamedTuple):
@@ -50,38 +58,32 @@ def text_of(block: dict[str, Any]) -> str | None:
 
 def media_of(dialect: Dialect, parsed: dict[str, Any]) -> Media:
     """Counts the pictures and documents of the whole conversation."""
-    images = documents = inline = document_bytes = 0
-    key = "input" if dialect is Dialect.RESPONSES else "messages"
-    for is_image, size in _media(parsed.get(key), _MEDIA_DEPTH):
-        inline += size
-        if is_image:
-            images += 1
-        else:
-            documents += 1
-            document_bytes += size
-    return Media(images, documents, inline, document_bytes)
+    images: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
+    _find_media(parsed.get("input" if dialect is Dialect.RESPONSES else "messages"), _MEDIA_DEPTH, images, documents)
+    document_bytes = sum(map(_inline_bytes, documents))
+    return Media(len(images), len(documents), sum(map(_inline_bytes, images)) + document_bytes, document_bytes)
 
 
-def _media(content: Any, depth: int) -> Iterator[tuple[bool, int]]:
-    """``(is it a picture, bytes of base64)`` for every picture and document in ``content``."""
+def _find_media(content: Any, depth: int, images: list[dict[str, Any]], documents: list[dict[str, Any]]) -> None:
+    """Add every picture and document in ``content`` to its list."""
+    # A long conversation has thousands of blocks, nearly all of them text: these have to pass quickly.
     if not isinstance(content, list):
         if isinstance(content, dict) and content.get("type") == "computer_screenshot":
-            yield True, _inline_bytes(content)
+            images.append(content)
         return
     for block in content:
         if not isinstance(block, dict):
             continue
         kind = block.get("type")
-        if kind in ("image", "image_url", "input_image"):
-            yield True, _inline_bytes(block)
-        elif kind in ("document", "file", "input_file"):
-            yield False, _inline_bytes(block)
+        if isinstance(kind, str) and kind in _MEDIA_TYPES:
+            (images if _MEDIA_TYPES[kind] else documents).append(block)
         elif depth > 0:
             nested = block.get("content")
             if nested is None:
                 nested = block.get("output")
             if nested is not None and not isinstance(nested, str):
-                yield from _media(nested, depth - 1)
+                _find_media(nested, depth - 1, images, documents)
 
 
 def _inline_bytes(block: dict[str, Any]) -> int:
