@@ -1,19 +1,20 @@
 """From a client's bytes and headers to a turn that can be decided: what the sidecar and ``explain`` share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tierrouter_core.names import HINT_HEADER, TASK_HEADER, Dialect, TurnKind
 from tierrouter_core.routing.decide import Turn, printable
 from tierrouter_core.routing.task_header import read_task
 from tierrouter_core.routing.variables import Value, defaults
+from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.identity import Identity, identify
 from tierrouter_core.wire.request import Request, estimate_input_tokens, read_request
 
 MAIN_AGENT = "main"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ReadTurn:
     """A request that was understood."""
 

@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from tierrouter_core import __version__
 from tierrouter_core.routing.targets import Target
+from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, request_headers, target_of, upstream_query
 from tierrouter_sidecar.credentials import Credentials
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Outgoing:
     """One call, ready but for its body."""
 

@@ -25,6 +25,7 @@ from tierrouter_core.names import (
 from tierrouter_core.routing.decide import Decision, SessionState, printable
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.turn import ReadTurn, read_turn
+from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.failures import Meaning, WireError, final_error
@@ -47,7 +48,7 @@ DEFAULT_RETRY_AFTER_S = 5
 MAX_RETRY_AFTER_S = 60
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Understood:
     """A request that was read, and what was decided of it."""
 

@@ -14,16 +14,17 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
 from tierrouter_core.routing.rules import Evaluation, RuleSet
 from tierrouter_core.routing.targets import Target, requested_target, speaks, target_of_tier
 from tierrouter_core.routing.variables import Value
+from tierrouter_core.value_class import keyword_value_class, value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class SessionState:
     """What is remembered of one agent of one session."""
 
@@ -36,7 +37,7 @@ class SessionState:
 NEW_SESSION = SessionState()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyword_value_class
 class Turn:
     """A turn as the decision sees it."""
 
@@ -51,7 +52,7 @@ class Turn:
     variables: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Decision:
     """Where a turn goes first, where it may go next, and why."""
 
@@ -76,7 +77,7 @@ class Decision:
         return f"{self.reason}: {self.detail}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Choice:
     """A tier chosen before its dialect is looked at."""
 

@@ -17,6 +17,7 @@ from typing import Protocol
 from tierrouter_core.names import UsageSource
 from tierrouter_core.spend.price import Price
 from tierrouter_core.spend.usage import Usage
+from tierrouter_core.value_class import value_class
 
 MAX_CONVERSATIONS = 10_000
 """How many conversations a :class:`BaselineState` remembers before it forgets the one that was idle longest."""
@@ -55,7 +56,7 @@ class BaselineFacts:
     cache_min_tokens: int = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class BaselineTurn:
     """One turn as the baseline would have served it."""
 
@@ -65,7 +66,7 @@ class BaselineTurn:
     """None where the baseline has no known price."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Cached:
     """What the baseline's cache holds of one conversation."""
 

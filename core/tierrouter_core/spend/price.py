@@ -10,6 +10,7 @@ from typing import Any
 
 from tierrouter_core.names import CostSource
 from tierrouter_core.spend.usage import Usage
+from tierrouter_core.value_class import value_class
 
 _MTOK = Decimal(1_000_000)
 
@@ -63,7 +64,7 @@ class Price:
         return self.rates_for(usage.total_input).cost(usage)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Cost:
     """What an attempt cost, and who says so."""
 

@@ -1,12 +1,13 @@
 """What a turn used, in one shape for all providers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from tierrouter_core.names import UsageSource
+from tierrouter_core.value_class import keyword_value_class
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyword_value_class
 class Usage:
     """Tokens of one attempt. All counts are >= 0; the first four add up to the whole input."""
 

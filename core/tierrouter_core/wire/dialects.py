@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from tierrouter_core.canonical import canonical_json
 from tierrouter_core.names import Dialect
+from tierrouter_core.value_class import value_class
 from tierrouter_core.wire._headers import (
     RATE_LIMIT_HEADERS,
     REQUEST_HEADERS,
@@ -62,7 +62,7 @@ class EndpointKind(StrEnum):
         return self in (EndpointKind.COMPACT, EndpointKind.RESPONSE, EndpointKind.CANCEL)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Endpoint:
     """An endpoint that is served."""
 

@@ -5,13 +5,16 @@ for byte as it came.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
 
 from tierrouter_core.names import Dialect
-from tierrouter_core.wire.json_splice import set_top_level, top_level_value
+from tierrouter_core.value_class import keyword_value_class, value_class
+from tierrouter_core.wire.claude import DISABLED, adapted_thinking, lowered_budget
+from tierrouter_core.wire.json_members import set_member
+from tierrouter_core.wire.json_splice import set_top_level
 from tierrouter_core.wire.request import Request, cap_keys
 
 MODEL = "model"
@@ -22,13 +25,11 @@ REQUEST_DEFAULTS = "request_defaults"
 EDITS: tuple[str, ...] = (MODEL, MAX_TOKENS, THINKING, STREAM_OPTIONS, REQUEST_DEFAULTS)
 """The edits' names, in the order in which they are made."""
 
-_MIN_THINKING_TOKENS = 1024
-"""The smallest thinking budget that Anthropic takes, and what is left for the answer beside a lowered one."""
 _NEVER_DEFAULTED = frozenset({"model", "stream"})
 """The client decides these even by leaving them out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyword_value_class
 class EditPlan:
     """What the chosen tier wants of a request. Caps are output tokens."""
 
@@ -44,7 +45,7 @@ class EditPlan:
     """The provider reports usage of Chat streams only when asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Edited:
     """A request's new body, and how it came about."""
 
@@ -69,7 +70,7 @@ def edit_request(request: Request, plan: EditPlan) -> Edited:
     usage = _stream_options(request, plan)
     apply(MODEL, _model(request, plan.model_id))
     apply(MAX_TOKENS, {key: b"%d" % cap for key, cap in caps.items()})
-    apply(THINKING, _thinking(request, caps))
+    apply(THINKING, _thinking(request, plan.model_id, caps.get("max_tokens")))
     apply(STREAM_OPTIONS, usage)
     apply(REQUEST_DEFAULTS, _defaults(request, plan, values))
     body = set_top_level(request.body, values) if values else request.body
@@ -77,8 +78,8 @@ def edit_request(request: Request, plan: EditPlan) -> Edited:
 
 
 def with_model(request: Request, model_id: str) -> bytes:
-    """The body with nothing but its model replaced, as calls that generate nothing want it (``count_tokens``)."""
-    values = _model(request, model_id)
+    """The body with its model replaced and what that needs, for calls that generate nothing (``count_tokens``)."""
+    values = {**_model(request, model_id), **_thinking(request, model_id, None)}
     return set_top_level(request.body, values) if values else request.body
 
 
@@ -96,19 +97,26 @@ def _caps(request: Request, plan: EditPlan) -> dict[str, int]:
     return {key: ceiling for key, value in named.items() if ceiling is not None and value > ceiling}
 
 
-def _thinking(request: Request, caps: Mapping[str, int]) -> dict[str, bytes]:
+def _thinking(request: Request, model_id: str, new_cap: int | None) -> dict[str, bytes]:
+    """Thinking and effort as another model takes them, and within the cap that was written, if one was."""
+    adapted: dict[str, bytes] = {}
+    if request.model != model_id:
+        adapted = adapted_thinking(request, model_id, request.max_output if new_cap is None else new_cap)
+    return adapted if "thinking" in adapted else {**_budget(request, new_cap), **adapted}
+
+
+def _budget(request: Request, cap: int | None) -> dict[str, bytes]:
     """A thinking budget that fits below the cap that was written, or no thinking at all."""
     thinking = request.parsed.get("thinking")
-    cap = caps.get("max_tokens")
     if request.dialect is not Dialect.MESSAGES or cap is None or not isinstance(thinking, dict):
         return {}
     budget = thinking.get("budget_tokens")
     if thinking.get("type") != "enabled" or not isinstance(budget, int | float) or budget < cap:
         return {}
-    lowered = cap - _MIN_THINKING_TOKENS
-    if lowered < _MIN_THINKING_TOKENS:
-        return {"thinking": b'{"type":"disabled"}'}
-    return {"thinking": _with_member(request, "thinking", "budget_tokens", b"%d" % lowered)}
+    lowered = lowered_budget(budget, cap)
+    if lowered is None:
+        return {"thinking": DISABLED}
+    return {"thinking": set_member(request.body, "thinking", "budget_tokens", b"%d" % lowered)}
 
 
 def _stream_options(request: Request, plan: EditPlan) -> dict[str, bytes]:
@@ -120,13 +128,7 @@ def _stream_options(request: Request, plan: EditPlan) -> dict[str, bytes]:
         return {"stream_options": b'{"include_usage":true}'}
     if not isinstance(options, dict):  # the provider's to refuse, in its own words
         return {}
-    return {"stream_options": _with_member(request, "stream_options", "include_usage", b"true")}
-
-
-def _with_member(request: Request, key: str, member: str, value: bytes) -> bytes:
-    """The object at top-level ``key`` with one member set, otherwise as the client wrote it."""
-    raw = top_level_value(request.body, key)
-    return set_top_level(raw if raw is not None else b"{}", {member: value})
+    return {"stream_options": set_member(request.body, "stream_options", "include_usage", b"true")}
 
 
 def _defaults(request: Request, plan: EditPlan, set_already: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -9,12 +9,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from tierrouter_core.names import SESSION_HEADER, Dialect
+from tierrouter_core.value_class import value_class
 from tierrouter_core.wire._content import SYSTEM_ROLES, blocks_of, entries_of, text_of
 from tierrouter_core.wire.injected import without_injected
 from tierrouter_core.wire.request import Request
@@ -30,7 +30,7 @@ _BILLING_PREFIX = "x-anthropic-billing-header"
 _OLD_USER_ID = re.compile(r"_session_([0-9A-Za-z-]+)$")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Identity:
     """Whose turn it is. Ids have at most 128 characters, all of them printable."""
 

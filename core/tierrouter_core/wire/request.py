@@ -4,13 +4,13 @@ Fields, roles and block types are open sets: what isn't known here is the provid
 provider may accept is refused.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect, TurnKind
+from tierrouter_core.value_class import keyword_value_class
 from tierrouter_core.wire._content import Media, media_of
 from tierrouter_core.wire._turn_kind import turn_kind
 
@@ -30,7 +30,7 @@ _INPUT_ELSEWHERE = ("prompt", "previous_response_id", "conversation")
 """With one of these a Responses request needs no ``input``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@keyword_value_class
 class Request:
     """A client's request: its bytes, and what routing needs to know of them. ``parsed`` is never to be changed."""
 

@@ -4,7 +4,6 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -15,6 +14,7 @@ from tierrouter_core.spend.price import Price, price_to_json
 from tierrouter_core.spend.row import AttemptRow, TurnRow
 from tierrouter_core.spend.row_json import attempt_to_json_line, revision_to_json_line, row_to_json_line, valid_text
 from tierrouter_core.spend.tier_facts import RevisionFacts
+from tierrouter_core.value_class import value_class
 from tierrouter_sidecar.ledger import schema
 
 _MOST_ROWS_AT_ONCE = 64
@@ -22,7 +22,7 @@ _MOST_ROWS_AT_ONCE = 64
 _LARGEST_INTEGER = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Turn:
     """A turn and its attempts: written together or not at all."""
 
