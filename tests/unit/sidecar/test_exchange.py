@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 
-from tierrouter_sidecar.exchange import Answer, Connections
+from tierrouter_sidecar.exchange import Answer, Connections, Stopped
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: Application/JSON; charset=utf-8\r\ncontent-length: 2\r\n\r\n{}"
 CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{}"
@@ -51,7 +51,7 @@ def against(server: Server, use: Callable[[Connections], Awaitable[None]]) -> No
         try:
             await asyncio.wait_for(use(connections), 10)
         finally:
-            await connections.close("the test is over")
+            await connections.close()
             listening.close()
 
     asyncio.run(run())
@@ -180,8 +180,8 @@ def test_who_reads_an_answer_hears_that_the_router_stops() -> None:
         answer = await post(connections, server)
         reading = asyncio.create_task(body_of(answer))
         await asyncio.sleep(0.05)
-        await connections.close("stopping")
-        with pytest.raises(aiohttp.ClientPayloadError, match="stopping"):
+        await connections.close()
+        with pytest.raises(Stopped, match="shutting down"):
             await reading
 
     against(server, use)
