@@ -126,7 +126,8 @@ async def test_request_defaults_are_added_when_absent(start, provider):
     assert provider.last.json["provider"] == {"order": ["x"]}
 
 
-async def test_the_models_own_limit_lowers_the_cap_and_the_thinking_budget(sidecar, provider):
+async def test_the_models_own_limit_lowers_the_cap_and_the_thinking_budget(start, provider):
+    sidecar = await start(router_text(provider.base_url).replace("id: claude-opus-4-7", "id: claude-opus-4-6"))
     body = {
         "model": "x",
         "max_tokens": 128_000,
@@ -136,6 +137,20 @@ async def test_the_models_own_limit_lowers_the_cap_and_the_thinking_budget(sidec
     await sidecar.post("/v1/messages", body, {"x-tierrouter-hint": "deep"})
     assert provider.last.json["max_tokens"] == 32_000
     assert provider.last.json["thinking"]["budget_tokens"] == 32_000 - 1024
+
+
+async def test_thinking_is_adapted_to_the_claude_model_that_serves_and_no_other_byte_changes(start, provider):
+    sidecar = await start(router_text(provider.base_url).replace("id: claude-opus-4-7", "id: claude-haiku-4-5"))
+    body = (
+        b'{"model":"claude-opus-5-5","max_tokens":32000, "thinking":{"type": "adaptive"},\n "stream":false,'
+        b'"output_config":{"effort":"medium"},"messages":[{"role":"user","content":"h\\u0069"}]}'
+    )
+    assert (await sidecar.post("/v1/messages", body, {"x-tierrouter-hint": "deep"})).status == 200
+    assert provider.last.body == (
+        b'{"model":"claude-haiku-4-5","max_tokens":32000, "thinking":{"type":"enabled","budget_tokens":8192},\n '
+        b'"stream":false,"output_config":{},"messages":[{"role":"user","content":"h\\u0069"}]}'
+    )
+    assert await sidecar.metric('tierrouter_request_edits_total{edit="thinking"}') == 1
 
 
 async def test_the_clients_credentials_never_leave_and_the_providers_never_come_back(sidecar, provider):
