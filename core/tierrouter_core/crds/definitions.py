@@ -57,6 +57,7 @@ _RESULTS_STAY = Validation(
     ),
     message="results are written once; they never change or leave",
 )
+_NO_MORE_SOLVED_THAN_TRIED = Validation(rule="self.resolved <= self.tasks", message="resolved is more than tasks")
 _RESULTS_ARE_OF_THE_MATRIX = Validation(
     rule=(
         "!has(self.status) || !has(self.status.results) || "
@@ -138,7 +139,7 @@ class Definition:
 
     def _schema(self) -> Schema:
         spec = SchemaWriter(validations=self.rules, free_fields=self.free_fields)
-        status = SchemaWriter(with_defaults=False)
+        status = SchemaWriter(validations=self.rules, with_defaults=False)
         return {
             "description": self.description,
             "type": "object",
@@ -241,7 +242,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         description="One time that a suite ran. Its spec never changes, its results are written once.",
         status=regression.RunStatus,
         max_name=regression.MAX_RUN_NAME,
-        rules={regression.RunSpec: (_IMMUTABLE,)},
+        rules={regression.RunSpec: (_IMMUTABLE,), regression.CellResult: (_NO_MORE_SOLVED_THAN_TRIED,)},
         root_rules=(_RESULTS_STAY, _RESULTS_ARE_OF_THE_MATRIX),
         columns=(
             Column("Suite", ".spec.suite"),

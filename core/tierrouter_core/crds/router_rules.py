@@ -46,8 +46,15 @@ def _each_names_a_tier_or_none(items: str, name: str) -> Validation:
 
 
 def _each_names_tiers(items: str, names: str) -> Validation:
-    is_right = f"!has(item.{names}) || item.{names}.all(name, {_is_tier('name')})"
-    return _each(items, is_right, f"{names} of one of {items} names a tier that is not in tiers")
+    # The list around the tiers' names gives them a name of their own, so that they are gathered once.
+    is_right = f"!has(item.{names}) || item.{names}.all(name, name in known)"
+    return Validation(
+        rule=(
+            f"!has(self.{items}) || [self.tiers.map(tier, tier.name)].all(known, self.{items}.all(item, {is_right}))"
+        ),
+        message=f"{names} of one of {items} names a tier that is not in tiers",
+        field_path=f".{items}",
+    )
 
 
 def _names_are_unique(items: str) -> Validation:

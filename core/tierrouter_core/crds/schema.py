@@ -11,7 +11,6 @@ from typing import Any
 
 from tierrouter_core.resources.fields import Declared, declared
 from tierrouter_core.resources.kinds import (
-    MAX_INTEGER,
     Boolean,
     Choice,
     Duration,
@@ -195,7 +194,7 @@ def _text(kind: Text) -> Schema:
 @scalar.register
 def _integer(kind: Integer) -> Schema:
     size = "int32" if kind.maximum <= _INT32_MAX else "int64"
-    return {"type": "integer", "format": size, "minimum": kind.minimum, "maximum": min(kind.maximum, MAX_INTEGER)}
+    return {"type": "integer", "format": size, "minimum": kind.minimum, "maximum": kind.maximum}
 
 
 @scalar.register

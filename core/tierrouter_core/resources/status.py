@@ -11,7 +11,7 @@ TIMESTAMP = Text(
     max_length=40,
     is_time=True,
 )
-GENERATION = Integer(maximum=2**63 - 1)
+GENERATION = Integer(maximum=2**53)  # What a schema's bounds, which are floats, can say exactly.
 REVISION_NAME = dns_label(63, may_be_empty=True)
 MESSAGE = Text(words="text", max_length=2048, multiline=True)
 
