@@ -26,8 +26,9 @@ from tierrouter_core.routing.decide import Decision, SessionState, printable
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.turn import ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
+from tierrouter_core.wire.claude import without_betas
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
-from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
+from tierrouter_core.wire.edits import BETAS, Edited, EditPlan, edit_request
 from tierrouter_core.wire.failures import Meaning, WireError, final_error
 from tierrouter_core.wire.meter import stream_meter
 from tierrouter_sidecar import metrics as m
@@ -215,6 +216,11 @@ class _Way:
             call = outgoing(self._server.credentials, target, self._endpoint, self._headers, raw_query(self._http))
         except CredentialError as error:
             raise AttemptFailed(AttemptKind.CREDENTIAL, str(error)) from None
+        headers = call.headers
+        if edited.unpaired_betas:
+            headers = without_betas(headers, edited.unpaired_betas)
+            if headers != list(call.headers):
+                record.edits = (*record.edits, BETAS)
         patience_s = failover.headers_timeout_ms / 1000 if record.request.stream else failover.total_timeout_ms / 1000
         wait_s = min(patience_s, deadline_s - time.monotonic())
         if wait_s <= 0:
@@ -223,7 +229,7 @@ class _Way:
             target.provider,
             "POST",
             call.path,
-            call.headers,
+            headers,
             edited.body,
             failover,
             wait_s,

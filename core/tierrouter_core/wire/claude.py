@@ -6,7 +6,7 @@ what the model takes stays as the client wrote it. A model that is not in the ta
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -77,6 +77,8 @@ _BUDGETS = {"low": 2048, "medium": 8192, "high": 16_384, "xhigh": 32_768, "max":
 _EFFORTS = ((4096, "low"), (12_288, "medium"))
 """The effort for budgets below so many tokens; from there on it is ``high``, which is what no effort means too."""
 _ABOVE_HIGH = frozenset({"xhigh", "max"})
+_EFFORT_BETA = "effort-"
+"""How the values of ``anthropic-beta`` begin that go with ``output_config.effort``."""
 # A date may follow (claude-opus-4-20250514), and vendors write the version with a dot.
 _MODEL = re.compile(r"claude-([a-z]+)-([0-9]{1,2})(?:[-.]([0-9]{1,2}))?(?![0-9])")
 
@@ -117,6 +119,26 @@ def adapted_thinking(request: Request, model_id: str, cap: int | None) -> dict[s
         wanted = _effort_of_budget(thinking.get("budget_tokens")) if effort is None else None
         return {"thinking": _adaptive(thinking), **(_with_effort(request, wanted) if wanted else {})}
     return {}
+
+
+def unpaired_betas(model_id: str, changes: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Beginnings of the ``anthropic-beta`` values whose field :func:`adapted_thinking` took out by ``changes``."""
+    accepts = accepted_by(model_id) if "output_config" in changes else None
+    return (_EFFORT_BETA,) if accepts is not None and not accepts.adaptive else ()
+
+
+def without_betas(headers: Sequence[tuple[str, str]], beginnings: tuple[str, ...]) -> list[tuple[str, str]]:
+    """``headers`` less the betas that begin so: the API refuses one without the field that it belongs to."""
+    kept = []
+    for name, value in headers:
+        if name.lower() == "anthropic-beta":
+            betas = [beta.strip() for beta in value.split(",")]
+            left = [beta for beta in betas if not beta.startswith(beginnings)]
+            if not left:
+                continue
+            value = value if left == betas else ",".join(left)
+        kept.append((name, value))
+    return kept
 
 
 def lowered_budget(budget: int | float, cap: int) -> int | None:

@@ -12,7 +12,7 @@ import orjson
 
 from tierrouter_core.names import Dialect
 from tierrouter_core.value_class import keyword_value_class, value_class
-from tierrouter_core.wire.claude import DISABLED, adapted_thinking, lowered_budget
+from tierrouter_core.wire.claude import DISABLED, adapted_thinking, lowered_budget, unpaired_betas
 from tierrouter_core.wire.json_members import set_member
 from tierrouter_core.wire.json_splice import set_top_level
 from tierrouter_core.wire.request import Request, cap_keys
@@ -23,7 +23,9 @@ THINKING = "thinking"
 STREAM_OPTIONS = "stream_options"
 REQUEST_DEFAULTS = "request_defaults"
 EDITS: tuple[str, ...] = (MODEL, MAX_TOKENS, THINKING, STREAM_OPTIONS, REQUEST_DEFAULTS)
-"""The edits' names, in the order in which they are made."""
+"""The names of a body's edits, in the order in which they are made."""
+BETAS = "betas"
+"""The edit of a header that goes with one of the body."""
 
 _NEVER_DEFAULTED = frozenset({"model", "stream"})
 """The client decides these even by leaving them out."""
@@ -54,6 +56,8 @@ class Edited:
     """Names out of :data:`EDITS`; empty if the body is the client's own."""
     swallow_usage: bool
     """The client didn't ask for the usage event that is going to come: keep it from the client."""
+    unpaired_betas: tuple[str, ...] = ()
+    """Beginnings of ``anthropic-beta`` values that must not go with this body any more."""
 
 
 def edit_request(request: Request, plan: EditPlan) -> Edited:
@@ -70,11 +74,13 @@ def edit_request(request: Request, plan: EditPlan) -> Edited:
     usage = _stream_options(request, plan)
     apply(MODEL, _model(request, plan.model_id))
     apply(MAX_TOKENS, {key: b"%d" % cap for key, cap in caps.items()})
-    apply(THINKING, _thinking(request, plan.model_id, caps.get("max_tokens")))
+    thinking = _thinking(request, plan.model_id, caps.get("max_tokens"))
+    apply(THINKING, thinking)
     apply(STREAM_OPTIONS, usage)
     apply(REQUEST_DEFAULTS, _defaults(request, plan, values))
     body = set_top_level(request.body, values) if values else request.body
-    return Edited(body, tuple(edits), swallow_usage=bool(usage))
+    betas = unpaired_betas(plan.model_id, thinking)
+    return Edited(body, tuple(edits), swallow_usage=bool(usage), unpaired_betas=betas)
 
 
 def with_model(request: Request, model_id: str) -> bytes:

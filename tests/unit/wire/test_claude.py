@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierrouter_core.names import Dialect
-from tierrouter_core.wire.claude import ACCEPTED, Off, accepted_by
+from tierrouter_core.wire.claude import ACCEPTED, Off, accepted_by, without_betas
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request, with_model
 from tierrouter_core.wire.request import read_request
 
@@ -154,7 +154,9 @@ def test_no_other_byte_changes() -> None:
         .replace(b'{ "type":"adaptive" }', b'{"type":"enabled","budget_tokens":2048}')
         .replace(b'{"format":{"x":1.0e0, "thinking":{}},  "effort" :"low"}', b'{"format":{"x":1.0e0, "thinking":{}}}')
     )
-    assert edit_request(read_request(Dialect.MESSAGES, body), plan) == Edited(expected, ("model", "thinking"), False)
+    assert edit_request(read_request(Dialect.MESSAGES, body), plan) == Edited(
+        expected, ("model", "thinking"), False, ("effort-",)
+    )
     plan = EditPlan(model_id="claude-opus-5-5", tier_max_tokens=8192)
     off = body.replace(b'{ "type":"adaptive" }', b'{"type":"disabled"}')
     expected = off.replace(b'"model":"a"', b'"model":"claude-opus-5-5"').replace(
@@ -202,6 +204,21 @@ def test_a_count_of_tokens_is_adapted_as_the_turn_will_be() -> None:
     request = read_request(Dialect.MESSAGES, b'{"model":"a","thinking":{"type":"adaptive"},"messages":[]}')
     counted = json.loads(with_model(request, "claude-haiku-4-5"))
     assert counted["thinking"] == budget(16_384)
+
+
+def test_the_beta_of_an_effort_goes_where_the_effort_goes() -> None:
+    headers = [("accept", "*/*"), ("anthropic-beta", "one-2026-01-01, effort-2025-11-24,two")]
+    gone = edited("claude-haiku-4-5", thinking={"type": "adaptive"}, output_config=effort("low")).unpaired_betas
+    assert without_betas(headers, gone) == [("accept", "*/*"), ("anthropic-beta", "one-2026-01-01,two")]
+    assert without_betas([("Anthropic-Beta", "effort-2025-11-24")], gone) == []
+    unrelated = [("anthropic-beta", "one-2026-01-01, two")]
+    assert without_betas(unrelated, gone) == unrelated
+
+
+@pytest.mark.parametrize("model_id", [*NEVER_OFF, *OFF_UP_TO_HIGH, *ADAPTIVE, *EITHER, "kimi-k2.6"])
+def test_betas_stay_where_the_effort_stays(model_id: str) -> None:
+    for thinking in ({"type": "adaptive"}, budget(2000), {"type": "disabled"}):
+        assert edited(model_id, thinking=thinking, output_config=effort("max")).unpaired_betas == ()
 
 
 THINKING = st.fixed_dictionaries(
