@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 
@@ -57,6 +58,21 @@ async def test_every_definition_is_established_and_structural(api: Api, crds: No
         assert conditions.get("NonStructuralSchema", "False") == "False"
 
 
+async def as_table(api: Api, path: str) -> dict[str, Any]:
+    """What kubectl asks for when it prints a list."""
+    connector = aiohttp.TCPConnector(ssl=api.access.tls)
+    headers = {
+        "Authorization": f"Bearer {api.access.token}",
+        "Accept": "application/json;as=Table;g=meta.k8s.io;v=v1",
+    }
+    async with (
+        aiohttp.ClientSession(api.access.server, connector=connector, headers=headers) as session,
+        session.get(path, raise_for_status=True) as response,
+    ):
+        table: dict[str, Any] = await response.json()
+        return table
+
+
 @pytest.mark.parametrize(
     ("base", "status", "columns"),
     [
@@ -94,10 +110,7 @@ async def test_kubectl_get_shows_what_matters(
     collection = f"{GROUP}/namespaces/{namespace}/{definition.plural}"
     await api.create(collection, document)
     await api.patch(f"{collection}/{document['metadata']['name']}/status", {"status": status})
-    async with api._session.get(
-        collection, headers={"Accept": "application/json;as=Table;g=meta.k8s.io;v=v1"}
-    ) as response:
-        table = await response.json()
+    table = await as_table(api, collection)
     names = [column["name"] for column in table["columnDefinitions"]]
     shown = dict(zip(names, table["rows"][0]["cells"], strict=True))
     assert columns.items() <= shown.items()

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tierrouter_core.crds.provider_rules import FREE_FIELDS, PROVIDER_RULES
-from tierrouter_core.crds.router_rules import ROUTER_RULES
+from tierrouter_core.crds.provider_rules import FREE_FIELDS, PROVIDER_NOTES, PROVIDER_RULES
+from tierrouter_core.crds.router_rules import ROUTER_NOTES, ROUTER_RULES
 from tierrouter_core.crds.schema import Schema, SchemaWriter, Validation, Validations, anchored
 from tierrouter_core.resources import provider, regression, revision, router
 from tierrouter_core.resources.fields import declared
 from tierrouter_core.resources.metadata import API_VERSION, GROUP, MAX_ROUTER_NAME, dns_label
 from tierrouter_core.resources.status import ProviderStatus, RouterStatus
 
+CATEGORY = "tierrouter"
+"""kubectl takes the word as all five kinds, so one router is `tro NAME`, `tierrouters NAME` or `tierrouter/NAME`."""
 VERSION = API_VERSION.partition("/")[2]
 
 _IMMUTABLE = Validation(rule="self == oldSelf", message="spec never changes; make a new object instead")
@@ -102,6 +104,7 @@ class Definition:
     rules: Validations = field(default_factory=dict)
     root_rules: tuple[Validation, ...] = ()
     free_fields: Mapping[str, Mapping[str, Schema]] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -131,14 +134,14 @@ class Definition:
                     "plural": self.plural,
                     "singular": self.kind.lower(),
                     "shortNames": [self.short_name],
-                    "categories": ["tierrouter"],
+                    "categories": [CATEGORY],
                 },
                 "versions": [version],
             },
         }
 
     def _schema(self) -> Schema:
-        spec = SchemaWriter(validations=self.rules, free_fields=self.free_fields)
+        spec = SchemaWriter(validations=self.rules, free_fields=self.free_fields, notes=self.notes)
         status = SchemaWriter(validations=self.rules, with_defaults=False)
         return {
             "description": self.description,
@@ -175,6 +178,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         status=RouterStatus,
         max_name=MAX_ROUTER_NAME,
         rules=ROUTER_RULES,
+        notes=ROUTER_NOTES,
         columns=(
             Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
             Column("Mode", ".spec.mode"),
@@ -194,6 +198,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         status=ProviderStatus,
         rules=PROVIDER_RULES,
         free_fields=FREE_FIELDS,
+        notes=PROVIDER_NOTES,
         columns=(
             Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
             Column("URL", ".spec.baseURL"),

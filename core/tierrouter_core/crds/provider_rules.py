@@ -49,6 +49,10 @@ FREE_FIELDS: Mapping[str, Mapping[str, Schema]] = {
     }
 }
 
+PROVIDER_NOTES: Mapping[str, str] = {
+    "requestDefaults": "The operator looks for secrets deeper inside.",
+}
+
 PROVIDER_RULES: Validations = {
     ProviderSpec: (
         Validation(

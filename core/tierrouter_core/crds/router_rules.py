@@ -4,12 +4,19 @@ It doesn't see ``defaultTier`` (text or a list has no type there), other objects
 operator checks these and says so in the router's conditions.
 """
 
+from collections.abc import Mapping
+
 from tierrouter_core.crds.schema import Validation, Validations
 from tierrouter_core.names import HINT_NONE
 from tierrouter_core.resources.guards import Budget, Ledger, LocalModel
 from tierrouter_core.resources.router import FailoverSpec, RouterSpec, RuleSpec, Threshold, TierSpec
 
 MAX_RULE_BYTES = 1024
+
+ROUTER_NOTES: Mapping[str, str] = {
+    "defaultTier": "Text or a list of maps; the operator checks that its tiers exist.",
+    "when": "The operator checks that it compiles.",
+}
 
 
 def _is_tier(name: str) -> str:

@@ -73,6 +73,8 @@ class SchemaWriter:
     """False for a status: what its writer leaves out stays out, so that it can compare what it wrote."""
     free_fields: Mapping[str, Mapping[str, Schema]] = field(default_factory=dict)
     """Fields of free objects that rules look at, by the free object's own name."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What is said of a field beside its documentation, by its name."""
 
     def object_of(self, cls: type[Any], description: str = "") -> Schema:
         """The schema of a resource class."""
@@ -88,7 +90,7 @@ class SchemaWriter:
 
     def field_of(self, entry: Declared) -> Schema:
         """The schema of one declared field."""
-        schema: Schema = {"description": _description(entry), **self.value_of(entry.kind)}
+        schema: Schema = {"description": self._description_of(entry), **self.value_of(entry.kind)}
         if isinstance(entry.kind, FreeObject) and entry.key in self.free_fields:
             schema["properties"] = dict(self.free_fields[entry.key])
             schema["x-kubernetes-validations"] = [
@@ -98,6 +100,14 @@ class SchemaWriter:
         if default is not None:
             schema["default"] = default
         return schema
+
+    def _description_of(self, entry: Declared) -> str:
+        sentences = [entry.doc]
+        if entry.means:
+            sentences.append(f"Left out: {entry.means}.")
+        if entry.key in self.notes:
+            sentences.append(self.notes[entry.key])
+        return " ".join(sentences)
 
     def value_of(self, kind: Kind) -> Schema:
         """The schema of a kind of values."""
@@ -239,12 +249,6 @@ def _cel_text(text: str) -> str:
     if "'" in text:
         raise ValueError(f"a pattern with a quote has no literal here: {text}")
     return f"r'{text}'"
-
-
-def _description(entry: Declared) -> str:
-    if not entry.means:
-        return entry.doc
-    return f"{entry.doc} Left out: {entry.means}."
 
 
 def _default_of(entry: Declared) -> Any:

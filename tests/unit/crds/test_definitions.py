@@ -116,3 +116,13 @@ def test_ordered_lists_are_atomic_and_the_others_are_merged_by_name() -> None:
         "status.conditions",
     }
     assert {kinds[f"spec.{name}"] for name in ("tiers", "rules", "modelHints")} == {"atomic"}
+
+
+@by_kind
+def test_the_docs_name_the_short_name_and_every_column(definition: Definition) -> None:
+    page = (CRDS.parent / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{definition.kind}` | "))
+    _, short_name, _, columns = (cell.strip() for cell in row.strip("|").split(" | "))
+    assert short_name == f"`{definition.short_name}`"
+    named = [name for part in columns.split("wide: ") for name in part.strip("; ").split(", ")]
+    assert sorted(named) == sorted(column.name for column in definition.columns)

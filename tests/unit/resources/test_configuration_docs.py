@@ -1,4 +1,4 @@
-"""docs/configuration.md says every field of both kinds as the declarations have it."""
+"""docs/configuration.md and docs/kubernetes.md say every field of every kind as the declarations have it."""
 
 from typing import Any
 
@@ -7,20 +7,32 @@ from router_files import ROOT
 
 from tierrouter_core.resources.fields import describe
 from tierrouter_core.resources.provider import ModelProvider
+from tierrouter_core.resources.regression import RegressionRun, RegressionSuite
+from tierrouter_core.resources.revision import RouterRevision
 from tierrouter_core.resources.router import TierRouter
+from tierrouter_core.resources.status import ProviderStatus, RouterStatus
 
-DOCS = (ROOT / "docs" / "configuration.md").read_text()
+SECTIONS: list[tuple[type[Any], str, str, str]] = [
+    (TierRouter, "", "configuration.md", "TierRouter"),
+    (ModelProvider, "", "configuration.md", "ModelProvider"),
+    (RouterStatus, "status.", "kubernetes.md", "TierRouter status"),
+    (ProviderStatus, "status.", "kubernetes.md", "ModelProvider status"),
+    (RouterRevision, "", "kubernetes.md", "RouterRevision"),
+    (RegressionSuite, "", "kubernetes.md", "RegressionSuite"),
+    (RegressionRun, "", "kubernetes.md", "RegressionRun"),
+]
 
 
-@pytest.mark.parametrize(("cls", "heading"), [(TierRouter, "## TierRouter"), (ModelProvider, "## ModelProvider")])
-def test_the_docs_hold_exactly_the_declared_fields(cls: type[Any], heading: str) -> None:
-    section = DOCS.split(heading + "\n")[1].split("\n## ")[0]
+@pytest.mark.parametrize(("cls", "prefix", "page", "heading"), SECTIONS)
+def test_the_docs_hold_exactly_the_declared_fields(cls: type[Any], prefix: str, page: str, heading: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
     documented = [line for line in section.splitlines() if line.startswith("| `")]
-    assert documented == [row.markdown_row for row in describe(cls)]
+    assert documented == [row.markdown_row for row in describe(cls, prefix)]
 
 
 def test_every_field_has_a_meaning() -> None:
-    for cls in (TierRouter, ModelProvider):
+    for cls, *_ in SECTIONS:
         assert all(
             row.doc.endswith(".") and "|" not in row.markdown_row.strip("| ").replace(" | ", "")
             for row in describe(cls)
