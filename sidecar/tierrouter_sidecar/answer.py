@@ -37,7 +37,7 @@ async def read_body(upstream: Answer, provider: str) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in upstream.content.iter_any():
+        while chunk := await upstream.content.readany():
             size += len(chunk)
             if size > MAX_UNARY_BYTES:
                 raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider} sent more than {MAX_UNARY_BYTES} bytes")

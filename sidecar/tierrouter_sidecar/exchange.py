@@ -8,6 +8,7 @@ TLS, the pool of connections, parsing, and telling a whole answer from one that 
 import asyncio
 import ssl
 from collections.abc import Sequence
+from typing import NamedTuple
 from weakref import WeakSet
 
 import aiohttp
@@ -25,6 +26,17 @@ class Stopped(aiohttp.ClientError):
 
     def __init__(self) -> None:
         super().__init__("the router is shutting down")
+
+
+class Limits(NamedTuple):
+    """How long to wait, in seconds."""
+
+    headers_s: float
+    """For the answer's headers, connecting included."""
+    connect_s: float
+    """For a connection to one address."""
+    idle_s: float
+    """For the next byte of an answer."""
 
 
 class Answer:
@@ -87,7 +99,7 @@ class Connections:
         path: str,
         headers: Sequence[tuple[str, str]],
         body: bytes | None,
-        limits: aiohttp.ClientTimeout,
+        limits: Limits,
         tls: ssl.SSLContext | bool,
     ) -> Answer:
         """Send a request and wait for its answer's headers.
@@ -97,22 +109,26 @@ class Connections:
             origin: scheme, host and port.
             path: with the query, as it goes on the wire.
             headers: all but ``host`` and ``content-length``.
-            limits: ``sock_connect`` and ``sock_read`` count.
             tls: as aiohttp's ``ssl``.
 
         Raises:
             aiohttp.ConnectionTimeoutError: no connection in time.
-            aiohttp.ClientError, OSError, TimeoutError: no connection, or no answer.
+            TimeoutError: no headers in time.
+            aiohttp.ClientError, OSError: no connection, or no answer.
             ValueError: a line break in what would become a header.
         """
         route = self._route(origin, tls)
         head = _head(method, path, route.headers["Host"], headers, body)
+        until_s = asyncio.get_running_loop().time() + limits.headers_s
+        connecting = aiohttp.ClientTimeout(connect=limits.headers_s, sock_connect=limits.connect_s)
         try:
-            connection = await self._connector.connect(route, [], limits)
+            connection = await self._connector.connect(route, [], connecting)
         except TimeoutError as error:
+            if limits.headers_s < limits.connect_s:
+                raise
             raise aiohttp.ConnectionTimeoutError(f"no connection to {origin} in time") from error
         try:
-            answer = await _exchanged(connection, head, body, limits)
+            answer = await _exchanged(connection, head, body, limits.idle_s, until_s)
         except BaseException:
             connection.close()
             raise
@@ -141,21 +157,25 @@ def _head(method: str, path: str, host: str, headers: Sequence[tuple[str, str]],
 
 
 async def _exchanged(
-    connection: aiohttp.connector.Connection, head: bytes, body: bytes | None, limits: aiohttp.ClientTimeout
+    connection: aiohttp.connector.Connection, head: bytes, body: bytes | None, idle_s: float, until_s: float
 ) -> Answer:
     protocol = connection.protocol
     if protocol is None or protocol.transport is None:
         raise aiohttp.ClientConnectionResetError("the connection is gone")
     # What a provider sent is relayed as it is, so nothing is decompressed.
     protocol.set_response_params(
-        read_until_eof=True, auto_decompress=False, read_timeout=limits.sock_read, read_bufsize=_READ_LIMIT
+        read_until_eof=True, auto_decompress=False, read_timeout=idle_s, read_bufsize=_READ_LIMIT
     )
     protocol.transport.writelines((head, body) if body else (head,))
     protocol.start_timeout()
+    # asyncio.timeout does the same for five times the price.
+    timer = asyncio.get_running_loop().call_at(until_s, protocol.set_exception, TimeoutError())
     try:
         message, content = await protocol.read()
         while 100 <= message.code < 200 and message.code != 101:
             message, content = await protocol.read()
     except HttpProcessingError as error:
         raise aiohttp.ClientConnectionError(f"not a valid HTTP answer: {error.message}") from error
+    finally:
+        timer.cancel()
     return Answer(connection, message.code, message.headers, content)

@@ -1,6 +1,5 @@
 """One call to a provider, and what its failure means."""
 
-import asyncio
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ import aiohttp
 
 from tierrouter_core.document.model import Failover, Provider
 from tierrouter_core.wire.failures import parse_retry_after
-from tierrouter_sidecar.exchange import Answer, Connections, Stopped
+from tierrouter_sidecar.exchange import Answer, Connections, Limits, Stopped
 
 FAILOVER_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Answers that say nothing of the request, only of the provider's state: another tier may do better."""
@@ -57,7 +56,6 @@ class Upstream:
 
     def __init__(self) -> None:
         self._connections: Connections | None = None
-        self._timeouts: dict[tuple[int, int], aiohttp.ClientTimeout] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     async def __aenter__(self) -> "Upstream":
@@ -73,14 +71,6 @@ class Upstream:
         """Break every call off; the turns that wait for them fail, and say that it was us."""
         if self._connections is not None:
             await self._connections.close()
-
-    def _timeout(self, failover: Failover) -> aiohttp.ClientTimeout:
-        key = (failover.connect_timeout_ms, failover.idle_timeout_ms)
-        timeout = self._timeouts.get(key)
-        if timeout is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=key[0] / 1000, sock_read=key[1] / 1000)
-            self._timeouts[key] = timeout
-        return timeout
 
     def _ssl(self, provider: Provider) -> ssl.SSLContext | bool:
         if not provider.ca_bundle:
@@ -111,12 +101,12 @@ class Upstream:
         where = f"{provider.name} ({provider.origin})"
         if self._connections.closed:
             raise broken_off(where, Stopped())
-        timeout, tls = self._timeout(failover), self._ssl(provider)
+        limits = Limits(wait_s, failover.connect_timeout_ms / 1000, failover.idle_timeout_ms / 1000)
+        tls = self._ssl(provider)
         # A provider's address is its origin and the path that all its endpoints begin with.
         path = provider.base_url.removeprefix(provider.origin) + path
         try:
-            async with asyncio.timeout(wait_s):
-                return await self._connections.request(method, provider.origin, path, headers, body, timeout, tls)
+            return await self._connections.request(method, provider.origin, path, headers, body, limits, tls)
         except aiohttp.ConnectionTimeoutError:
             raise AttemptFailed(
                 AttemptKind.UNREACHABLE, f"{where} took no connection in {failover.connect_timeout_ms} ms"

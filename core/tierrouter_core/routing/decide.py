@@ -14,7 +14,6 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
@@ -151,8 +150,8 @@ class Router:
             choice, errors = self._in_loop(turn, state.current, choice)
         elif choice is None:
             choice, errors = self._at_safe_point(turn, state)
-        decision = self._with_dialect(turn, choice, state)
-        return replace(decision, hint=shown, hint_outcome=outcome, rule_errors=errors)
+        targets, reason, detail, state = self._with_dialect(turn, choice, state)
+        return Decision(targets, reason, detail, state, shown, outcome, errors)
 
     def _hint_of(self, turn: Turn) -> tuple[str | None, bool]:
         """The hint and whether it came as a model name; the header wins."""
@@ -238,7 +237,9 @@ class Router:
         detail = f"the session falls into this {weight} of {total} of the split"
         return _Choice(drawn, Reason.SPLIT, detail, becomes_home=True)
 
-    def _with_dialect(self, turn: Turn, choice: _Choice, state: SessionState) -> Decision:
+    def _with_dialect(
+        self, turn: Turn, choice: _Choice, state: SessionState
+    ) -> tuple[tuple[Target, ...], Reason, str, SessionState]:
         """Order the targets: the chosen tier, then its fallbacks; or the first tier that speaks the dialect."""
         chosen = self.document.tiers[choice.tier]
         able = self._able(turn.dialect, turn.has_tools)
@@ -247,7 +248,7 @@ class Router:
             detail = f"{choice.tier} was chosen ({choice.detail}), but no tier of this router speaks {turn.dialect}"
             if turn.has_tools:
                 detail += " with tools"
-            return Decision((), Reason.NOT_SERVABLE, detail, state)
+            return (), Reason.NOT_SERVABLE, detail, state
         if chosen.name in able:
             first, reason, detail = chosen, choice.reason, choice.detail
         else:
@@ -259,7 +260,7 @@ class Router:
             )
         ladder = [first, *self._fallbacks(first, able)]
         targets = tuple(self._targets[tier.name] for tier in ladder)
-        return Decision(targets, reason, detail, SessionState(state.home, first.name))
+        return targets, reason, detail, SessionState(state.home, first.name)
 
     def _able(self, dialect: Dialect, has_tools: bool) -> Mapping[str, Tier]:
         known = self._able_tiers.get((dialect, has_tools))

@@ -20,7 +20,7 @@ _NO_DETAILS: Mapping[str, Any] = {}
 
 def count(value: object) -> int | None:
     """``value`` as a count of tokens, or None where it is none. Numeric strings and floats are understood."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
         try:

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 
-from tierrouter_sidecar.exchange import Answer, Connections, Stopped
+from tierrouter_sidecar.exchange import Answer, Connections, Limits, Stopped
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: Application/JSON; charset=utf-8\r\ncontent-length: 2\r\n\r\n{}"
 CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{}"
 CHUNKED_CUT = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"
-LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=2)
+LIMITS = Limits(headers_s=2, connect_s=2, idle_s=2)
 
 
 class Server:
@@ -57,8 +57,10 @@ def against(server: Server, use: Callable[[Connections], Awaitable[None]]) -> No
     asyncio.run(run())
 
 
-async def post(connections: Connections, server: Server, *, path: str = "/", header: str = "a") -> Answer:
-    return await connections.request("POST", server.origin, path, [("x-test", header)], b"[1]", LIMITS, True)
+async def post(
+    connections: Connections, server: Server, *, path: str = "/", header: str = "a", limits: Limits = LIMITS
+) -> Answer:
+    return await connections.request("POST", server.origin, path, [("x-test", header)], b"[1]", limits, True)
 
 
 async def body_of(answer: Answer) -> bytes:
@@ -99,6 +101,31 @@ def test_a_provider_sees_the_connection_end_when_the_wait_for_its_answer_is_canc
             async with asyncio.timeout(0.1):
                 await post(connections, server)
         await asyncio.wait_for(server.ended.wait(), 1)
+
+    against(server, use)
+
+
+@pytest.mark.parametrize("limits", [Limits(0.1, 2, 2), Limits(2, 2, 0.1)])
+def test_the_wait_for_headers_ends_in_time_and_with_it_the_connection(limits: Limits) -> None:
+    server = Server(b"")
+
+    async def use(connections: Connections) -> None:
+        with pytest.raises(TimeoutError):
+            await post(connections, server, limits=limits)
+        await asyncio.wait_for(server.ended.wait(), 1)
+
+    against(server, use)
+
+
+def test_an_answer_may_take_longer_than_its_headers() -> None:
+    server = Server(CUT)
+
+    async def use(connections: Connections) -> None:
+        answer = await post(connections, server, limits=Limits(0.05, 2, 0.3))
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            await body_of(answer)
+        assert 0.2 < asyncio.get_running_loop().time() - began < 1
 
     against(server, use)
 
