@@ -139,6 +139,14 @@ async def test_defaults_are_filled_in_as_files_have_them(api: Api, crds: None, n
     assert not {"fallbackTier", "hints", "baselineModel", "pinnedRevision"} & spec.keys()
 
 
+async def test_null_counts_as_left_out_as_in_files(api: Api, crds: None, namespace: str) -> None:
+    nulls: dict[str, Any] = {"mode": None, "rules": None, "fallbackTier": None, "session": None, "deepShare": None}
+    document = router() | {"spec": router()["spec"] | nulls}
+    created = await api.create(f"{GROUP}/namespaces/{namespace}/tierrouters", document)
+    assert created["spec"]["mode"] == "Route"
+    assert not created["spec"].keys() & (nulls.keys() - {"mode"})
+
+
 async def test_the_example_is_accepted(api: Api, crds: None, namespace: str) -> None:
     for document in yaml.safe_load_all(EXAMPLE.read_text(encoding="utf-8")):
         (definition,) = (each for each in DEFINITIONS if each.kind == document["kind"])
