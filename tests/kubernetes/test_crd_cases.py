@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
+from crd_install import install_crds
 
 from control_plane import Api, Refused
 from crd_case import Case, cases
@@ -17,6 +18,11 @@ PLURALS = {
     "RegressionSuite": "regressionsuites",
     "RegressionRun": "regressionruns",
 }
+
+
+@pytest.fixture(autouse=True)
+async def crds(api: Api) -> None:
+    await install_crds(api)
 
 
 async def message_of(request: Any) -> str | None:
@@ -37,7 +43,7 @@ def judged(message: str | None, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if not case.then], ids=lambda case: case.name)
-async def test_an_object_is_accepted_or_refused(case: Case, api: Api, crds: None, namespace: str) -> None:
+async def test_an_object_is_accepted_or_refused(case: Case, api: Api, namespace: str) -> None:
     path = f"/apis/tierrouter.dev/v1alpha1/namespaces/{namespace}/{PLURALS[case.document['kind']]}"
     judged(
         await message_of(api.request("POST", path, case.document, query=_AS_KUBECTL | {"dryRun": "All"})), case.refused
@@ -45,7 +51,7 @@ async def test_an_object_is_accepted_or_refused(case: Case, api: Api, crds: None
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case.then], ids=lambda case: case.name)
-async def test_a_change_is_accepted_or_refused(case: Case, api: Api, crds: None, namespace: str) -> None:
+async def test_a_change_is_accepted_or_refused(case: Case, api: Api, namespace: str) -> None:
     name = f"case-{next(_numbers)}"
     collection = f"/apis/tierrouter.dev/v1alpha1/namespaces/{namespace}/{PLURALS[case.document['kind']]}"
     await api.create(collection, {**case.document, "metadata": {"name": name}})

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
+from crd_install import install_crds
 
 from control_plane import Api, Refused
 from control_plane.api import APPLY
@@ -16,11 +17,16 @@ GROUP = "/apis/tierrouter.dev/v1alpha1"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "coding.yaml"
 
 
+@pytest.fixture(autouse=True)
+async def crds(api: Api) -> None:
+    await install_crds(api)
+
+
 def router(**spec: Any) -> dict[str, Any]:
     return merged(BASES["router"], {"spec": spec})
 
 
-async def test_the_short_names_are_taken_by_nothing_of_kubernetes(api: Api, crds: None) -> None:
+async def test_the_short_names_are_taken_by_nothing_of_kubernetes(api: Api) -> None:
     groups = (await api.get("/apis"))["groups"]
     versions = [version["groupVersion"] for group in groups for version in group["versions"]]
     paths = ["/api/v1", *(f"/apis/{version}" for version in versions if not version.startswith("tierrouter.dev/"))]
@@ -36,7 +42,7 @@ async def test_the_short_names_are_taken_by_nothing_of_kubernetes(api: Api, crds
     assert not ours & taken
 
 
-async def test_discovery_knows_the_names_the_category_and_the_status_subresource(api: Api, crds: None) -> None:
+async def test_discovery_knows_the_names_the_category_and_the_status_subresource(api: Api) -> None:
     found = {resource["name"]: resource for resource in (await api.get(GROUP))["resources"]}
     for each in DEFINITIONS:
         resource = found[each.plural]
@@ -49,7 +55,7 @@ async def test_discovery_knows_the_names_the_category_and_the_status_subresource
         assert f"{each.plural}/status" in found
 
 
-async def test_every_definition_is_established_and_structural(api: Api, crds: None) -> None:
+async def test_every_definition_is_established_and_structural(api: Api) -> None:
     for each in DEFINITIONS:
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{each.name}"
         conditions = {entry["type"]: entry["status"] for entry in (await api.get(path))["status"]["conditions"]}
@@ -103,7 +109,7 @@ async def as_table(api: Api, path: str) -> dict[str, Any]:
     ],
 )
 async def test_kubectl_get_shows_what_matters(
-    base: str, status: dict[str, Any], columns: dict[str, Any], api: Api, crds: None, namespace: str
+    base: str, status: dict[str, Any], columns: dict[str, Any], api: Api, namespace: str
 ) -> None:
     document = BASES[base]
     (definition,) = (each for each in DEFINITIONS if each.kind == document["kind"])
@@ -118,7 +124,7 @@ async def test_kubectl_get_shows_what_matters(
     assert names[-1] == "Age"
 
 
-async def test_the_spec_and_the_status_are_written_apart(api: Api, crds: None, namespace: str) -> None:
+async def test_the_spec_and_the_status_are_written_apart(api: Api, namespace: str) -> None:
     path = f"{GROUP}/namespaces/{namespace}/tierrouters"
     await api.create(path, router() | {"status": {"sidecars": 7}})
     await api.patch(f"{path}/coding/status", {"spec": {"mode": "Off"}, "status": {"sidecars": 3}})
@@ -128,7 +134,7 @@ async def test_the_spec_and_the_status_are_written_apart(api: Api, crds: None, n
     assert stored["metadata"]["generation"] == 1
 
 
-async def test_defaults_are_filled_in_as_files_have_them(api: Api, crds: None, namespace: str) -> None:
+async def test_defaults_are_filled_in_as_files_have_them(api: Api, namespace: str) -> None:
     created = await api.create(f"{GROUP}/namespaces/{namespace}/tierrouters", router(failover={}, thresholds=None))
     spec = created["spec"]
     assert spec["mode"] == "Route"
@@ -139,7 +145,7 @@ async def test_defaults_are_filled_in_as_files_have_them(api: Api, crds: None, n
     assert not {"fallbackTier", "hints", "baselineModel", "pinnedRevision"} & spec.keys()
 
 
-async def test_null_counts_as_left_out_as_in_files(api: Api, crds: None, namespace: str) -> None:
+async def test_null_counts_as_left_out_as_in_files(api: Api, namespace: str) -> None:
     nulls: dict[str, Any] = {"mode": None, "rules": None, "fallbackTier": None, "session": None, "deepShare": None}
     document = router() | {"spec": router()["spec"] | nulls}
     created = await api.create(f"{GROUP}/namespaces/{namespace}/tierrouters", document)
@@ -147,14 +153,14 @@ async def test_null_counts_as_left_out_as_in_files(api: Api, crds: None, namespa
     assert not created["spec"].keys() & (nulls.keys() - {"mode"})
 
 
-async def test_the_example_is_accepted(api: Api, crds: None, namespace: str) -> None:
+async def test_the_example_is_accepted(api: Api, namespace: str) -> None:
     for document in yaml.safe_load_all(EXAMPLE.read_text(encoding="utf-8")):
         (definition,) = (each for each in DEFINITIONS if each.kind == document["kind"])
         document["metadata"]["namespace"] = namespace
         await api.create(f"{GROUP}/namespaces/{namespace}/{definition.plural}", document)
 
 
-async def test_a_router_as_large_as_allowed_is_within_the_cost_limits(api: Api, crds: None, namespace: str) -> None:
+async def test_a_router_as_large_as_allowed_is_within_the_cost_limits(api: Api, namespace: str) -> None:
     names = [f"tier-{n:02}-of-a-rather-large-router-indeed" for n in range(64)]
     last = names[-1]
     large = router(
@@ -180,7 +186,7 @@ async def test_a_router_as_large_as_allowed_is_within_the_cost_limits(api: Api, 
     await api.create(f"{GROUP}/namespaces/{namespace}/tierrouters", large)
 
 
-async def test_a_provider_as_large_as_allowed_is_within_the_cost_limits(api: Api, crds: None, namespace: str) -> None:
+async def test_a_provider_as_large_as_allowed_is_within_the_cost_limits(api: Api, namespace: str) -> None:
     above = [{"inputTokens": 1000 * n, "input": "1", "output": "2"} for n in range(1, 9)]
     models = [
         {
@@ -201,9 +207,7 @@ async def applied_by(api: Api, manager: str, path: str, spec: dict[str, Any], *,
     return await api.request("PATCH", path, body, query={"fieldManager": manager, "force": "true"}, content_type=APPLY)
 
 
-async def test_a_rule_that_somebody_else_put_in_is_gone_with_the_next_apply(
-    api: Api, crds: None, namespace: str
-) -> None:
+async def test_a_rule_that_somebody_else_put_in_is_gone_with_the_next_apply(api: Api, namespace: str) -> None:
     path = f"{GROUP}/namespaces/{namespace}/tierrouters/coding"
     mine = {"rules": [{"name": "mine", "when": "true", "tier": "deep"}]}
     await applied_by(api, "me", path, mine)
@@ -213,7 +217,7 @@ async def test_a_rule_that_somebody_else_put_in_is_gone_with_the_next_apply(
     assert [rule["name"] for rule in after["spec"]["rules"]] == ["mine"]
 
 
-async def test_thresholds_of_two_owners_stand_beside_each_other(api: Api, crds: None, namespace: str) -> None:
+async def test_thresholds_of_two_owners_stand_beside_each_other(api: Api, namespace: str) -> None:
     path = f"{GROUP}/namespaces/{namespace}/tierrouters/coding"
     await applied_by(api, "me", path, {"thresholds": [{"name": "a", "value": 1}]})
     await applied_by(api, "tuner", path, {"thresholds": [{"name": "b", "value": 2}]}, whole=False)
@@ -221,9 +225,7 @@ async def test_thresholds_of_two_owners_stand_beside_each_other(api: Api, crds: 
     assert {entry["name"]: entry["value"] for entry in after["spec"]["thresholds"]} == {"a": 3, "b": 2}
 
 
-async def test_a_revision_that_was_removed_and_made_again_is_another_object(
-    api: Api, crds: None, namespace: str
-) -> None:
+async def test_a_revision_that_was_removed_and_made_again_is_another_object(api: Api, namespace: str) -> None:
     collection = f"{GROUP}/namespaces/{namespace}/routerrevisions"
     first = await api.create(collection, BASES["revision"])
     with pytest.raises(Refused, match="spec never changes"):
