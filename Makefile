@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration bench crds lock clean
+.PHONY: help setup run test lint unit integration kubernetes bench crds lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,10 +19,11 @@ setup: ## make .venv (done by the others as needed)
 run: setup ## start a router with a small model on this machine, send it turns, show the report (PORT=8383)
 	@.venv/bin/python scripts/demo.py --port $(PORT) --admin-port $(ADMIN_PORT)
 
-test: ## lint, unit and integration tests; stops at the first that fails
+test: ## lint, unit, integration and Kubernetes tests; stops at the first that fails
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory integration
+	@$(MAKE) --no-print-directory kubernetes
 	$(call lane,all passed)
 
 lint: setup ## ruff, mypy --strict, import contracts
@@ -42,6 +43,11 @@ unit: setup ## tests of values and functions
 integration: setup ## tests with real processes, sockets and the embedded model
 	$(call lane,integration tests)
 	@$(PYTEST) tests/integration bench
+
+kubernetes: setup ## tests against a real Kubernetes API server, which is built once (about 5 minutes)
+	$(call lane,Kubernetes tests)
+	@PYTHONPATH=tests .venv/bin/python -m control_plane
+	@$(PYTEST) tests/kubernetes
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench

@@ -6,8 +6,8 @@
 from control_plane.access import Access, ForeignCluster, read_kubeconfig
 from control_plane.api import Answer, Api, Refused
 from control_plane.audit import AuditLog, Request
-from control_plane.binaries import ControlPlaneMissing, binaries
-from control_plane.cluster import Cluster, ControlPlaneFailed, start
+from control_plane.binaries import ControlPlaneFailed, ControlPlaneMissing, binaries
+from control_plane.cluster import Cluster, start
 
 __all__ = [
     "Access",

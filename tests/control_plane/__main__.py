@@ -3,7 +3,7 @@
 import os
 import sys
 
-from control_plane.binaries import ControlPlaneMissing, binaries
+from control_plane.binaries import ControlPlaneFailed, ControlPlaneMissing, are_required, binaries
 
 
 def main() -> int:
@@ -12,9 +12,12 @@ def main() -> int:
         return 0
     try:
         folder = binaries(say=lambda line: print(line, flush=True))
-    except ControlPlaneMissing as error:
-        print(error, file=sys.stderr)
-        return 1 if os.environ.get("CI") == "true" or "failed" in str(error) else 0
+    except ControlPlaneMissing as missing:
+        print(missing if are_required() else f"{missing}; skipping what needs it", file=sys.stderr)
+        return 1 if are_required() else 0
+    except ControlPlaneFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
     print(f"control plane: {folder}")
     return 0
 

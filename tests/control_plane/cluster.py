@@ -21,6 +21,7 @@ from pathlib import Path
 
 from control_plane.access import write_kubeconfig
 from control_plane.audit import AuditLog
+from control_plane.binaries import ControlPlaneFailed
 
 _READY_S = 60
 # Controllers for nodes and volumes have nothing to do here.
@@ -33,10 +34,6 @@ kind: Policy
 omitStages: [RequestReceived]
 rules: [{level: Metadata}]
 """
-
-
-class ControlPlaneFailed(Exception):
-    """A program of the control plane did not start; the message has the tail of the logs."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -24,6 +24,7 @@ from control_plane import (
     start,
 )
 from control_plane.access import current_context
+from control_plane.binaries import are_required
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,17 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         current_context(Path(named))
         yield Cluster(Path(named))
         return
-    try:
-        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-            programs = binaries()
-    except ControlPlaneMissing as error:
-        if os.environ.get("CI") == "true" or "failed" in str(error):
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
-    try:
-        with start(programs) as running:
-            yield running
-    except ControlPlaneFailed as error:
-        pytest.fail(str(error), pytrace=False)
+    with ExitStack() as stack:
+        problem = ""
+        try:
+            with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                programs = binaries()
+            running = stack.enter_context(start(programs))
+        except (ControlPlaneFailed, ControlPlaneMissing) as error:
+            problem, is_skipped = str(error), isinstance(error, ControlPlaneMissing) and not are_required()
+        if problem:
+            (pytest.skip if is_skipped else pytest.fail)(problem)
+        yield running
 
 
 @pytest.fixture
