@@ -32,7 +32,7 @@ lint: setup ## ruff, mypy --strict, import contracts
 	$(call lane,lint: ruff format)
 	@.venv/bin/ruff format --check
 	$(call lane,lint: mypy)
-	@.venv/bin/mypy core sidecar cli
+	@.venv/bin/mypy core prices sidecar operator cli
 	$(call lane,lint: import contracts)
 	@.venv/bin/lint-imports
 

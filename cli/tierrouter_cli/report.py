@@ -217,7 +217,7 @@ def _baseline(model: str, revisions: Mapping[str, RevisionFacts], places: Sequen
                     cache_min_tokens=tier.cache_min_tokens,
                 )
             priced[tier.model] = None
-    from tierrouter_sidecar.price_book import lookup_prices
+    from tierrouter_prices.lookup import lookup_prices
 
     cache_dir = places[0] if places[0].is_dir() else None
     wanted = ("", "", model)

@@ -33,7 +33,7 @@ def compile_texts(texts: Texts, price_cache_dir: Path | None) -> Loaded:
     # Not at the top: the parent of a child imports this module too, and must not pay for these.
     from tierrouter_core.resources.compile import compile_router, needs_prices
     from tierrouter_core.resources.load import load_resources
-    from tierrouter_sidecar.price_book import lookup_prices
+    from tierrouter_prices.lookup import lookup_prices
 
     resources = load_resources(texts)
     router = resources.one_router()

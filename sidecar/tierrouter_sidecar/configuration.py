@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from tierrouter_core.contract import STABLE_FILE
 from tierrouter_core.document.codec import named_document_from_bytes
 from tierrouter_core.errors import ConfigurationError, DocumentError, Problem
 from tierrouter_sidecar.compiling import CompileProcess
@@ -19,7 +20,6 @@ from tierrouter_sidecar.loaded import Loaded
 
 log = logging.getLogger("tierrouter")
 
-STABLE_FILE = "stable.json"
 LAST_GOOD_FILE = "last-good.json"
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tierrouter_core.contract import KEY_SUFFIX, ORIGIN_SUFFIX
 from tierrouter_core.document.model import Provider
 from tierrouter_sidecar.errors import CredentialError
 
@@ -50,7 +51,7 @@ class Credentials:
 
     def _read(self, provider: Provider) -> str:
         if self._directory is not None:
-            file = self._directory / f"{provider.name}.key"
+            file = self._directory / f"{provider.name}{KEY_SUFFIX}"
             try:
                 key = file.read_text()
             except FileNotFoundError:
@@ -66,7 +67,7 @@ class Credentials:
 
     def _check_origin(self, provider: Provider) -> None:
         assert self._directory is not None
-        file = self._directory / f"{provider.name}.origin"
+        file = self._directory / f"{provider.name}{ORIGIN_SUFFIX}"
         if not file.exists():
             return
         allowed = file.read_text().strip()
@@ -79,4 +80,4 @@ class Credentials:
         variable = f"set {variable_of(provider)}"
         if self._directory is None:
             return variable
-        return f"{variable}, or write it to {self._directory / (provider.name + '.key')}"
+        return f"{variable}, or write it to {self._directory / (provider.name + KEY_SUFFIX)}"

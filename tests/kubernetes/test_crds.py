@@ -49,7 +49,7 @@ async def test_discovery_knows_the_names_the_category_and_the_status_subresource
         assert (resource["kind"], resource["shortNames"], resource["categories"], resource["namespaced"]) == (
             each.kind,
             [each.short_name],
-            ["tierrouter"],
+            ["tierrouter-all"],
             True,
         )
         assert f"{each.plural}/status" in found

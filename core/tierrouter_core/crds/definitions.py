@@ -12,8 +12,8 @@ from tierrouter_core.resources.fields import declared
 from tierrouter_core.resources.metadata import API_VERSION, GROUP, MAX_ROUTER_NAME, dns_label
 from tierrouter_core.resources.status import ProviderStatus, RouterStatus
 
-CATEGORY = "tierrouter"
-"""kubectl takes the word as all five kinds, so one router is `tro NAME`, `tierrouters NAME` or `tierrouter/NAME`."""
+CATEGORY = "tierrouter-all"
+"""kubectl takes the word as all five kinds. Not "tierrouter", or `kubectl get tierrouter NAME` would mean all five."""
 VERSION = API_VERSION.partition("/")[2]
 
 _IMMUTABLE = Validation(rule="self == oldSelf", message="spec never changes; make a new object instead")

@@ -21,8 +21,8 @@ from genai_prices.types import (
 
 from tierrouter_core.names import CostSource
 from tierrouter_core.spend.price import Price, Rates
-from tierrouter_sidecar import price_book
-from tierrouter_sidecar.price_book import is_private_address, lookup_prices, price_from_genai
+from tierrouter_prices import lookup as price_book
+from tierrouter_prices.lookup import is_private_address, lookup_prices, price_from_genai
 
 OPENAI = ("openai", "https://api.openai.com/v1", "gpt-5.5")
 
@@ -175,7 +175,7 @@ def test_the_child_sees_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_package_is_never_imported_by_the_one_who_asks() -> None:
     code = (
-        "import sys; from tierrouter_sidecar.price_book import lookup_prices;"
+        "import sys; from tierrouter_prices.lookup import lookup_prices;"
         f"lookup_prices([{OPENAI!r}], None); assert 'genai_prices' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

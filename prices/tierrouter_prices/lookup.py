@@ -1,6 +1,6 @@
 """Prices from the genai-prices package, looked up in a child process and remembered on disk.
 
-Importing that package costs a third of a second and 30 MB, so the sidecar never does: a child reads what is wanted as
+Importing that package costs a third of a second and 30 MB, so no server does: a child reads what is wanted as
 JSON on its stdin, writes prices on its stdout, and ends. Nothing here uses the network: the prices are those that the
 installed version of the package came with.
 
@@ -118,7 +118,7 @@ def _write_cache(path: Path | None, known: dict[Wanted, Price | None]) -> None:
 
 def _ask_child(wanted: Sequence[Wanted]) -> list[Price | None]:
     child = subprocess.run(
-        [sys.executable, "-P", "-m", "tierrouter_sidecar.price_book"],
+        [sys.executable, "-P", "-m", "tierrouter_prices.lookup"],
         input=orjson.dumps(wanted),
         capture_output=True,
         timeout=_CHILD_TIMEOUT_S,

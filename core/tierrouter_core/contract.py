@@ -1,0 +1,131 @@
+"""Names that operator, webhook, sidecar and plugin share, each in one place (design section 6).
+
+What is mounted into a pod, how objects are found again, and the words of conditions and events. They are fixed: what
+runs in a pod may be older than the operator that writes for it.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+OPERATOR: Final = "tierrouter-operator"
+"""The operator's field manager, and what it calls itself in events."""
+PLUGIN: Final = "kubectl-tierrouter"
+"""The plugin's field manager: `spec.pinnedRevision` is its field."""
+
+# The active ConfigMap.
+STABLE_FILE: Final = "stable.json"
+CANARY_FILE: Final = "canary.json"
+SPLIT_FILE: Final = "split.json"
+# The credentials Secret: one of each for every provider that has a key.
+KEY_SUFFIX: Final = ".key"
+ORIGIN_SUFFIX: Final = ".origin"
+# A revision's own ConfigMap.
+DOCUMENT_FILE: Final = "document.json"
+
+CONFIG_MOUNT: Final = "/etc/tierrouter/config"
+CREDENTIALS_MOUNT: Final = "/etc/tierrouter/credentials"
+CONTAINER: Final = "tierrouter"
+
+# Labels.
+ROUTER_LABEL: Final = "tierrouter.dev/router"
+"""On pods: whose configuration they want. On what the operator made: whose it is."""
+REVISION_LABEL: Final = "tierrouter.dev/revision"
+"""On a RouterRevision and its ConfigMap: the revision's name."""
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+
+# Annotations of pods.
+INJECTED: Final = "tierrouter.dev/injected"
+SIDECAR_VERSION: Final = "tierrouter.dev/sidecar-version"
+POKE: Final = "tierrouter.dev/poke"
+FORCE_TIER: Final = "tierrouter.dev/force-tier"
+
+# Annotations of the active ConfigMap. They are the truth; a status is what can be made again from them.
+STABLE_REVISION: Final = "tierrouter.dev/stable-revision"
+CANARY_REVISION: Final = "tierrouter.dev/canary-revision"
+ACTIVATION: Final = "tierrouter.dev/activation"
+"""Why and when the stable revision came into force: an ``Activation`` as JSON."""
+INPUTS_DIGEST: Final = "tierrouter.dev/inputs-digest"
+"""Digest of the inputs that the stable revision stands for, which other inputs than those it was made of may give."""
+UNPINNED_REVISION: Final = "tierrouter.dev/unpinned-revision"
+"""While a revision is pinned: the one that was in force before."""
+
+# Annotation of users' Secrets.
+ALLOWED_HOSTS: Final = "tierrouter.dev/allowed-hosts"
+"""Hosts, separated by commas, that the Secret's keys may be sent to; without it, any that a ModelProvider names."""
+
+
+def active_name(router: str) -> str:
+    """The ConfigMap that pods mount."""
+    return f"{router}-active"
+
+
+def credentials_name(router: str) -> str:
+    """The Secret that pods mount."""
+    return f"{router}-credentials"
+
+
+class ConditionType(StrEnum):
+    """What a TierRouter's or ModelProvider's status judges; True is always the good state."""
+
+    READY = "Ready"
+    CONFIG_PUBLISHED = "ConfigPublished"
+    PROVIDERS_READY = "ProvidersReady"
+    SIDECARS_UP_TO_DATE = "SidecarsUpToDate"
+    INJECTION_HEALTHY = "InjectionHealthy"
+    MODEL_SERVER_READY = "ModelServerReady"
+
+
+class ConditionReason(StrEnum):
+    """Why a condition is as it is."""
+
+    READY = "Ready"
+    NOT_READY = "NotReady"
+    PUBLISHED = "Published"
+    PINNED = "Pinned"
+    """Published, and held: changes make no new revision active."""
+    PIN_MISSING = "PinMissing"
+    """`pinnedRevision` names a revision that is not there; what is active stays."""
+    INVALID = "Invalid"
+    """The spec, or a ModelProvider, can't be compiled."""
+    BASELINE_PRICE_MISSING = "BaselinePriceMissing"
+    DOCUMENT_TOO_LARGE = "DocumentTooLarge"
+    DOCUMENT_LOST = "DocumentLost"
+    """A revision's ConfigMap is gone, or holds something else than it was made with."""
+    NAME_TAKEN = "NameTaken"
+    """An object that is not ours has the name that we need."""
+    WAITING_FOR_DELETION = "WaitingForDeletion"
+    """A child of a deleted router of the same name has yet to go."""
+    WRITE_REFUSED = "WriteRefused"
+    """The API server refuses what the operator wants to write."""
+    PROVIDERS_READY = "ProvidersReady"
+    PROVIDER_MISSING = "ProviderMissing"
+    PROVIDER_INVALID = "ProviderInvalid"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
+    HOST_NOT_ALLOWED = "HostNotAllowed"
+    ORIGIN_CHANGED = "OriginChanged"
+    """The active revision would send a key elsewhere than its ModelProvider now says; the sidecar refuses that."""
+    NO_CREDENTIAL = "NoCredential"
+    """The provider needs no key."""
+    NOT_OBSERVED = "NotObserved"
+    """Nothing looks at this yet."""
+    NOT_REQUESTED = "NotRequested"
+    """The router asks for no such thing."""
+
+
+class EventReason(StrEnum):
+    """Reasons of the events that the operator posts."""
+
+    REVISION_CREATED = "RevisionCreated"
+    REVISION_ACTIVATED = "RevisionActivated"
+    """A revision that was there before is in force again."""
+    REVISION_PINNED = "RevisionPinned"
+    CONFIG_REJECTED = "ConfigRejected"
+    """What the user wrote can't be published; the message says why."""
+    PROVIDER_NOT_READY = "ProviderNotReady"
+    NAME_TAKEN = "NameTaken"
+    DOCUMENT_RESTORED = "DocumentRestored"
+    DOCUMENT_LOST = "DocumentLost"
+    CHILD_RESTORED = "ChildRestored"
+    """Something that the operator made was changed or deleted by somebody else."""
+    WRITE_REFUSED = "WriteRefused"

@@ -1,0 +1,1 @@
+"""The operator: compiles TierRouters into the ConfigMaps and Secrets that sidecars mount."""

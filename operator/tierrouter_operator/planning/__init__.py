@@ -1,0 +1,1 @@
+"""What to write, decided from what was observed. Pure: values in, values out."""
