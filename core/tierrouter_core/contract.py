@@ -46,8 +46,14 @@ ACTIVATION: Final = "tierrouter.dev/activation"
 """Why and when the stable revision came into force: an ``Activation`` as JSON."""
 INPUTS_DIGEST: Final = "tierrouter.dev/inputs-digest"
 """Digest of the inputs that the stable revision stands for, which other inputs than those it was made of may give."""
+SPEC_DIGEST: Final = "tierrouter.dev/spec-digest"
+"""Digest of the router's own part of those inputs: where it has not changed, a provider has."""
 UNPINNED_REVISION: Final = "tierrouter.dev/unpinned-revision"
 """While a revision is pinned: the one that was in force before."""
+
+# Annotation of a revision's own ConfigMap.
+REVISION_SPEC: Final = "tierrouter.dev/revision-spec"
+"""The RouterRevision's spec as JSON, so that a lost one can be made again."""
 
 # Annotation of users' Secrets.
 ALLOWED_HOSTS: Final = "tierrouter.dev/allowed-hosts"

@@ -77,21 +77,35 @@ def load_resources(texts: Sequence[tuple[str, str]]) -> Resources:
         ConfigurationError: anything is wrong; it holds every problem.
     """
     problems: list[Problem] = []
+    documents: list[RawDocument] = []
+    for source, text in texts:
+        found, wrong = parse_yaml(text, source)
+        documents += _unfolded(found)
+        problems += wrong
+    return _load(documents, problems)
+
+
+def load_documents(documents: Sequence[RawDocument]) -> Resources:
+    """Read documents that were parsed elsewhere, such as objects of an API server.
+
+    Raises:
+        ConfigurationError: anything is wrong; it holds every problem.
+    """
+    return _load(documents, [])
+
+
+def _load(documents: Sequence[RawDocument], problems: list[Problem]) -> Resources:
+    """``problems``: what could not even be parsed; they may be what a name means, so names are not resolved then."""
+    is_whole = not problems
     warnings: list[str] = []
     entries: list[_Entry] = []
-    # What can't be read at all may be what a name means: names are not resolved then.
-    is_whole = True
-    for source, text in texts:
-        documents, found = parse_yaml(text, source)
-        problems += found
-        is_whole = is_whole and not found
-        for raw in _unfolded(documents):
-            before = len(problems)
-            entry = _read(raw, problems, warnings)
-            if entry is not None:
-                entries.append(entry)
-            elif len(problems) > before:
-                is_whole = False
+    for raw in documents:
+        before = len(problems)
+        entry = _read(raw, problems, warnings)
+        if entry is not None:
+            entries.append(entry)
+        elif len(problems) > before:
+            is_whole = False
     resources = _collect(entries, problems, warnings)
     problems += _checked(entries, resources, resolve=is_whole)
     if problems:

@@ -20,6 +20,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace:
+    """PUT of an object that is ours, at the ``metadata.resourceVersion`` seen: for what an apply can't remove."""
+
+    body: Obj
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyStatus:
     """Server-side apply of the status alone; ``metadata.uid`` is set."""
 
@@ -48,7 +55,7 @@ class PostEvent:
     message: str
 
 
-Write = Create | Apply | ApplyStatus | DeleteRevisions | PostEvent
+Write = Create | Apply | Replace | ApplyStatus | DeleteRevisions | PostEvent
 
 
 @dataclass(frozen=True, slots=True)

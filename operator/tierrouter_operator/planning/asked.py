@@ -1,0 +1,106 @@
+"""What the user asks for: the router and its providers, read, with what regression runs have moved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tierrouter_core.contract import ConditionReason
+from tierrouter_core.errors import ConfigurationError
+from tierrouter_core.resources.inputs import (
+    NOTHING_MOVED,
+    base_values,
+    inputs_digest,
+    rebased,
+    spec_digest,
+    with_overlay,
+)
+from tierrouter_core.resources.load import ProviderKey, load_documents
+from tierrouter_core.resources.provider import ModelProvider
+from tierrouter_core.resources.revision import TunedValues
+from tierrouter_core.resources.router import TierRouter
+from tierrouter_operator.planning.history import Revision
+from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Obj
+from tierrouter_operator.planning.observed import Observed
+from tierrouter_operator.planning.providers import as_raw, read_provider
+from tierrouter_operator.planning.trouble import Trouble, problems_of
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the newest revision should stand for."""
+
+    router: TierRouter
+    """With the overlay in it: as it is to be compiled."""
+    providers: Mapping[ProviderKey, ModelProvider]
+    """Those that it uses, for its tiers or as the baseline."""
+    base: TunedValues
+    overlay: TunedValues
+    inputs_digest: str
+    spec_digest: str
+
+
+def providers_named(router: Obj) -> frozenset[str]:
+    """The ModelProviders that the router's tiers name."""
+    tiers = (router.get("spec") or {}).get("tiers") or ()
+    return frozenset(tier["provider"] for tier in tiers if isinstance(tier.get("provider"), str))
+
+
+def read_asked(observed: Observed, basis: Revision | None) -> Asked | Trouble:
+    """Read the router with the providers that it uses.
+
+    Args:
+        observed: what there is.
+        basis: the revision that regression runs moved values from, by spec changes since or not.
+    """
+    named = providers_named(observed.router)
+    missing = sorted(named - observed.providers.keys())
+    used = [observed.providers[name] for name in sorted(named & observed.providers.keys())]
+    used += _with_the_baseline(observed, named)
+    try:
+        resources = load_documents(
+            [as_raw(ROUTER, observed.router), *(as_raw(PROVIDER, provider) for provider in used)]
+        )
+    except ConfigurationError as error:
+        return Trouble(_reason(error, missing), problems_of(error))
+    router = resources.one_router()
+    overlay = NOTHING_MOVED if basis is None else rebased(basis.overlay, basis.base, router)
+    overlay = _offered(overlay, router, resources.providers)
+    return Asked(
+        router=with_overlay(router, overlay),
+        providers=resources.providers,
+        base=base_values(router.spec),
+        overlay=overlay,
+        inputs_digest=inputs_digest(router, resources.providers.values(), overlay),
+        spec_digest=spec_digest(router),
+    )
+
+
+def _reason(error: ConfigurationError, missing: list[str]) -> ConditionReason:
+    if missing:
+        return ConditionReason.PROVIDER_MISSING
+    is_of_a_provider = all(problem.document.startswith(f"{PROVIDER.kind}/") for problem in error.problems)
+    return ConditionReason.PROVIDER_INVALID if is_of_a_provider else ConditionReason.INVALID
+
+
+def _with_the_baseline(observed: Observed, named: frozenset[str]) -> list[Obj]:
+    """Providers that no tier names, but that have the model that savings are measured against."""
+    baseline = observed.router["spec"].get("baselineModel")
+    return [
+        obj
+        for name, obj in sorted(observed.providers.items())
+        if baseline
+        and name not in named
+        and any(baseline in (model.get("name"), model.get("id")) for model in obj["spec"].get("models") or ())
+        # One that is wrong would be no fault of this router's.
+        and isinstance(read_provider(obj), ModelProvider)
+    ]
+
+
+def _offered(overlay: TunedValues, router: TierRouter, providers: Mapping[ProviderKey, ModelProvider]) -> TunedValues:
+    """The overlay less models that the tier's provider has no more."""
+    provider_of = {tier.name: providers.get((router.namespace, tier.provider)) for tier in router.spec.tiers}
+    tiers = {
+        tier: model
+        for tier, model in overlay.tiers.items()
+        if (provider := provider_of.get(tier)) is not None and provider.model(model) is not None
+    }
+    return replace(overlay, tiers=tiers)

@@ -1,0 +1,23 @@
+"""What is different between two documents, in one sentence."""
+
+from typing import Any
+
+from tierrouter_core.document.difference import differences
+from tierrouter_core.document.model import Document
+
+_SAID_AT_MOST = 3
+_MAX_VALUE = 60
+
+
+def what_changed(before: Document, after: Document) -> str:
+    """``thresholds.file_count: 8 -> 6``; of many changes the first, and how many more there are."""
+    found = differences(before, after)
+    said = [f"{each.path}: {_shown(each.before)} -> {_shown(each.after)}" for each in found[:_SAID_AT_MOST]]
+    if len(found) > _SAID_AT_MOST:
+        said.append(f"and {len(found) - _SAID_AT_MOST} more")
+    return "; ".join(said) or "nothing that a turn would notice"
+
+
+def _shown(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 1]}…"

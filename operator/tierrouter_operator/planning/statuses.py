@@ -1,0 +1,112 @@
+"""The statuses of a router and of its revisions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tierrouter_core.contract import ConditionReason, ConditionType
+from tierrouter_core.resources.revision import MAX_ACTIVATIONS, OriginType, Phase
+from tierrouter_operator.planning.choice import Choice
+from tierrouter_operator.planning.conditions import Judgement, status_body, status_write
+from tierrouter_operator.planning.history import Revision
+from tierrouter_operator.planning.kinds import REVISION, ROUTER, Obj
+from tierrouter_operator.planning.trouble import Trouble
+from tierrouter_operator.planning.writes import ApplyStatus
+
+_NOT_LOOKED_AT = {
+    ConditionType.SIDECARS_UP_TO_DATE: "sidecars are not asked yet what they serve",
+    ConditionType.INJECTION_HEALTHY: "sidecars are not injected yet",
+    ConditionType.MODEL_SERVER_READY: "model servers are not run yet",
+}
+
+
+def router_judgements(
+    router: Obj, choice: Choice | Trouble | None, credentials: Trouble | None, held: str
+) -> list[Judgement]:
+    """All six conditions.
+
+    Args:
+        router: the TierRouter.
+        choice: what is in force; a Trouble where nothing is.
+        credentials: what is wrong with the providers.
+        held: what a pin keeps from being done; empty for nothing.
+    """
+    published = _published(choice, held)
+    if credentials is None:
+        reason = ConditionReason.PROVIDERS_READY
+        providers = Judgement(ConditionType.PROVIDERS_READY, "True", reason, "every key is there")
+    else:
+        providers = Judgement(ConditionType.PROVIDERS_READY, "False", credentials.reason, credentials.message)
+    bad = [judgement for judgement in (published, providers) if judgement.status != "True"]
+    ready = (
+        Judgement(ConditionType.READY, "False", bad[0].reason, bad[0].message)
+        if bad
+        else Judgement(ConditionType.READY, "True", ConditionReason.READY, published.message)
+    )
+    rest = [
+        Judgement(type_, "Unknown", ConditionReason.NOT_OBSERVED, message) for type_, message in _NOT_LOOKED_AT.items()
+    ]
+    return [ready, published, providers, *rest]
+
+
+def _published(choice: Choice | Trouble | None, held: str) -> Judgement:
+    type_ = ConditionType.CONFIG_PUBLISHED
+    if isinstance(choice, Trouble):
+        return Judgement(type_, "False", choice.reason, f"{choice.message}; nothing is in force")
+    assert choice is not None
+    number, name = choice.revision.number, choice.revision.name
+    if choice.trouble is not None:
+        message = f"{choice.trouble.message}; revision {number} ({name}) stays in force"
+        return Judgement(type_, "False", choice.trouble.reason, message)
+    if choice.is_pinned:
+        message = f"spec.pinnedRevision holds revision {number} ({name}){held and '; '}{held}"
+        return Judgement(type_, "True", ConditionReason.PINNED, message)
+    return Judgement(type_, "True", ConditionReason.PUBLISHED, f"revision {number} ({name}) is in force")
+
+
+def router_status(
+    router: Obj, judgements: Sequence[Judgement], active: str, canary: str, revisions: int, now: datetime
+) -> Iterator[ApplyStatus]:
+    """The router's status, where it differs. Sidecars are counted elsewhere, and their counts are kept."""
+    found = router.get("status") or {}
+    values = {
+        "activeRevision": active or None,
+        "canaryRevision": canary or None,
+        "revisions": revisions,
+        "sidecars": found.get("sidecars"),
+        "sidecarsUpToDate": found.get("sidecarsUpToDate"),
+    }
+    gone = [key for key in ("activeRevision", "canaryRevision") if key in found and values[key] is None]
+    writes = list(status_write(ROUTER, router, judgements, values, now))
+    if gone and not writes:
+        # An apply without the field removes it.
+        bare = {**router, "status": {key: value for key, value in found.items() if key != "observedGeneration"}}
+        writes = list(status_write(ROUTER, bare, judgements, values, now))
+    yield from writes
+
+
+def revision_status(
+    revision: Revision, obj: Obj, in_force: str, activation: Mapping[str, Any], number_in_force: int
+) -> Iterator[ApplyStatus]:
+    """The status of one revision, where it differs.
+
+    Args:
+        revision: the revision.
+        obj: its RouterRevision; of one that is only being made, what it will be.
+        in_force: the name of the revision that is in force.
+        activation: why and since when that is so.
+        number_in_force: its number.
+    """
+    found = obj.get("status") or {}
+    activations = list(found.get("activations") or ())
+    phase = revision.phase
+    if revision.name == in_force:
+        phase = str(Phase.ACTIVE)
+        if not activations or activations[-1] != activation:
+            activations = [*activations, dict(activation)][-MAX_ACTIVATIONS:]
+    elif phase in ("", Phase.ACTIVE, Phase.CANDIDATE):
+        is_rolled_back = activation["reason"] == OriginType.MANUAL and number_in_force < revision.number
+        phase = str(Phase.ROLLED_BACK if is_rolled_back and phase == Phase.ACTIVE else Phase.SUPERSEDED)
+    status = {"observedGeneration": obj["metadata"].get("generation", 1), "phase": phase, "activations": activations}
+    if any(found.get(key) != value for key, value in status.items() if value or key in found):
+        yield ApplyStatus(status_body(REVISION, obj, status))
