@@ -4,7 +4,7 @@ Document, revision, keys, what is in force, then what is said about it. Whatever
 is gone on with from what is there; nothing depends on having been told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -106,10 +106,12 @@ def _published(observed: Observed, history: History, choice: Choice, asked: Aske
     active_writes = brought_to(wanted, history.active)
     writes += active_writes
 
-    kept = _kept(history, revision)
     protected = {revision.name, history.canary_name, annotation(wanted, UNPINNED_REVISION)}
     protected |= {str(router["spec"].get("pinnedRevision") or "")}
+    kept = _kept(history, revision, protected)
     for each in kept:
+        if each.obj is None and each is not revision:
+            writes.append(children.router_revision(router, each.name, each.spec))
         obj = each.obj or children.router_revision(router, each.name, each.spec).body
         writes += revision_status(each, obj, revision.name, activation, revision.number)
     deletions, again = collect(observed, history, kept, protected)
@@ -136,9 +138,13 @@ def _documents(router: Obj, history: History, choice: Choice, writes: list[Write
     return revision.obj is not None and not was_there
 
 
-def _kept(history: History, in_force: Revision) -> tuple[Revision, ...]:
+def _kept(history: History, in_force: Revision, protected: Collection[str]) -> tuple[Revision, ...]:
     """Every revision that there is when the plan is done, newest first."""
-    others = [revision for revision in history.revisions if revision.name != in_force.name]
+    others = [
+        revision
+        for revision in history.revisions
+        if revision.name != in_force.name and (revision.obj is not None or revision.name in protected)
+    ]
     return tuple(sorted([*others, in_force], key=lambda revision: -revision.number))
 
 
