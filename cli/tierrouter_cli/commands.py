@@ -173,3 +173,109 @@ def explain(
 
 
 app.command(short_help="Say what was spent, and what routing saved.")(report)
+
+
+@app.command(name="operator", short_help="Run the operator of a cluster.")
+def operator_(
+    namespace: Annotated[
+        list[str],
+        typer.Option(
+            "--namespace",
+            "-n",
+            metavar="NAME",
+            envvar="TIERROUTER_OPERATOR_NAMESPACES",
+            show_envvar=False,
+            help="Work in this namespace alone; may be given several times. [default: all]",
+        ),
+    ] = [],  # noqa: B006
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="TIERROUTER_OPERATOR_KUBECONFIG",
+            show_envvar=False,
+            help="How to reach the cluster. [default: the pod's own account, else as kubectl]",
+            show_default=False,
+        ),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            envvar="TIERROUTER_OPERATOR_CONTEXT",
+            show_envvar=False,
+            help="A context of the kubeconfig. [default: its current one]",
+            show_default=False,
+        ),
+    ] = None,
+    log_format: Annotated[
+        str,
+        typer.Option(
+            metavar="text|json",
+            envvar="TIERROUTER_OPERATOR_LOG_FORMAT",
+            show_envvar=False,
+            help="How log lines look, on stderr.",
+        ),
+    ] = "text",
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            envvar="TIERROUTER_OPERATOR_HOST",
+            show_envvar=False,
+            help="Address of both ports; probes and Prometheus come from outside the pod.",
+        ),
+    ] = "0.0.0.0",  # noqa: S104
+    metrics_port: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=65535,
+            metavar="PORT",
+            envvar="TIERROUTER_OPERATOR_METRICS_PORT",
+            show_envvar=False,
+            help="/metrics.",
+        ),
+    ] = 9465,
+    health_port: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=65535,
+            metavar="PORT",
+            envvar="TIERROUTER_OPERATOR_HEALTH_PORT",
+            show_envvar=False,
+            help="/healthz and /readyz.",
+        ),
+    ] = 9466,
+    resync: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            max=3600,
+            metavar="SECONDS",
+            envvar="TIERROUTER_OPERATOR_RESYNC",
+            show_envvar=False,
+            help="How often everything is compared with the API server.",
+        ),
+    ] = 30.0,
+) -> None:
+    """Run the operator: compile every TierRouter of a cluster into what its sidecars mount."""
+    if log_format not in ("text", "json"):
+        raise typer.BadParameter(f'"{log_format}" is none of text, json', param_hint="--log-format")
+    with explained_errors():
+        from tierrouter_cli.operate import operate
+        from tierrouter_operator.settings import LogFormat, Settings
+
+        operate(
+            Settings(
+                namespaces=tuple(namespace),
+                kubeconfig=kubeconfig,
+                context=context,
+                log_format=LogFormat(log_format),
+                host=host,
+                metrics_port=metrics_port,
+                health_port=health_port,
+                resync_s=resync,
+            )
+        )

@@ -1,0 +1,172 @@
+"""The operator, put together and run."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from tierrouter_operator.client import Client, read_access
+from tierrouter_operator.errors import OperatorError
+from tierrouter_operator.events import EventPoster
+from tierrouter_operator.execute import Executor
+from tierrouter_operator.metrics import Metrics
+from tierrouter_operator.planning.kinds import PROVIDER, REVISION, ROUTER, SECRET, Key, Obj
+from tierrouter_operator.planning.references import router_of
+from tierrouter_operator.planning.writes import Create, Write
+from tierrouter_operator.reconcile import Reconciler
+from tierrouter_operator.resync import Resync
+from tierrouter_operator.serving import health_app, metrics_app, port_of, serve
+from tierrouter_operator.settings import Settings
+from tierrouter_operator.store import Store
+from tierrouter_operator.watches import WATCHED, Watches, quieten
+
+log = logging.getLogger("tierrouter.operator")
+
+_STOPPING_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An operator that runs."""
+
+    reconciler: Reconciler
+    resync: Resync
+    store: Store
+    metrics: Metrics
+    metrics_port: int
+    health_port: int
+    stopped: "asyncio.Future[None]"
+    """Done when it has ended by itself, which is a failure."""
+
+
+@asynccontextmanager
+async def operator(settings: Settings) -> AsyncIterator[Running]:
+    """Run an operator while the context is open.
+
+    Raises:
+        OperatorError: it can't start.
+    """
+    quieten()
+    access = await read_access(settings.kubeconfig, settings.context)
+    metrics, store = Metrics(), Store()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(access))
+        events = EventPoster(client, socket.gethostname(), metrics.events_dropped.inc)
+
+        def wrote(write: Write) -> None:
+            metrics.writes.labels(type(write).__name__).inc()
+            if isinstance(write, Create) and write.body["kind"] == REVISION.kind:
+                metrics.revisions_created.inc()
+
+        executor = Executor(client, store, events, wrote)
+        reconciler = Reconciler(store, executor, metrics)
+        queue = reconciler.queue
+
+        def changed(key: Key, obj: Obj) -> None:
+            for concerned in keys_concerned(store, key, obj):
+                queue.add(concerned)
+
+        resync = Resync(client, store, executor, queue.add, metrics, settings.namespaces, settings.resync_s)
+
+        def refresh() -> None:
+            metrics.queue_depth.set(len(queue))
+            for kind in WATCHED:
+                metrics.objects.labels(kind.kind).set(sum(1 for _ in store.keys(kind)))
+
+        health = await serve(health_app(resync), settings.host, settings.health_port, "health")
+        stack.push_async_callback(health.cleanup)
+        page = await serve(metrics_app(metrics, refresh), settings.host, settings.metrics_port, "metrics")
+        stack.push_async_callback(page.cleanup)
+        watches = Watches(store, changed, access)
+        stop = asyncio.Event()
+        # The first look fills the store; only then is there anything to decide, and only then are there events.
+        tasks = [asyncio.create_task(_watch(watches, settings, stop, resync)), asyncio.create_task(events.run())]
+        tasks += [asyncio.create_task(_work(reconciler, resync)), asyncio.create_task(resync.run())]
+        ended = asyncio.ensure_future(_first_end(tasks))
+        try:
+            yield Running(reconciler, resync, store, metrics, port_of(page), port_of(health), ended)
+        finally:
+            stop.set()
+            ended.cancel()
+            for task in tasks[1:]:
+                task.cancel()
+            if resync.succeeded_at is None:
+                tasks[0].cancel()
+            _, late = await asyncio.wait(tasks[:1], timeout=_STOPPING_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, ended, return_exceptions=True)
+
+
+def keys_concerned(store: Store, key: Key, obj: Obj) -> set[Key]:
+    """What has to be looked at when this object has changed."""
+    if key.kind is ROUTER:
+        return {key}
+    routers = store.in_namespace(ROUTER, key.namespace)
+    everyone = {Key(ROUTER, key.namespace, name) for name in routers}
+    if key.kind is PROVIDER:
+        return {key} | everyone
+    owner = router_of(obj)
+    if owner:
+        return {Key(ROUTER, key.namespace, owner)} & everyone
+    if key.kind is SECRET:
+        naming = store.providers_naming(key.namespace, key.name)
+        return {Key(PROVIDER, key.namespace, name) for name in naming} | (everyone if naming else set())
+    return set()
+
+
+async def _work(reconciler: Reconciler, resync: Resync) -> None:
+    """Nothing is decided before everything was seen: half a picture looks like a loss."""
+    await resync.first_look.wait()
+    await reconciler.queue.run()
+
+
+async def _watch(watches: Watches, settings: Settings, stop: asyncio.Event, resync: Resync) -> None:
+    # kopf gives up on a kind that is not there when it starts, and on an API server that is not.
+    await resync.first_look.wait()
+    await kopf.operator(
+        registry=watches.registry,
+        settings=watches.settings,
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        stop_flag=stop,
+    )
+
+
+async def _first_end(tasks: list[asyncio.Task[None]]) -> None:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        if not task.cancelled() and task.exception() is not None:
+            raise OperatorError(f"a part of the operator has ended: {task.exception()!r}") from task.exception()
+    raise OperatorError("a part of the operator has ended")
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    async with operator(settings) as running:
+        where = ", ".join(settings.namespaces) or "all namespaces"
+        log.info(
+            "the operator of %s; metrics on port %d, health on port %d",
+            where,
+            running.metrics_port,
+            running.health_port,
+        )
+        stopping: asyncio.Future[Any] = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, running.stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        with suppress(asyncio.CancelledError):
+            if running.stopped.done():
+                running.stopped.result()
+    log.info("stopped (process %d)", os.getpid())

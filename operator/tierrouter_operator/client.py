@@ -1,0 +1,178 @@
+"""Requests to the API server: JSON in, JSON out, one error for each thing that a caller can do about it.
+
+Who we are and how the server is reached is read by the kubernetes package (a pod's service account, a kubeconfig with
+all of its ways to log in), and tokens are renewed by it. Its typed models are left out: decoding into them takes
+longer than the request.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+import orjson
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from tierrouter_core.contract import OPERATOR
+from tierrouter_operator.errors import (
+    AlreadyExistsError,
+    ApiError,
+    ConflictError,
+    NotFoundError,
+    OperatorError,
+    RefusedError,
+    UnavailableError,
+)
+
+REQUEST_TIMEOUT_S: Final = 10.0
+_PAGE: Final = 500
+_CONNECTIONS: Final = 16
+_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_APPLY: Final = "application/apply-patch+yaml"
+Answer = dict[str, Any]
+
+
+async def read_access(kubeconfig: str | None, context: str | None) -> Configuration:
+    """Where the cluster is and who we are there.
+
+    Args:
+        kubeconfig: a file, or None for the pod's own account, and outside of a pod what kubectl would use.
+        context: one of the kubeconfig's, or None for its current one.
+
+    Raises:
+        OperatorError: there is no such thing, or it can't be read.
+    """
+    access = Configuration()
+    try:
+        if kubeconfig is None and context is None:
+            try:
+                load_incluster_config(client_configuration=access)  # type: ignore[no-untyped-call]
+                return access
+            except ConfigException:
+                pass
+        if kubeconfig is not None and not Path(kubeconfig).is_file():  # noqa: ASYNC240 (once, at the start)
+            raise OperatorError(f"there is no kubeconfig {kubeconfig}")
+        await load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=kubeconfig, context=context, client_configuration=access, persist_config=False
+        )
+    except ConfigException as error:
+        raise OperatorError(
+            f"no cluster to work in: {error}. Run it in a pod, or name a kubeconfig with --kubeconfig or $KUBECONFIG"
+        ) from None
+    return access
+
+
+class Client:
+    """``async with Client(access) as client``."""
+
+    def __init__(self, access: Configuration) -> None:
+        self._access = access
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        tls = ssl.create_default_context(cafile=self._access.ssl_ca_cert)
+        if self._access.cert_file:
+            tls.load_cert_chain(self._access.cert_file, self._access.key_file)
+        if not self._access.verify_ssl:
+            tls.check_hostname = False
+            tls.verify_mode = ssl.CERT_NONE
+        self._session = aiohttp.ClientSession(
+            self._access.host,
+            connector=aiohttp.TCPConnector(ssl=tls, limit=_CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
+            headers={"User-Agent": OPERATOR},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str) -> Answer:
+        """One object."""
+        return await self._request("GET", path)
+
+    async def list(self, path: str, *, labels: str = "", metadata_only: bool = False) -> AsyncIterator[Answer]:
+        """Every object of a collection, in pages, from the server's cache."""
+        query = {"limit": str(_PAGE), "resourceVersion": "0"} | ({"labelSelector": labels} if labels else {})
+        accept = _METADATA_ONLY if metadata_only else "application/json"
+        while True:
+            page = await self._request("GET", path, query=query, accept=accept)
+            for item in page["items"]:
+                yield item
+            following = page["metadata"].get("continue")
+            if not following:
+                return
+            query = {key: value for key, value in query.items() if key != "resourceVersion"} | {"continue": following}
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """POST to a collection."""
+        return await self._request("POST", path, body, query={"fieldManager": OPERATOR})
+
+    async def apply(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """Server-side apply, forced."""
+        query = {"fieldManager": OPERATOR, "force": "true"}
+        return await self._request("PATCH", path, body, query=query, content_type=_APPLY)
+
+    async def replace(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """PUT at the body's version."""
+        return await self._request("PUT", path, body, query={"fieldManager": OPERATOR})
+
+    async def delete_collection(self, path: str, labels: str) -> None:
+        """Delete every object of a collection that has these labels."""
+        await self._request("DELETE", path, query={"labelSelector": labels})
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> Answer:
+        assert self._session is not None, "use it as a context"
+        headers = {"Accept": accept} | ({} if body is None else {"Content-Type": content_type})
+        token = await self._access.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            headers["Authorization"] = token
+        data = None if body is None else orjson.dumps(body)
+        try:
+            async with self._session.request(method, path, data=data, params=query, headers=headers) as response:
+                text = await response.read()
+                if response.status < 400:
+                    answer: Answer = orjson.loads(text)
+                    return answer
+                raise _error(f"{method} {path}", response.status, response.headers, text)
+        except TimeoutError:
+            raise UnavailableError(f"{method} {path}: no answer within {REQUEST_TIMEOUT_S:g} s") from None
+        except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
+            raise UnavailableError(f"{method} {path}: {error or type(error).__name__}") from None
+
+
+def _error(what: str, status: int, headers: Mapping[str, str], text: bytes) -> ApiError:
+    reason, said = "", text.decode("utf-8", "replace")[:500]
+    try:
+        answer = orjson.loads(text)
+        reason, said = answer.get("reason", ""), answer.get("message", said)
+    except (orjson.JSONDecodeError, AttributeError):
+        pass
+    message = f"{what}: {status} {reason}: {said}"
+    if status == 404:
+        return NotFoundError(message)
+    if status == 409:
+        return AlreadyExistsError(message) if reason == "AlreadyExists" else ConflictError(message)
+    if status == 429 or status >= 500:
+        return UnavailableError(message, _seconds(headers.get("Retry-After", "")))
+    # Who we are may be renewed: 401 is not the last word.
+    return UnavailableError(message) if status == 401 else RefusedError(message, said)
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() else 0.0

@@ -1,0 +1,122 @@
+"""Posts Kubernetes events: seldom enough for the API server, never in anybody's way."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from tierrouter_core.contract import OPERATOR
+from tierrouter_operator.client import Client
+from tierrouter_operator.errors import ApiError
+from tierrouter_operator.planning.kinds import EVENT
+from tierrouter_operator.planning.writes import PostEvent
+
+log = logging.getLogger("tierrouter.operator")
+
+# As client-go's recorder has it.
+BURST: Final = 25
+REFILL_S: Final = 300.0
+REPEATED_WITHIN_S: Final = 300.0
+"""The same thing said of the same object is said once in this time."""
+_OBJECTS: Final = 4096
+_MAX_NOTE: Final = 1000
+_WAITING: Final = 1000
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at_s: float
+
+
+class SpamFilter:
+    """Which events are worth posting."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._said: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+
+    def lets_through(self, event: PostEvent, now_s: float) -> bool:
+        """``now_s``: a monotonic clock."""
+        uid = str(event.about["metadata"].get("uid"))
+        said = (uid, event.reason, event.message)
+        if now_s - self._said.get(said, -REPEATED_WITHIN_S) < REPEATED_WITHIN_S:
+            return False
+        bucket = self._buckets.pop(uid, None) or _Bucket(BURST, now_s)
+        bucket.tokens = min(BURST, bucket.tokens + (now_s - bucket.at_s) / REFILL_S)
+        bucket.at_s = now_s
+        self._buckets[uid] = bucket
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        self._said[said] = now_s
+        for kept in (self._buckets, self._said):
+            while len(kept) > _OBJECTS:
+                kept.popitem(last=False)
+        return True
+
+
+class EventPoster:
+    """Takes events at once and posts them one by one."""
+
+    def __init__(self, client: Client, instance: str, on_dropped: Callable[[], None]) -> None:
+        """``instance`` is this operator's name; ``on_dropped`` is told of each event that is not posted."""
+        self._client = client
+        self._instance = instance
+        self._on_dropped = on_dropped
+        self._filter = SpamFilter()
+        self._waiting: asyncio.Queue[PostEvent] = asyncio.Queue(_WAITING)
+
+    def post(self, event: PostEvent) -> None:
+        """Take it; never fails, never waits."""
+        metadata = event.about["metadata"]
+        level = logging.WARNING if event.type == "Warning" else logging.INFO
+        where = f"{event.about['kind']} {metadata['namespace']}/{metadata['name']}"
+        log.log(level, "%s: %s: %s", where, event.reason, event.message)
+        is_posted = self._filter.lets_through(event, asyncio.get_running_loop().time()) and not self._waiting.full()
+        if is_posted:
+            self._waiting.put_nowait(event)
+        else:
+            self._on_dropped()
+
+    async def run(self) -> None:
+        """Post until cancelled. An event that can't be posted is gone: a status says the same."""
+        while True:
+            event = await self._waiting.get()
+            try:
+                namespace = event.about["metadata"]["namespace"]
+                await self._client.create(EVENT.path(namespace), body_of(event, self._instance, datetime.now(UTC)))
+            except ApiError as error:
+                self._on_dropped()
+                log.debug("an event could not be posted: %s", error)
+
+
+def body_of(event: PostEvent, instance: str, now: datetime) -> dict[str, Any]:
+    """The Event object."""
+    about = event.about
+    metadata = about["metadata"]
+    note = event.message if len(event.message) <= _MAX_NOTE else f"{event.message[: _MAX_NOTE - 1]}…"
+    return {
+        "apiVersion": EVENT.api_version,
+        "kind": EVENT.kind,
+        "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "type": event.type,
+        "reason": str(event.reason),
+        "note": note,
+        "action": "Reconcile",
+        "reportingController": f"tierrouter.dev/{OPERATOR}",
+        "reportingInstance": instance[:128],
+        "regarding": {
+            "apiVersion": about["apiVersion"],
+            "kind": about["kind"],
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "uid": metadata["uid"],
+            "resourceVersion": metadata.get("resourceVersion", ""),
+        },
+    }

@@ -1,0 +1,31 @@
+"""What an operator is started with."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+DEFAULT_METRICS_PORT: Final = 9465
+DEFAULT_HEALTH_PORT: Final = 9466
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of it; every one is a flag and an environment variable."""
+
+    namespaces: tuple[str, ...] = ()
+    """Empty for all."""
+    kubeconfig: str | None = None
+    """None: the pod's own account, and outside of a pod what kubectl would use."""
+    context: str | None = None
+    log_format: LogFormat = LogFormat.TEXT
+    host: str = "0.0.0.0"  # noqa: S104 (probes and Prometheus come from outside of the pod)
+    metrics_port: int = DEFAULT_METRICS_PORT
+    health_port: int = DEFAULT_HEALTH_PORT
+    resync_s: float = 30.0

@@ -1,0 +1,46 @@
+"""Operators for tests: in this process, or as the process that users start."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from tierrouter_operator.app import Running, operator
+from tierrouter_operator.settings import Settings
+
+COMMAND = str(Path(sys.executable).with_name("tierrouter"))
+
+
+@asynccontextmanager
+async def running_operator(kubeconfig: Path, *namespaces: str, resync_s: float = 30.0) -> AsyncIterator[Running]:
+    """An operator in this process, in touch with the API server."""
+    settings = Settings(
+        namespaces=namespaces,
+        kubeconfig=str(kubeconfig),
+        host="127.0.0.1",
+        metrics_port=0,
+        health_port=0,
+        resync_s=resync_s,
+    )
+    async with operator(settings) as running:
+        await asyncio.wait_for(running.resync.first_look.wait(), 30)
+        yield running
+
+
+@contextmanager
+def operator_process(kubeconfig: Path, *flags: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``tierrouter operator`` with its log in a file; killed at the end where it still runs."""
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [COMMAND, "operator", "--kubeconfig", str(kubeconfig), "--host", "127.0.0.1", *flags],
+            stderr=stderr,
+            stdout=stderr,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
