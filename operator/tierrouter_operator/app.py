@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import kopf
-
 from tierrouter_operator.client import Client, read_access
 from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.events import EventPoster
@@ -28,8 +26,6 @@ from tierrouter_operator.store import Store
 from tierrouter_operator.watches import WATCHED, Watches, quieten
 
 log = logging.getLogger("tierrouter.operator")
-
-_STOPPING_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +81,16 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         page = await serve(metrics_app(metrics, refresh), settings.host, settings.metrics_port, "metrics")
         stack.push_async_callback(page.cleanup)
         watches = Watches(store, changed, access)
-        stop = asyncio.Event()
         # The first look fills the store; only then is there anything to decide, and only then are there events.
-        tasks = [asyncio.create_task(_watch(watches, settings, stop, resync)), asyncio.create_task(events.run())]
+        tasks = [asyncio.create_task(_watch(watches, settings, resync)), asyncio.create_task(events.run())]
         tasks += [asyncio.create_task(_work(reconciler, resync)), asyncio.create_task(resync.run())]
         ended = asyncio.ensure_future(_first_end(tasks))
         try:
             yield Running(reconciler, resync, store, metrics, port_of(page), port_of(health), ended)
         finally:
-            stop.set()
-            ended.cancel()
-            for task in tasks[1:]:
+            for task in (*tasks, ended):
                 task.cancel()
-            if resync.succeeded_at is None:
-                tasks[0].cancel()
-            _, late = await asyncio.wait(tasks[:1], timeout=_STOPPING_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, ended, return_exceptions=True)
+            await asyncio.wait([*tasks, ended])
 
 
 def keys_concerned(store: Store, key: Key, obj: Obj) -> set[Key]:
@@ -128,24 +116,16 @@ async def _work(reconciler: Reconciler, resync: Resync) -> None:
     await reconciler.queue.run()
 
 
-async def _watch(watches: Watches, settings: Settings, stop: asyncio.Event, resync: Resync) -> None:
+async def _watch(watches: Watches, settings: Settings, resync: Resync) -> None:
     # kopf gives up on a kind that is not there when it starts, and on an API server that is not.
     await resync.first_look.wait()
-    await kopf.operator(
-        registry=watches.registry,
-        settings=watches.settings,
-        standalone=True,
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        stop_flag=stop,
-    )
+    await watches.run(settings.namespaces)
 
 
 async def _first_end(tasks: list[asyncio.Task[None]]) -> None:
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
-        if not task.cancelled() and task.exception() is not None:
-            raise OperatorError(f"a part of the operator has ended: {task.exception()!r}") from task.exception()
+        task.result()
     raise OperatorError("a part of the operator has ended")
 
 

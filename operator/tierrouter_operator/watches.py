@@ -4,17 +4,22 @@ kopf lists, watches and watches again; everything else that it can do is off: it
 needs no peering. Its handlers are never retried, so nothing that can fail is done in them.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, Final
 
 import kopf
 from kubernetes.aio.client import Configuration
 
 from tierrouter_core.contract import ROUTER_LABEL
+from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, ROUTER, SECRET, SUITE, Key, Kind, Obj
 from tierrouter_operator.store import Store, version_of
 
+_STOPPING_S: Final = 3.0
 WATCHED: Final = (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET)
 LABELLED: Final = {CONFIG_MAP: ROUTER_LABEL}
 """Kinds of which only objects with this label are watched. Users' Secrets carry none of ours, so all are watched."""
@@ -30,15 +35,58 @@ class Watches:
         self._access = access
         self.registry = kopf.OperatorRegistry()
         self.settings = _settings()
+        self._loop: asyncio.AbstractEventLoop | None = None
         kopf.on.login(registry=self.registry)(self._login)
         for kind in WATCHED:
             self._watch(kind)
 
+    async def run(self, namespaces: Collection[str]) -> None:
+        """Watch until cancelled; no namespaces means all.
+
+        kopf gets a thread with a loop of its own: at its end it cancels every task that has begun since its start,
+        and in the main thread it would take our signals.
+
+        Raises:
+            OperatorError: kopf has given up.
+        """
+        self._loop = loop = asyncio.get_running_loop()
+        stop, ended = threading.Event(), asyncio.Event()
+        failures: list[BaseException] = []
+
+        def watch() -> None:
+            try:
+                asyncio.run(self._kopf(namespaces, stop))
+            except BaseException as error:  # whatever it is, it is told in the other thread
+                failures.append(error)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(ended.set)
+
+        threading.Thread(target=watch, name="watches", daemon=True).start()
+        try:
+            await ended.wait()
+            raise OperatorError(f"watching the API server has ended: {failures[0] if failures else 'kopf gave up'}")
+        except asyncio.CancelledError:
+            stop.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _STOPPING_S)
+            raise
+
+    async def _kopf(self, namespaces: Collection[str], stop: threading.Event) -> None:
+        await kopf.operator(
+            registry=self.registry,
+            settings=self.settings,
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=tuple(namespaces),
+            stop_flag=stop,
+        )
+
     def _watch(self, kind: Kind) -> None:
         group, _, version = kind.api_version.rpartition("/")
 
-        def seen(event: Any, **unused: Any) -> None:
-            self._take(kind, event)
+        async def seen(event: Any, **unused: Any) -> None:
+            assert self._loop is not None, "kopf runs only inside of run()"
+            self._loop.call_soon_threadsafe(self._take, kind, event)
 
         kopf.on.event(group, version, kind.plural, id=f"seen-{kind.plural}", registry=self.registry)(seen)
 
