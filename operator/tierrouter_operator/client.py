@@ -103,7 +103,8 @@ class Client:
         accept = _METADATA_ONLY if metadata_only else "application/json"
         while True:
             page = await self._request("GET", path, query=query, accept=accept)
-            for item in page["items"]:
+            # The list of nothing is null for some kinds.
+            for item in page["items"] or ():
                 yield item
             following = page["metadata"].get("continue")
             if not following:

@@ -124,7 +124,7 @@ class Executor:
         else:
             if _is_watched(obj):
                 self._store.strangers.discard(key)
-            self._store.put(key, obj)
+            self._store.put(key, obj, is_alive=True)
 
 
 class NamespaceEnds(Exception):  # noqa: N818 (no fault of anybody's)

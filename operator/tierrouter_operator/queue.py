@@ -39,6 +39,7 @@ class WorkQueue(Generic[K]):
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._not_before: dict[K, float] = {}
         self._signal = asyncio.Event()
 
     def __len__(self) -> int:
@@ -51,8 +52,13 @@ class WorkQueue(Generic[K]):
         return not self._waiting and not self._in_work
 
     def add(self, key: K) -> None:
-        """Work on the key as soon as a worker is free, even if it failed before: something has changed."""
-        self._add(key)
+        """Work on the key as soon as a worker is free, even if it failed before: something has changed.
+
+        Only a time that the server asked for is waited out.
+        """
+        if self._not_before.get(key, 0.0) <= asyncio.get_running_loop().time():
+            self._not_before.pop(key, None)
+            self._add(key)
 
     def add_after(self, key: K, delay_s: float) -> None:
         """Work on the key in so many seconds; an earlier time that is set already stands."""
@@ -72,6 +78,7 @@ class WorkQueue(Generic[K]):
 
     def _due(self, key: K) -> None:
         self._timers.pop(key, None)
+        self._not_before.pop(key, None)
         self._add(key)
 
     def _add(self, key: K) -> None:
@@ -94,6 +101,8 @@ class WorkQueue(Generic[K]):
                 await self._work(key)
             except Again as wish:
                 self._failures[key] = self._failures.get(key, 0) + 1
+                if wish.at_least_s:
+                    self._not_before[key] = asyncio.get_running_loop().time() + wish.at_least_s
                 delay: float | None = max(backoff_s(self._failures[key]), wish.at_least_s)
             else:
                 self._failures.pop(key, None)
@@ -104,5 +113,5 @@ class WorkQueue(Generic[K]):
             self._again.discard(key)
             if delay is not None:
                 self.add_after(key, delay)
-            elif wanted_again:
-                self._add(key)
+            if wanted_again:
+                self.add(key)

@@ -61,11 +61,16 @@ class Store:
         obj = self._objects.get(key)
         return obj is not None and bool(obj.get("withoutData"))
 
-    def put(self, key: Key, obj: Obj) -> bool:
-        """Take a version in; False where it is not newer than what is there."""
+    def put(self, key: Key, obj: Obj, *, is_alive: bool = False) -> bool:
+        """Take a version in; False where it is not newer than what is there.
+
+        A watch tells that an object is deleted also when it lost the label that the watch goes by, and at the version
+        that it then has; ``is_alive`` says that the object was read and is there, whatever was told of that version.
+        """
         version = version_of(obj)
         known = self._objects.get(key)
-        if version <= self._deleted.get(key, 0):
+        deleted = self._deleted.get(key, -1)
+        if version < deleted or (version == deleted and not is_alive):
             return False
         if known is not None and version <= version_of(known) and not self.lacks_data(key):
             return False

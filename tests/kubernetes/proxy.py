@@ -11,6 +11,7 @@ from aiohttp import web
 from control_plane import read_kubeconfig
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host"}
+_SESSION: web.AppKey[aiohttp.ClientSession] = web.AppKey("session", aiohttp.ClientSession)
 Fault = Callable[[web.Request], web.Response | None]
 
 
@@ -24,7 +25,7 @@ class Proxy:
         """Asked for each request; an answer from it is given in the server's stead."""
         self.seen: list[tuple[str, str]] = []
         """Method and path with query of every request."""
-        self._open: set[web.Request] = set()
+        self._open: dict[int, web.Request] = {}
         self._is_down = False
 
     @property
@@ -42,7 +43,7 @@ class Proxy:
 
     def drop(self) -> None:
         """Cut every request that is under way, watches above all."""
-        for request in tuple(self._open):
+        for request in tuple(self._open.values()):
             if request.transport is not None:
                 request.transport.abort()
 
@@ -55,17 +56,17 @@ class Proxy:
         answer = self.fault(request) if self.fault is not None else None
         if answer is not None:
             return answer
-        self._open.add(request)
+        self._open[id(request)] = request
         try:
             return await self._pass_on(request)
         finally:
-            self._open.discard(request)
+            self._open.pop(id(request), None)
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         headers = {
             name: value for name, value in request.headers.items() if name.lower() not in {*_HOP, "authorization"}
         }
-        session: aiohttp.ClientSession = request.app["session"]
+        session = request.app[_SESSION]
         async with session.request(
             request.method, request.raw_path, headers=headers, data=await request.read() or None
         ) as upstream:
@@ -89,7 +90,7 @@ async def proxy_to(kubeconfig: Path, folder: Path) -> AsyncIterator[Proxy]:
         access.server, headers=bearer, connector=connector, timeout=aiohttp.ClientTimeout(total=None)
     ) as session:
         app = web.Application(client_max_size=8 << 20)
-        app["session"] = session
+        app[_SESSION] = session
         app.router.add_route("*", "/{tail:.*}", proxy.handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()

@@ -117,6 +117,11 @@ class Chooser:
         known = self._history.find(name)
         if known is not None and is_document(data, known.document_digest):
             return self._return_to(known, data, asked)
+        begun = self._history.remembered(name)
+        if begun is not None and is_document(data, begun.document_digest):
+            # The ConfigMap was written, and then nothing more.
+            cause, said = OriginType(begun.spec["origin"]["type"]), begun.spec["origin"]["message"]
+            return Choice(begun, data, cause, said, asked.inputs_digest, asked.spec_digest)
         return self._taken(name, data) or self._new(name, data, document, asked)
 
     def _new(self, name: str, data: bytes, document: Document, asked: Asked) -> Choice:

@@ -79,7 +79,7 @@ class History:
         stable, unpinned = self._annotation(STABLE_REVISION), self._annotation(UNPINNED_REVISION)
         self.canary_name = self._annotation(CANARY_REVISION)
         for name in observed.config_maps:
-            remembered = None if name in found else self._remembered(name)
+            remembered = None if name in found else self.remembered(name)
             if remembered is not None:
                 # Its number stays taken even where the revision itself is not wanted any more.
                 self._numbers.append(remembered.number)
@@ -142,7 +142,8 @@ class History:
     def _annotation(self, name: str) -> str:
         return annotation(self.active, name) if self.active is not None else ""
 
-    def _remembered(self, name: str) -> Revision | None:
+    def remembered(self, name: str) -> Revision | None:
+        """What the ConfigMap of a revision says of it, where the revision itself is not there, or not yet."""
         own = self._own(name)
         if own is None or not annotation(own, REVISION_SPEC):
             return None
