@@ -8,10 +8,10 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes bench crds lock clean
+.PHONY: help setup run test lint unit integration kubernetes bench bench-operator crds lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## make .venv (done by the others as needed)
 	@scripts/setup.sh
@@ -51,6 +51,9 @@ kubernetes: setup ## tests against a real Kubernetes API server, which is built 
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench
+
+bench-operator: setup ## what the operator costs, on a real API server (about ten minutes)
+	@PYTHONPATH=tests .venv/bin/python -m bench.cluster
 
 crds: setup ## crds/*.yaml from the declarations in core
 	@.venv/bin/python scripts/crds.py

@@ -85,7 +85,6 @@ class ConditionReason(StrEnum):
     """Why a condition is as it is."""
 
     READY = "Ready"
-    NOT_READY = "NotReady"
     PUBLISHED = "Published"
     PINNED = "Pinned"
     """Published, and held: changes make no new revision active."""
@@ -115,8 +114,6 @@ class ConditionReason(StrEnum):
     """The provider needs no key."""
     NOT_OBSERVED = "NotObserved"
     """Nothing looks at this yet."""
-    NOT_REQUESTED = "NotRequested"
-    """The router asks for no such thing."""
 
 
 class EventReason(StrEnum):

@@ -44,7 +44,7 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 
 def modules() -> Iterator[ast.Module]:
-    for part in ("core", "sidecar", "cli"):
+    for part in ("core", "prices", "sidecar", "operator", "cli"):
         for path in sorted((ROOT / part).rglob("*.py")):
             yield ast.parse(path.read_text())
 
@@ -94,7 +94,7 @@ def variables_read() -> set[str]:
 def test_every_option_is_in_the_row_of_its_command(command: str, option: str) -> None:
     (row,) = (line for line in spoken(CLI).splitlines() if line.startswith(f"| `tierrouter {command} "))
     assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", CLI), f"docs/cli.md says nothing of {option}"
-    short_forms = {"--file": "-f", "--header": "-H"}
+    short_forms = {"--file": "-f", "--header": "-H", "--namespace": "-n"}
     assert re.search(rf"(?<![\w-]){re.escape(short_forms.get(option, option))}(?![\w-])", row), row
 
 

@@ -1,0 +1,54 @@
+"""docs/operator.md has every setting, metric, condition, reason, event and annotation."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from tierrouter_cli.commands import app
+from tierrouter_core import contract
+from tierrouter_core.contract import ConditionReason, ConditionType, EventReason
+from tierrouter_operator.metrics import Metrics
+
+PAGE = (Path(__file__).parents[3] / "docs" / "operator.md").read_text()
+COMMAND: Any = typer.main.get_command(app).commands["operator"]  # type: ignore[attr-defined]
+OF_THE_ACTIVE = (
+    contract.STABLE_REVISION,
+    contract.CANARY_REVISION,
+    contract.ACTIVATION,
+    contract.INPUTS_DIGEST,
+    contract.SPEC_DIGEST,
+    contract.UNPINNED_REVISION,
+)
+
+
+@pytest.mark.parametrize(
+    "word", [*ConditionType, *ConditionReason, *EventReason, *OF_THE_ACTIVE, contract.ALLOWED_HOSTS]
+)
+def test_every_word_that_the_operator_says_is_explained(word: str) -> None:
+    assert re.search(rf"^\|[^|]*`{re.escape(word)}`", PAGE, re.M) or f"`{word}` on a Secret" in PAGE
+
+
+@pytest.mark.parametrize("option", [option for parameter in COMMAND.params for option in parameter.opts])
+def test_every_setting_has_a_row(option: str) -> None:
+    assert re.search(rf"^\|[^|]*`{re.escape(option)}`", PAGE, re.M)
+
+
+@pytest.mark.parametrize("parameter", COMMAND.params, ids=lambda parameter: parameter.name)
+def test_every_setting_is_a_variable_too(parameter: Any) -> None:
+    assert f"`{parameter.envvar}`" in PAGE
+
+
+def test_the_table_of_metrics_is_what_there_is() -> None:
+    listed = set()
+    for name, kind, labels, text in re.findall(
+        r"^\| `(tierrouter_operator_\w+)` \| (\w+) \| (.*?) \| (.+?) \|$", PAGE, re.M
+    ):
+        listed.add((name.removesuffix("_total"), kind, tuple(re.findall(r"`(\w+)`", labels)), text))
+    there = {
+        (metric._name, metric._type, tuple(metric._labelnames), metric._documentation)
+        for metric in Metrics().registry._collector_to_names
+    }
+    assert listed == there
