@@ -21,7 +21,7 @@ from tierrouter_operator.observe import (
 )
 from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Key
 from tierrouter_operator.planning.observed import Observed, ObservedProvider, Refusal
-from tierrouter_operator.planning.plan import plan_router, wanted_prices
+from tierrouter_operator.planning.plan import RouterPlanner
 from tierrouter_operator.planning.provider import plan_provider
 from tierrouter_operator.planning.writes import Plan
 from tierrouter_operator.queue import Again, WorkQueue
@@ -144,9 +144,10 @@ class Reconciler:
     async def _plan(self, observed: Observed | ObservedProvider) -> Plan:
         if isinstance(observed, ObservedProvider):
             return plan_provider(observed)
-        wanted = wanted_prices(observed)
+        planner = RouterPlanner(observed)
+        wanted = planner.wanted_prices()
         prices = await self._prices.prices(wanted) if wanted else {}
-        return plan_router(observed, lambda *asked: prices.get(asked))
+        return planner.plan(lambda *asked: prices.get(asked))
 
     async def _say(self, key: Key, refusal: Refusal) -> None:
         """Put into the status that a write was refused; where that is refused too, only the log says it."""
@@ -157,6 +158,6 @@ class Reconciler:
         if observed is None:
             return
         try:
-            await self._executor.execute(plan_router(observed, lambda *asked: None))
+            await self._executor.execute(RouterPlanner(observed).plan(lambda *asked: None))
         except (Superseded, NamespaceEnds, WriteRefused) as error:
             log.info("%s: its status can't say so: %s", key, error)

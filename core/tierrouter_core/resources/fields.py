@@ -8,6 +8,7 @@ wrong with a document; :func:`describe` lists it for documentation and, later, f
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from typing import Any, Generic, TypeVar, dataclass_transform
 
 from tierrouter_core.errors import Problem
@@ -84,6 +85,11 @@ class Declared:
 
 def declared(cls: type[Any]) -> Mapping[str, Declared]:
     """The fields of a resource class by their names in files, in the order of declaration."""
+    return _declared_of(cls)  # type: ignore[arg-type]  # a class can be hashed
+
+
+@cache
+def _declared_of(cls: Any) -> Mapping[str, Declared]:
     result = [_declared(entry) for entry in fields(cls)]
     return {entry.key: entry for entry in result}
 

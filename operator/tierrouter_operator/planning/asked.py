@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from tierrouter_core.contract import ConditionReason
 from tierrouter_core.errors import ConfigurationError
@@ -13,7 +14,7 @@ from tierrouter_core.resources.inputs import (
     spec_digest,
     with_overlay,
 )
-from tierrouter_core.resources.load import ProviderKey, load_documents
+from tierrouter_core.resources.load import ProviderKey, Resources, load_documents
 from tierrouter_core.resources.provider import ModelProvider
 from tierrouter_core.resources.revision import TunedValues
 from tierrouter_core.resources.router import TierRouter
@@ -55,12 +56,9 @@ def read_asked(observed: Observed, basis: Revision | None) -> Asked | Trouble:
     missing = sorted(named - observed.providers.keys())
     used = [observed.providers[name] for name in sorted(named & observed.providers.keys())]
     used += _with_the_baseline(observed, named)
-    try:
-        resources = load_documents(
-            [as_raw(ROUTER, observed.router), *(as_raw(PROVIDER, provider) for provider in used)]
-        )
-    except ConfigurationError as error:
-        return Trouble(_reason(error, missing), problems_of(error))
+    resources = _read(_Written(observed.router, tuple(used)))
+    if isinstance(resources, ConfigurationError):
+        return Trouble(_reason(resources, missing), problems_of(resources))
     router = resources.one_router()
     overlay = NOTHING_MOVED if basis is None else rebased(basis.overlay, basis.base, router)
     overlay = _offered(overlay, router, resources.providers)
@@ -72,6 +70,32 @@ def read_asked(observed: Observed, basis: Revision | None) -> Asked | Trouble:
         inputs_digest=inputs_digest(router, resources.providers.values(), overlay),
         spec_digest=spec_digest(router),
     )
+
+
+class _Written:
+    """A router and its providers; equal where their specs are, by the API server's own count of changes."""
+
+    def __init__(self, router: Obj, providers: tuple[Obj, ...]) -> None:
+        self.router = router
+        self.providers = providers
+        metadata = [obj["metadata"] for obj in (router, *providers)]
+        self._key = tuple((each.get("uid"), each.get("generation")) for each in metadata)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Written) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=32)
+def _read(written: _Written) -> Resources | ConfigurationError:
+    """One change is planned several times over: after each round of writes, and at each event of these."""
+    documents = [as_raw(ROUTER, written.router), *(as_raw(PROVIDER, provider) for provider in written.providers)]
+    try:
+        return load_documents(documents)
+    except ConfigurationError as error:
+        return error
 
 
 def _reason(error: ConfigurationError, missing: list[str]) -> ConditionReason:

@@ -44,32 +44,41 @@ from tierrouter_operator.planning.writes import Plan, PostEvent, Write
 _WAIT_S = 2.0
 
 
-def wanted_prices(observed: Observed) -> tuple[tuple[str, str, str], ...]:
-    """What :func:`plan_router` will ask its ``price_of``: ``(provider's name, base URL, model id)``, each once.
+class RouterPlanner:
+    """Plans for one state of a router: reads what is asked for once, then answers two questions about it."""
 
-    Empty where nothing has to be compiled, which is nearly always.
-    """
-    if _is_leaving(observed) or observed.refused is not None or _obstacle(observed) is not None:
-        return ()
-    return Chooser(observed, History(observed)).wanted_prices()
+    def __init__(self, observed: Observed) -> None:
+        self._observed = observed
+        self._history = History(observed)
+        self._trouble = None if _is_leaving(observed) else _refusal(observed) or _obstacle(observed)
+        is_to_choose = self._trouble is None and not _is_leaving(observed)
+        self._chooser = Chooser(observed, self._history) if is_to_choose else None
+
+    def wanted_prices(self) -> tuple[tuple[str, str, str], ...]:
+        """What :meth:`plan` will ask its ``price_of``: ``(provider's name, base URL, model id)``, each once.
+
+        Empty where nothing has to be compiled, which is nearly always.
+        """
+        return () if self._chooser is None else self._chooser.wanted_prices()
+
+    def plan(self, price_of: PriceOf) -> Plan:
+        """Everything that differs from what should be, as writes in their order."""
+        if self._trouble is not None:
+            return _only_said(self._observed, self._history, self._trouble)
+        if self._chooser is None:
+            return Plan()
+        choice = self._chooser.choose(price_of)
+        if isinstance(choice, Trouble):
+            return _only_said(self._observed, self._history, choice)
+        return _published(self._observed, self._history, choice, self._chooser.asked)
 
 
-def plan_router(observed: Observed, price_of: PriceOf) -> Plan:
-    """Everything that differs from what should be, as writes in their order."""
-    if _is_leaving(observed):
-        return Plan()
-    history = History(observed)
-    if observed.refused is not None:
-        message = f"the API server refuses {observed.refused.what}: {observed.refused.message}"
-        return _only_said(observed, history, Trouble(ConditionReason.WRITE_REFUSED, message))
-    obstacle = _obstacle(observed)
-    if obstacle is not None:
-        return _only_said(observed, history, obstacle)
-    chooser = Chooser(observed, history)
-    choice = chooser.choose(price_of)
-    if isinstance(choice, Trouble):
-        return _only_said(observed, history, choice)
-    return _published(observed, history, choice, chooser.asked)
+def _refusal(observed: Observed) -> Trouble | None:
+    """The API server's last word on a write of the last attempt."""
+    if observed.refused is None:
+        return None
+    message = f"the API server refuses {observed.refused.what}: {observed.refused.message}"
+    return Trouble(ConditionReason.WRITE_REFUSED, message)
 
 
 def _is_leaving(observed: Observed) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from tierrouter_core.contract import ALLOWED_HOSTS, ConditionReason
@@ -34,8 +35,27 @@ def as_raw(kind: Kind, obj: Obj) -> RawDocument:
 
 def read_provider(obj: Obj) -> ModelProvider | Trouble:
     """The ModelProvider, or all that is wrong with it by itself."""
+    return _read(_Written(obj))
+
+
+class _Written:
+    """A ModelProvider; equal where the spec is, by the API server's own count of changes."""
+
+    def __init__(self, obj: Obj) -> None:
+        self.obj = obj
+        self._key = (obj["metadata"].get("uid"), obj["metadata"].get("generation"))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Written) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=64)
+def _read(written: _Written) -> ModelProvider | Trouble:
     try:
-        (provider,) = load_documents([as_raw(PROVIDER, obj)]).providers.values()
+        (provider,) = load_documents([as_raw(PROVIDER, written.obj)]).providers.values()
     except ConfigurationError as error:
         return Trouble(ConditionReason.PROVIDER_INVALID, problems_of(error))
     return provider

@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import yaml
 
+from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.contract import STABLE_FILE, active_name, credentials_name
 from tierrouter_core.spend.price import Price
 from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, ROUTER, SECRET, Kind, kind_of
 from tierrouter_operator.planning.observed import Observed, Refusal
-from tierrouter_operator.planning.plan import plan_router, wanted_prices
+from tierrouter_operator.planning.plan import RouterPlanner
 from tierrouter_operator.planning.writes import (
     Apply,
     ApplyStatus,
@@ -111,6 +113,8 @@ class World:
 
     def observed(self) -> Observed:
         objects = copy.deepcopy(self.objects)
+        for provider in self.providers.values():
+            provider["metadata"]["generation"] = int(digest(canonical_json(provider["spec"]))[:8], 16)
         ours = credentials_name("coding")
         return Observed(
             router=objects[ROUTER, "coding"],
@@ -124,14 +128,14 @@ class World:
         )
 
     def plan(self) -> Plan:
-        observed = self.observed()
-        wanted = set(wanted_prices(observed))
+        planner = RouterPlanner(self.observed())
+        wanted = set(planner.wanted_prices())
 
         def price_of(*asked: str) -> Price | None:
             assert asked in wanted, f"{asked} is looked up, but was not said to be wanted"
             return self.prices.get(asked)
 
-        return plan_router(observed, price_of)
+        return planner.plan(price_of)
 
     def settle(self, wait: bool = False, after: Callable[[Write], None] = lambda write: None) -> list[Write]:
         """Plan and do until nothing is left; all that was written."""
@@ -183,7 +187,7 @@ class World:
 
     def _stamped(self, obj: Obj) -> Obj:
         self._version += 1
-        obj["metadata"].setdefault("uid", f"uid-{self._version}")
+        obj["metadata"].setdefault("uid", str(uuid4()))
         obj["metadata"].setdefault("generation", 1)
         obj["metadata"].setdefault("creationTimestamp", self.now.strftime("%Y-%m-%dT%H:%M:%SZ"))
         self._touch(obj)

@@ -16,6 +16,7 @@ from tierrouter_core.contract import (
     active_name,
 )
 from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, kind_of
+from tierrouter_operator.planning.plan import RouterPlanner
 from tierrouter_operator.planning.writes import ApplyStatus, Create, DeleteRevisions, PostEvent
 
 
@@ -121,9 +122,7 @@ def test_other_prices_make_no_revision_of_equal_inputs(world: World) -> None:
     def never(*asked: str) -> None:
         raise AssertionError("prices are asked for though nothing has to be compiled")
 
-    from tierrouter_operator.planning.plan import plan_router
-
-    assert plan_router(observed, never).writes == ()
+    assert RouterPlanner(observed).plan(never).writes == ()
 
 
 def test_a_changed_provider_is_a_revision_by_provider_change(world: World) -> None:
