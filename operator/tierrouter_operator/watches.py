@@ -5,9 +5,10 @@ needs no peering. Its handlers are never retried, so nothing that can fail is do
 """
 
 import asyncio
+import itertools
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -112,6 +113,13 @@ class Watches:
         )
 
 
+class _ForEver:
+    """Waits between attempts, in seconds, without an end: an API server that is gone is no reason to give up."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(3.0))
+
+
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
@@ -121,7 +129,7 @@ def _settings() -> kopf.OperatorSettings:
     # A worker for each object that changed goes away at once: there may be thousands.
     settings.queueing.idle_timeout = 0.05
     settings.queueing.exit_timeout = 0.5
-    settings.networking.error_backoffs = (0.5, 1, 2, 4)
+    settings.networking.error_backoffs = _ForEver()
     settings.networking.request_timeout = 30
     settings.watching.connect_timeout = 5
     settings.watching.chunk_size = 500
@@ -139,5 +147,5 @@ def kopf_selector(group: str, version: str, plural: str) -> Any:
 
 
 def quieten(logger: str = "kopf") -> None:
-    """kopf tells every step of its own; what goes wrong is told by the resync, in our words."""
-    logging.getLogger(logger).setLevel(logging.ERROR)
+    """kopf tells every attempt of every watch; what goes wrong is told by the resync, once and in our words."""
+    logging.getLogger(logger).setLevel(logging.CRITICAL)

@@ -1,7 +1,7 @@
 """An API server that misbehaves: a proxy in front of the real one that refuses, drops, or is not there."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -67,6 +67,13 @@ class Proxy:
             name: value for name, value in request.headers.items() if name.lower() not in {*_HOP, "authorization"}
         }
         session = request.app[_SESSION]
+        with suppress(ConnectionResetError):
+            return await self._answer(session, request, headers)
+        return web.Response(status=499)  # Nobody is there to read it.
+
+    async def _answer(
+        self, session: aiohttp.ClientSession, request: web.Request, headers: dict[str, str]
+    ) -> web.StreamResponse:
         async with session.request(
             request.method, request.raw_path, headers=headers, data=await request.read() or None
         ) as upstream:

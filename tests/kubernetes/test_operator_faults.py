@@ -20,8 +20,9 @@ from routers import RouterInCluster, quiet
 from control_plane import Api, Cluster
 from proxy import Proxy, proxy_to
 from tierrouter_core.contract import MANAGED_BY_LABEL, OPERATOR, ROUTER_LABEL, STABLE_REVISION
-from tierrouter_operator.app import Running
+from tierrouter_operator.app import Running, operator
 from tierrouter_operator.execute import Executor
+from tierrouter_operator.settings import Settings
 
 
 @pytest.fixture
@@ -141,6 +142,9 @@ async def test_an_api_server_that_is_gone_shows_as_unreadiness_and_nothing_is_lo
         assert (await answer("/healthz"))[0] == 200, f"an outage is no reason to restart {base}"
         assert "tierrouter_operator_api_reachable 0.0" in (await answer("/metrics", running.metrics_port))[1]
         await router.threshold("file_count", 4)
+        # Longer than a client that gives up after some attempts would last.
+        await quiet(12)
+        assert not running.stopped.done()
         proxy.come_back()
 
         async def is_ready() -> bool:
@@ -399,3 +403,29 @@ def test_a_kubeconfig_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> N
     code, text = _said("--kubeconfig", str(tmp_path / "none"))
     assert code == 3
     assert text.strip() == f"tierrouter: there is no kubeconfig {tmp_path / 'none'}"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(404, "apply crds/*.yaml first"), (403, "apply manifests/rbac.yaml"), (401, "can't be reached")],
+)
+async def test_what_keeps_the_operator_from_starting_is_said_and_it_starts_when_that_is_gone(
+    proxy: Proxy, router: RouterInCluster, status: int, said: str
+) -> None:
+    def fail(request: web.Request) -> web.Response | None:
+        body = {"kind": "Status", "status": "Failure", "message": "no", "code": status}
+        return web.json_response(body, status=status) if "modelproviders" in request.path else None
+
+    proxy.fault = fail
+    settings = Settings(kubeconfig=str(proxy.kubeconfig), host="127.0.0.1", metrics_port=0, health_port=0, resync_s=0.5)
+    async with operator(settings) as running, aiohttp.ClientSession() as session:
+
+        async def is_said() -> bool:
+            async with session.get(f"http://127.0.0.1:{running.health_port}/readyz") as response:
+                return response.status == 503 and said in await response.text()
+
+        await router.api.until(is_said, "it says what is missing")
+        proxy.fault = None
+        await router.apply()
+        await router.until_condition("Ready", "True")
+        assert await is_said() is False
