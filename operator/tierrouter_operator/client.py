@@ -158,7 +158,7 @@ class Client:
 
 
 def _error(what: str, status: int, headers: Mapping[str, str], text: bytes) -> ApiError:
-    reason, said = "", text.decode("utf-8", "replace")[:500]
+    reason, said = "", text.decode("utf-8", "replace").strip()[:500]
     try:
         answer = orjson.loads(text)
         reason, said = answer.get("reason", ""), answer.get("message", said)
