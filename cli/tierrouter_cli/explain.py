@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from tierrouter_cli.exits import USAGE, say, write_out
+from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
 from tierrouter_core.routing.decide import Decision, Router
@@ -24,14 +25,26 @@ _SALT = b"explain"
 
 def explain_request(paths: Sequence[Path], dialect: str | None, headers: Sequence[str], output: str) -> None:
     """Read a request on stdin and print the decision; raises a TierRouterError for what can't be understood."""
+    check_options(dialect, output)
+    cache = default_state_dir()
+    explain_document(
+        compile_texts(read_texts(paths), cache if cache.is_dir() else None).document, dialect, headers, output
+    )
+
+
+def check_options(dialect: str | None, output: str) -> None:
+    """Exit with the code for usage where an option is off."""
     if output not in ("text", "json"):
         say(f"tierrouter: --format is {output!r}; text or json is allowed")
         raise SystemExit(USAGE)
     if dialect is not None and dialect not in list(Dialect):
         say(f"tierrouter: --dialect is {dialect!r}; {', '.join(Dialect)} are allowed")
         raise SystemExit(USAGE)
-    cache = default_state_dir()
-    router = Router(compile_texts(read_texts(paths), cache if cache.is_dir() else None).document)
+
+
+def explain_document(document: Document, dialect: str | None, headers: Sequence[str], output: str) -> None:
+    """The same of a document that is compiled already."""
+    router = Router(document)
     body = _standard_input()
     spoken = Dialect(dialect) if dialect is not None else dialect_of(body)
     read = read_turn(spoken, _headers(headers), body, _SALT)

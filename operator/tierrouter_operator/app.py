@@ -18,6 +18,7 @@ from tierrouter_operator.metrics import Metrics
 from tierrouter_operator.planning.kinds import PROVIDER, REVISION, ROUTER, SECRET, Key, Obj
 from tierrouter_operator.planning.references import router_of
 from tierrouter_operator.planning.writes import Create, Write
+from tierrouter_operator.queue import WorkQueue
 from tierrouter_operator.reconcile import Reconciler
 from tierrouter_operator.resync import Resync
 from tierrouter_operator.serving import health_app, metrics_app, port_of, serve
@@ -26,6 +27,9 @@ from tierrouter_operator.store import Store
 from tierrouter_operator.watches import WATCHED, Watches, quieten
 
 log = logging.getLogger("tierrouter.operator")
+
+_WATCHES_WAIT_S = 10.0
+_LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(page.cleanup)
         watches = Watches(store, changed, access)
         # The first look fills the store; only then is there anything to decide, and only then are there events.
-        tasks = [asyncio.create_task(_watch(watches, settings, resync)), asyncio.create_task(events.run())]
+        tasks = [asyncio.create_task(_watch(watches, settings, resync, queue)), asyncio.create_task(events.run())]
         tasks += [asyncio.create_task(_work(reconciler, resync)), asyncio.create_task(resync.run())]
         ended = asyncio.ensure_future(_first_end(tasks))
         try:
@@ -116,9 +120,14 @@ async def _work(reconciler: Reconciler, resync: Resync) -> None:
     await reconciler.queue.run()
 
 
-async def _watch(watches: Watches, settings: Settings, resync: Resync) -> None:
+async def _watch(watches: Watches, settings: Settings, resync: Resync, queue: WorkQueue[Key]) -> None:
     # kopf gives up on a kind that is not there when it starts, and on an API server that is not.
     await resync.first_look.wait()
+    # It lists everything once more. What the first look found comes first; kopf's list has what happens meanwhile.
+    patience_s = _WATCHES_WAIT_S
+    while not queue.is_idle and patience_s > 0:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        patience_s -= _LOOK_EVERY_S
     await watches.run(settings.namespaces)
 
 

@@ -68,8 +68,10 @@ async def read_access(kubeconfig: str | None, context: str | None) -> Configurat
 class Client:
     """``async with Client(access) as client``."""
 
-    def __init__(self, access: Configuration) -> None:
+    def __init__(self, access: Configuration, manager: str = OPERATOR) -> None:
+        """``manager``: who writes, as field manager and user agent."""
         self._access = access
+        self._manager = manager
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -83,7 +85,7 @@ class Client:
             self._access.host,
             connector=aiohttp.TCPConnector(ssl=tls, limit=_CONNECTIONS),
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
-            headers={"User-Agent": OPERATOR},
+            headers={"User-Agent": self._manager},
         )
         return self
 
@@ -113,16 +115,16 @@ class Client:
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Answer:
         """POST to a collection."""
-        return await self._request("POST", path, body, query={"fieldManager": OPERATOR})
+        return await self._request("POST", path, body, query={"fieldManager": self._manager})
 
-    async def apply(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Server-side apply, forced."""
-        query = {"fieldManager": OPERATOR, "force": "true"}
+    async def apply(self, path: str, body: Mapping[str, Any], *, force: bool = True) -> Answer:
+        """Server-side apply; without ``force`` a field of another manager is a conflict."""
+        query = {"fieldManager": self._manager, "force": str(force).lower()}
         return await self._request("PATCH", path, body, query=query, content_type=_APPLY)
 
     async def replace(self, path: str, body: Mapping[str, Any]) -> Answer:
         """PUT at the body's version."""
-        return await self._request("PUT", path, body, query={"fieldManager": OPERATOR})
+        return await self._request("PUT", path, body, query={"fieldManager": self._manager})
 
     async def delete_collection(self, path: str, labels: str) -> None:
         """Delete every object of a collection that has these labels."""

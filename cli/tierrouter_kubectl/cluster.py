@@ -1,0 +1,209 @@
+"""Routers, revisions and documents as the cluster has them."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from kubernetes.aio.config import ConfigException, list_kube_config_contexts
+
+from tierrouter_core.contract import (
+    ACTIVATION,
+    CANARY_REVISION,
+    DOCUMENT_FILE,
+    PLUGIN,
+    STABLE_REVISION,
+    UNPINNED_REVISION,
+    active_name,
+)
+from tierrouter_core.document.codec import document_from_bytes
+from tierrouter_core.document.model import Document
+from tierrouter_core.errors import DocumentError
+from tierrouter_core.resources.kinds import did_you_mean
+from tierrouter_kubectl.errors import PluginError
+from tierrouter_operator.client import Client, read_access
+from tierrouter_operator.errors import ConflictError, NotFoundError, RefusedError
+from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, ROUTER
+
+Obj = Mapping[str, Any]
+_DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which cluster and which namespace."""
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterState:
+    """A router with its revisions, and what is in force."""
+
+    router: Obj
+    revisions: Sequence[Obj]
+    """Newest first."""
+    active: Obj | None
+    """The active ConfigMap; None where nothing was published."""
+
+    @property
+    def name(self) -> str:
+        """The router's name."""
+        return str(self.router["metadata"]["name"])
+
+    @property
+    def in_force(self) -> str:
+        """The name of the stable revision, by the active ConfigMap; empty for none."""
+        return self._annotation(STABLE_REVISION)
+
+    @property
+    def canary(self) -> str:
+        """The name of the canary revision; empty for none."""
+        return self._annotation(CANARY_REVISION)
+
+    @property
+    def unpinned(self) -> str:
+        """While a revision is pinned: what was in force before."""
+        return self._annotation(UNPINNED_REVISION)
+
+    @property
+    def pinned(self) -> str:
+        """What the spec pins; empty for nothing."""
+        return str(self.router["spec"].get("pinnedRevision") or "")
+
+    @property
+    def activation(self) -> Mapping[str, Any]:
+        """Why and since when the stable revision is in force."""
+        try:
+            found = orjson.loads(self._annotation(ACTIVATION))
+        except orjson.JSONDecodeError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def find(self, wanted: str) -> Obj:
+        """A revision by its name, its number, or ``active``, ``previous``.
+
+        Raises:
+            PluginError: there is no such thing.
+        """
+        if wanted == "active":
+            wanted = self.in_force
+        elif wanted == "previous":
+            return self.previous()
+        for revision in self.revisions:
+            if wanted in (revision["metadata"]["name"], str(revision["spec"]["number"])):
+                return revision
+        names = [str(revision["metadata"]["name"]) for revision in self.revisions]
+        there = ", ".join(f"{each['spec']['number']} ({each['metadata']['name']})" for each in self.revisions[:8])
+        hint = did_you_mean(wanted, names) or f"; there are: {there or 'none'}"
+        raise PluginError(f"router {self.name} has no revision {wanted}{hint}")
+
+    def previous(self) -> Obj:
+        """The revision that was in force before the present one; raises PluginError where none is kept."""
+        times = [
+            (str(activation.get("time", "")), revision["spec"]["number"], revision)
+            for revision in self.revisions
+            if revision["metadata"]["name"] != self.in_force
+            for activation in (revision.get("status") or {}).get("activations") or ()
+        ]
+        if not times:
+            raise PluginError(f"router {self.name} has no earlier revision that was in force: nothing to go back to")
+        return max(times, key=lambda each: each[:2])[2]
+
+    def _annotation(self, name: str) -> str:
+        annotations = {} if self.active is None else self.active["metadata"].get("annotations") or {}
+        return str(annotations.get(name, ""))
+
+
+class Cluster:
+    """What the plugin asks of the API server, in one namespace."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self.namespace = namespace
+
+    async def routers(self, namespace: str | None = None) -> list[Obj]:
+        """Every router of the namespace; of all namespaces for an empty one."""
+        where = self.namespace if namespace is None else namespace
+        return [each async for each in self._client.list(ROUTER.path(where))]
+
+    async def state(self, name: str, namespace: str | None = None) -> RouterState:
+        """One router; raises PluginError where there is none of that name."""
+        where = self.namespace if namespace is None else namespace
+        try:
+            router = await self._client.get(ROUTER.path(where, name))
+        except NotFoundError:
+            names = [str(each["metadata"]["name"]) for each in await self.routers(where)]
+            hint = did_you_mean(name, names) or (f"; there are: {', '.join(names)}" if names else "")
+            raise PluginError(f"there is no TierRouter {name} in namespace {where}{hint}") from None
+        found = [each async for each in self._client.list(REVISION.path(where)) if each["spec"]["router"] == name]
+        try:
+            active: Obj | None = await self._client.get(CONFIG_MAP.path(where, active_name(name)))
+        except NotFoundError:
+            active = None
+        revisions = sorted(found, key=lambda each: -int(each["spec"]["number"]))
+        return RouterState(router=router, revisions=revisions, active=active)
+
+    async def only_router(self) -> str:
+        """The name of the namespace's only router; raises PluginError where that is not one."""
+        names = [str(each["metadata"]["name"]) for each in await self.routers()]
+        if len(names) == 1:
+            return names[0]
+        found = f"has {len(names)} TierRouters ({', '.join(names)})" if names else "has no TierRouter"
+        raise PluginError(f"namespace {self.namespace} {found}; name one with --router")
+
+    async def document(self, revision: str) -> Document:
+        """The document of a revision; raises PluginError where it is lost."""
+        try:
+            config_map = await self._client.get(CONFIG_MAP.path(self.namespace, revision))
+            return document_from_bytes(str(config_map["data"][DOCUMENT_FILE]).encode())
+        except (NotFoundError, KeyError, DocumentError) as error:
+            raise PluginError(f"the document of revision {revision} is lost ({error})") from None
+
+    async def pin(self, name: str, revision: str | None, *, force: bool) -> Obj:
+        """Set ``spec.pinnedRevision`` as the plugin's own field, or let go of it for None.
+
+        Raises:
+            PluginError: the field is somebody else's.
+        """
+        body: dict[str, Any] = {
+            "apiVersion": ROUTER.api_version,
+            "kind": ROUTER.kind,
+            "metadata": {"name": name, "namespace": self.namespace},
+            # The rest of the spec is its user's; an apply of nothing gives up what was applied before.
+            **({} if revision is None else {"spec": {"pinnedRevision": revision}}),
+        }
+        try:
+            return await self._client.apply(ROUTER.path(self.namespace, name), body, force=force)
+        except ConflictError as error:
+            said = str(error).partition(": 409 ")[2]
+            raise PluginError(
+                f"spec.pinnedRevision of {name} is somebody else's ({said}); take it with --force, or change it there"
+            ) from None
+        except RefusedError as error:
+            raise PluginError(f"the API server refuses it: {error.said}") from None
+
+
+@asynccontextmanager
+async def connected(where: Where) -> AsyncIterator[Cluster]:
+    """A cluster to ask.
+
+    Raises:
+        OperatorError: there is none, or it does not answer.
+    """
+    access = await read_access(where.kubeconfig, where.context)
+    async with Client(access, PLUGIN) as client:
+        yield Cluster(client, where.namespace or _context_namespace(where))
+
+
+def _context_namespace(where: Where) -> str:
+    """The namespace that kubectl would use."""
+    try:
+        contexts, active = list_kube_config_contexts(config_file=where.kubeconfig)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError):
+        return _DEFAULT_NAMESPACE
+    chosen = next((each for each in contexts if each["name"] == where.context), active)
+    return str((chosen or {}).get("context", {}).get("namespace") or _DEFAULT_NAMESPACE)
