@@ -113,7 +113,7 @@ def print_revisions(state: RouterState, now: datetime | None = None) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("", "number", "name", "phase", "origin", "age"):
         table.add_column(column, no_wrap=True)
-    table.add_column("why")
+    table.add_column("why", overflow="fold")
     for each in revision_data(state):
         mark = "*" if each["inForce"] else ""
         phase = Text(each["phase"] or "-", style=_COLOURS.get(each["phase"], ""))

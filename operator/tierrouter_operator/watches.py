@@ -135,15 +135,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     for kind, label in LABELLED.items():
         group, _, version = kind.api_version.rpartition("/")
-        settings.watching.label_selectors[kopf_selector(group, version, kind.plural)] = label
+        settings.watching.label_selectors[group, version, kind.plural] = label
     return settings
-
-
-def kopf_selector(group: str, version: str, plural: str) -> Any:
-    """kopf's own word for a kind."""
-    from kopf._cogs.structs.references import Selector
-
-    return Selector(group, version, plural)
 
 
 def quieten(logger: str = "kopf") -> None:

@@ -21,7 +21,7 @@ from tierrouter_core.resources.router import TierRouter
 from tierrouter_operator.planning.history import Revision
 from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Obj
 from tierrouter_operator.planning.observed import Observed
-from tierrouter_operator.planning.providers import as_raw, read_provider
+from tierrouter_operator.planning.providers import Specs, as_raw, read_provider
 from tierrouter_operator.planning.trouble import Trouble, problems_of
 
 
@@ -56,7 +56,7 @@ def read_asked(observed: Observed, basis: Revision | None) -> Asked | Trouble:
     missing = sorted(named - observed.providers.keys())
     used = [observed.providers[name] for name in sorted(named & observed.providers.keys())]
     used += _with_the_baseline(observed, named)
-    resources = _read(_Written(observed.router, tuple(used)))
+    resources = _read(Specs(observed.router, *used))
     if isinstance(resources, ConfigurationError):
         return Trouble(_reason(resources, missing), problems_of(resources))
     router = resources.one_router()
@@ -72,26 +72,11 @@ def read_asked(observed: Observed, basis: Revision | None) -> Asked | Trouble:
     )
 
 
-class _Written:
-    """A router and its providers; equal where their specs are, by the API server's own count of changes."""
-
-    def __init__(self, router: Obj, providers: tuple[Obj, ...]) -> None:
-        self.router = router
-        self.providers = providers
-        metadata = [obj["metadata"] for obj in (router, *providers)]
-        self._key = tuple((each.get("uid"), each.get("generation")) for each in metadata)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Written) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-
 @lru_cache(maxsize=32)
-def _read(written: _Written) -> Resources | ConfigurationError:
+def _read(written: Specs) -> Resources | ConfigurationError:
     """One change is planned several times over: after each round of writes, and at each event of these."""
-    documents = [as_raw(ROUTER, written.router), *(as_raw(PROVIDER, provider) for provider in written.providers)]
+    router, *providers = written.objects
+    documents = [as_raw(ROUTER, router), *(as_raw(PROVIDER, provider) for provider in providers)]
     try:
         return load_documents(documents)
     except ConfigurationError as error:

@@ -35,27 +35,27 @@ def as_raw(kind: Kind, obj: Obj) -> RawDocument:
 
 def read_provider(obj: Obj) -> ModelProvider | Trouble:
     """The ModelProvider, or all that is wrong with it by itself."""
-    return _read(_Written(obj))
+    return _read(Specs(obj))
 
 
-class _Written:
-    """A ModelProvider; equal where the spec is, by the API server's own count of changes."""
+class Specs:
+    """Objects of users; equal where their specs are, by the API server's own count of changes."""
 
-    def __init__(self, obj: Obj) -> None:
-        self.obj = obj
-        self._key = (obj["metadata"].get("uid"), obj["metadata"].get("generation"))
+    def __init__(self, *objects: Obj) -> None:
+        self.objects = objects
+        self._key = tuple((each["metadata"].get("uid"), each["metadata"].get("generation")) for each in objects)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Written) and self._key == other._key
+        return isinstance(other, Specs) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
 
 
 @lru_cache(maxsize=64)
-def _read(written: _Written) -> ModelProvider | Trouble:
+def _read(written: Specs) -> ModelProvider | Trouble:
     try:
-        (provider,) = load_documents([as_raw(PROVIDER, written.obj)]).providers.values()
+        (provider,) = load_documents([as_raw(PROVIDER, written.objects[0])]).providers.values()
     except ConfigurationError as error:
         return Trouble(ConditionReason.PROVIDER_INVALID, problems_of(error))
     return provider
