@@ -217,12 +217,12 @@ class RouterSpec:
     )
     pinned_revision: str = setting(
         dns_label(63, may_be_empty=True),
-        "Name of the revision to hold. Not acted on yet.",
+        "Name of the revision to hold. Acts in a cluster alone.",
         default="",
         means="the newest",
     )
     revision_history_limit: int = setting(
-        Integer(minimum=1, maximum=1000), "Revisions to keep. Not acted on yet.", default=10
+        Integer(minimum=1, maximum=1000), "Revisions to keep. Acts in a cluster alone.", default=10
     )
 
     @property
