@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tierrouter_cli.exits import explained_errors
+from tierrouter_cli.options import Dialect, Format, Headers
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
 
@@ -151,19 +152,9 @@ def compile_(
 @app.command(short_help="Say which tier would serve a request, and why.")
 def explain(
     file: Files,
-    dialect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="OpenAIChat, OpenAIResponses or AnthropicMessages. [default: told by the request]",
-            show_default=False,
-        ),
-    ] = None,
-    header: Annotated[
-        list[str],
-        typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header as the agent would send it."),
-    ] = [],  # noqa: B006
-    format: Annotated[str, typer.Option(metavar="text|json", help="How to print it.")] = "text",
+    dialect: Dialect = None,
+    header: Headers = [],  # noqa: B006
+    format: Format = "text",
 ) -> None:
     """Say which tier would serve a request (JSON on stdin), by which rules, and why."""
     with explained_errors():

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from tierrouter_cli.options import Dialect, Format, Headers
 from tierrouter_kubectl.errors import explained
 
 T = TypeVar("T")
@@ -222,19 +223,9 @@ def unpin(
 @app.command(short_help="Say which tier the router would serve a request by, and why.")
 def explain(
     router: Router,
-    dialect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="OpenAIChat, OpenAIResponses or AnthropicMessages. [default: told by the request]",
-            show_default=False,
-        ),
-    ] = None,
-    header: Annotated[
-        list[str],
-        typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header as the agent would send it."),
-    ] = [],  # noqa: B006 (typer copies it)
-    format: Annotated[str, typer.Option(metavar="text|json", help="How to print it.")] = "text",
+    dialect: Dialect = None,
+    header: Headers = [],  # noqa: B006 (typer copies it)
+    format: Format = "text",
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,

@@ -153,12 +153,15 @@ def test_the_version_is_the_packages():
     assert (ran.code, ran.text) == (0, f"tierrouter {__version__}\n")
 
 
-def test_the_installed_command_is_this_one():
+def test_the_installed_commands_are_these():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {"tierrouter": "tierrouter_cli.main:main"}
+    assert project["scripts"] == {
+        "tierrouter": "tierrouter_cli.main:main",
+        "kubectl-tierrouter": "tierrouter_kubectl.main:main",
+    }
 
 
-@pytest.mark.parametrize("command", ["", "run", "sidecar", "compile", "explain", "report"])
+@pytest.mark.parametrize("command", ["", "run", "sidecar", "compile", "explain", "report", "operator"])
 def test_help_fits_80_columns_and_explains_every_option(command):
     ran = tierrouter(*([command] if command else []), "--help")
     assert ran.code == 0

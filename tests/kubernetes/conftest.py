@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import pytest
 import yaml
+from crd_install import install_crds
+from routers import RouterInCluster
 
 from control_plane import (
     Answer,
@@ -133,3 +135,10 @@ async def make_user(
     for path in made:
         with suppress(Refused):
             await api.delete(path)
+
+
+@pytest.fixture
+async def router(api: Api, namespace: str) -> RouterInCluster:
+    """A router's name in a fresh namespace; nothing is applied yet, and no operator runs."""
+    await install_crds(api)
+    return RouterInCluster(api, namespace)

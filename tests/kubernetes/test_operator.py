@@ -6,20 +6,14 @@ from typing import Any
 
 import orjson
 import pytest
-from crd_install import install_crds
 from operators import running_operator
 from routers import RouterInCluster, quiet
 
-from control_plane import Api, AuditLog, Cluster
+from control_plane import AuditLog, Cluster
 from tierrouter_core.contract import ACTIVATION, ALLOWED_HOSTS, DOCUMENT_FILE, STABLE_REVISION
+from tierrouter_operator import reconcile
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
-
-
-@pytest.fixture
-async def router(api: Api, namespace: str) -> RouterInCluster:
-    await install_crds(api)
-    return RouterInCluster(api, namespace)
 
 
 @pytest.fixture
@@ -304,3 +298,31 @@ async def test_events_tell_what_came_into_force(served: RouterInCluster) -> None
         return any(event["reason"] == "RevisionCreated" and "file_count: 8 -> 6" in event["note"] for event in events)
 
     await served.api.until(is_told, "an event says so")
+
+
+async def test_other_prices_of_equal_inputs_make_no_revision(
+    cluster: Cluster, router: RouterInCluster, audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an upgrade of the price package: what was frozen stays, and nothing is even looked up."""
+    await router.apply()
+    path = f"{router.base}/modelproviders/openai"
+    models = (await router.api.get(path))["spec"]["models"]
+    unpriced = [{key: value for key, value in each.items() if key != "priceUSDPerMTok"} for each in models]
+    await router.api.patch(path, {"spec": {"models": unpriced}})
+    async with running_operator(cluster.kubeconfig, router.namespace):
+        await router.until_condition("Ready", "True")
+        await quiet(0.5)
+    assert (await router.stable())["baseline"]["price"]["source"] == "genai-prices"
+    asked: list[Any] = []
+    monkeypatch.setattr(reconcile, "lookup_prices", lambda wanted, *_: asked.append(wanted) or {})
+    mark = audit.mark()
+    async with running_operator(cluster.kubeconfig, router.namespace):
+        await router.patch(responseModel="Upstream")
+        await router.until_condition("Ready", "True")
+        assert asked == []
+        await router.threshold("file_count", 6)
+        condition = await router.until_condition("ConfigPublished", "False", "BaselinePriceMissing")
+        assert asked, "a new revision has the prices of its day, which here are none"
+        assert "stays in force" in condition["message"]
+    assert len(await router.revisions()) == 1
+    assert [each for each in writes_of_the_operator(audit, mark, router.namespace) if "routerrevisions" in each] == []

@@ -13,22 +13,15 @@ import aiohttp
 import orjson
 import pytest
 from aiohttp import web
-from crd_install import install_crds
 from operators import COMMAND, operator_process, running_operator
 from routers import RouterInCluster, quiet
 
-from control_plane import Api, Cluster
+from control_plane import Cluster
 from proxy import Proxy, proxy_to
 from tierrouter_core.contract import MANAGED_BY_LABEL, OPERATOR, ROUTER_LABEL, STABLE_REVISION
 from tierrouter_operator.app import Running, operator
 from tierrouter_operator.execute import Executor
 from tierrouter_operator.settings import Settings
-
-
-@pytest.fixture
-async def router(api: Api, namespace: str) -> RouterInCluster:
-    await install_crds(api)
-    return RouterInCluster(api, namespace)
 
 
 @pytest.fixture
@@ -218,7 +211,8 @@ async def test_a_change_that_no_watch_tells_of_is_found_by_the_resync(proxy: Pro
         await router.until_served(file_count=6)
         await router.api.delete(f"{router.core}/configmaps/coding-active")
         await router.until_served(file_count=6)
-        assert running.metrics.missed._value.get() >= 2
+        # An answer to a write of its own may have told of the first.
+        assert running.metrics.missed._value.get() >= 1
 
 
 async def test_what_somebody_does_to_a_child_is_put_right(served: RouterInCluster) -> None:
