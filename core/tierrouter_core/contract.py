@@ -51,7 +51,7 @@ SPEC_DIGEST: Final = "tierrouter.dev/spec-digest"
 UNPINNED_REVISION: Final = "tierrouter.dev/unpinned-revision"
 """While a revision is pinned: the one that was in force before."""
 
-# Annotation of a revision's own ConfigMap.
+# Annotation of a revision's own ConfigMap, and of the active one.
 REVISION_SPEC: Final = "tierrouter.dev/revision-spec"
 """The RouterRevision's spec as JSON, so that a lost one can be made again."""
 

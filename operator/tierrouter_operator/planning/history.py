@@ -85,6 +85,10 @@ class History:
                 self._numbers.append(remembered.number)
                 if name in (stable, unpinned, router["spec"].get("pinnedRevision")):
                     found[name] = remembered
+        if stable and stable not in found and (lost := self._spec_in(self.active)) is not None:
+            # Its ConfigMap is gone as well: all there is of it is in force.
+            found[stable] = Revision(stable, lost, None)
+            self._numbers.append(found[stable].number)
         self.revisions = tuple(sorted(found.values(), key=lambda revision: -revision.number))
         """Newest first."""
         self.stable = found.get(stable) if stable else self._last_in_force()
@@ -144,13 +148,15 @@ class History:
 
     def remembered(self, name: str) -> Revision | None:
         """What the ConfigMap of a revision says of it, where the revision itself is not there, or not yet."""
-        own = self._own(name)
-        if own is None or not annotation(own, REVISION_SPEC):
-            return None
+        spec = self._spec_in(self._own(name))
+        return None if spec is None else Revision(name, spec, None)
+
+    def _spec_in(self, own: Obj | None) -> Mapping[str, Any] | None:
         try:
-            return Revision(name, orjson.loads(annotation(own, REVISION_SPEC)), None)
+            found = orjson.loads(annotation(own, REVISION_SPEC)) if own is not None else None
         except orjson.JSONDecodeError:
             return None
+        return found if isinstance(found, dict) else None
 
     def _last_in_force(self) -> Revision | None:
         said = (self._observed.router.get("status") or {}).get("activeRevision")

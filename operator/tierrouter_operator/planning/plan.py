@@ -14,6 +14,7 @@ from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.contract import (
     ACTIVATION,
     INPUTS_DIGEST,
+    REVISION_SPEC,
     SPEC_DIGEST,
     SPLIT_FILE,
     STABLE_FILE,
@@ -186,6 +187,7 @@ def _active(observed: Observed, history: History, choice: Choice, activation: Ma
         ACTIVATION: canonical_json(dict(activation)).decode(),
         INPUTS_DIGEST: choice.inputs_digest,
         SPEC_DIGEST: choice.spec_digest,
+        REVISION_SPEC: canonical_json(choice.revision.spec).decode(),
     }
     if router["spec"].get("pinnedRevision"):
         before = history.unpinned or history.stable

@@ -20,6 +20,7 @@ OF_THE_ACTIVE = (
     contract.ACTIVATION,
     contract.INPUTS_DIGEST,
     contract.SPEC_DIGEST,
+    contract.REVISION_SPEC,
     contract.UNPINNED_REVISION,
 )
 

@@ -274,6 +274,18 @@ def test_a_deleted_document_in_force_is_put_back_from_the_active_config_map(worl
     assert "DocumentRestored" in [event.reason for event in world.events]
 
 
+def test_what_is_in_force_is_put_back_even_if_only_the_active_config_map_is_left(world: World) -> None:
+    before = copy.deepcopy(world.revisions[0]["spec"])
+    name = world.revisions[0]["metadata"]["name"]
+    break_rule(world)
+    del world.objects[REVISION, name]
+    document = world.objects.pop((CONFIG_MAP, name))["data"]
+    world.settle()
+    assert world.revisions[0]["spec"] == before
+    assert world.objects[CONFIG_MAP, name]["data"] == document
+    assert "stays in force" in world.condition("ConfigPublished")["message"]
+
+
 def test_a_pin_on_a_revision_whose_document_is_lost_says_so(world: World) -> None:
     first = world.revisions[0]["metadata"]["name"]
     world.threshold("file_count", 6)
