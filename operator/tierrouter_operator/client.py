@@ -58,9 +58,12 @@ async def read_access(kubeconfig: str | None, context: str | None) -> Configurat
         await load_kube_config(  # type: ignore[no-untyped-call]
             config_file=kubeconfig, context=context, client_configuration=access, persist_config=False
         )
-    except ConfigException as error:
+    except OperatorError:
+        raise
+    except Exception as error:  # the loader has no errors of its own for a file that is none of Kubernetes'
+        said = " ".join(str(error).split())
         raise OperatorError(
-            f"no cluster to work in: {error}. Run it in a pod, or name a kubeconfig with --kubeconfig or $KUBECONFIG"
+            f"no cluster to work in: {said}. Run it in a pod, or name a kubeconfig with --kubeconfig or $KUBECONFIG"
         ) from None
     return access
 

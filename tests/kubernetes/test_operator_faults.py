@@ -393,6 +393,15 @@ async def test_a_port_that_is_taken_is_said_in_one_line(cluster: Cluster) -> Non
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("text", ["", "[]", "a: b", "clusters: {", "current-context: none\ncontexts: []\nclusters: []"])
+def test_a_kubeconfig_that_is_none_is_said_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kubeconfig").write_text(text)
+    code, said = _said("--kubeconfig", str(tmp_path / "kubeconfig"))
+    assert code == 3
+    assert len(said.splitlines()) == 1
+    assert said.startswith("tierrouter: no cluster to work in")
+
+
 def test_a_kubeconfig_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     code, text = _said("--kubeconfig", str(tmp_path / "none"))
     assert code == 3
