@@ -17,7 +17,7 @@ from tierrouter_core.contract import (
     UNPINNED_REVISION,
     active_name,
 )
-from tierrouter_core.document.codec import document_from_bytes
+from tierrouter_core.document.codec import named_document_from_bytes
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import DocumentError
 from tierrouter_core.resources.kinds import did_you_mean
@@ -128,7 +128,10 @@ class Cluster:
     async def routers(self, namespace: str | None = None) -> list[Obj]:
         """Every router of the namespace; of all namespaces for an empty one."""
         where = self.namespace if namespace is None else namespace
-        return [each async for each in self._client.list(ROUTER.path(where))]
+        try:
+            return [each async for each in self._client.list(ROUTER.path(where))]
+        except NotFoundError:
+            raise PluginError("the cluster does not know TierRouters; apply crds/*.yaml first") from None
 
     async def state(self, name: str, namespace: str | None = None) -> RouterState:
         """One router; raises PluginError where there is none of that name."""
@@ -155,24 +158,30 @@ class Cluster:
         found = f"has {len(names)} TierRouters ({', '.join(names)})" if names else "has no TierRouter"
         raise PluginError(f"namespace {self.namespace} {found}; name one with --router")
 
-    async def document(self, revision: str) -> Document:
-        """The document of a revision; raises PluginError where it is lost."""
+    async def document(self, revision: Obj) -> Document:
+        """The document of a RouterRevision; raises PluginError where it is lost, or is another."""
+        name = revision["metadata"]["name"]
         try:
-            config_map = await self._client.get(CONFIG_MAP.path(self.namespace, revision))
-            return document_from_bytes(str(config_map["data"][DOCUMENT_FILE]).encode())
+            config_map = await self._client.get(CONFIG_MAP.path(self.namespace, name))
+            document, named = named_document_from_bytes(str(config_map["data"][DOCUMENT_FILE]).encode())
         except (NotFoundError, KeyError, DocumentError) as error:
-            raise PluginError(f"the document of revision {revision} is lost ({error})") from None
+            raise PluginError(f"the document of revision {name} is lost ({error})") from None
+        if named != name:
+            raise PluginError(f"the document of revision {name} is lost: its ConfigMap holds another one")
+        return document
 
-    async def pin(self, name: str, revision: str | None, *, force: bool) -> Obj:
+    async def pin(self, router: Obj, revision: str | None, *, force: bool) -> Obj:
         """Set ``spec.pinnedRevision`` as the plugin's own field, or let go of it for None.
 
         Raises:
             PluginError: the field is somebody else's.
         """
+        name = str(router["metadata"]["name"])
         body: dict[str, Any] = {
             "apiVersion": ROUTER.api_version,
             "kind": ROUTER.kind,
-            "metadata": {"name": name, "namespace": self.namespace},
+            # With its uid: one that was made anew meanwhile is not meant.
+            "metadata": {"name": name, "namespace": self.namespace, "uid": router["metadata"]["uid"]},
             # The rest of the spec is its user's; an apply of nothing gives up what was applied before.
             **({} if revision is None else {"spec": {"pinnedRevision": revision}}),
         }

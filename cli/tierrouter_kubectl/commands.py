@@ -135,7 +135,7 @@ def diff(
             name = router or await _router_of(cluster, before, after)
             state = await cluster.state(name)
             first, second = state.find(before), state.find(after)
-            documents = [await cluster.document(each["metadata"]["name"]) for each in (first, second)]
+            documents = [await cluster.document(each) for each in (first, second)]
             return first, second, differences(*documents)
 
         first, second, found = _asked(both, namespace, context, kubeconfig)
@@ -241,6 +241,6 @@ def explain(
             state = await cluster.state(router)
             if not state.in_force:
                 raise PluginError(f"router {router} has no revision in force; see: kubectl tierrouter status {router}")
-            return await cluster.document(state.in_force)
+            return await cluster.document(state.find(state.in_force))
 
         explain_document(_asked(in_force, namespace, context, kubeconfig), dialect, header, format)

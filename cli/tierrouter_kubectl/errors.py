@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tierrouter_cli.exits import PROBLEM, explained_errors, say
+from tierrouter_cli.exits import CANNOT_START, PROBLEM, explained_errors, say
 from tierrouter_core.errors import TierRouterError
+from tierrouter_operator.errors import OperatorError
 
 
 class PluginError(TierRouterError):
@@ -20,3 +21,6 @@ def explained() -> Iterator[None]:
         except PluginError as error:
             say(f"kubectl tierrouter: {error}")
             raise SystemExit(PROBLEM) from None
+        except OperatorError as error:
+            say(f"kubectl tierrouter: {error}")
+            raise SystemExit(CANNOT_START) from None

@@ -17,8 +17,8 @@ async def pin(cluster: Cluster, name: str, wanted: str, *, force: bool, wait_s: 
     target, number = str(revision["metadata"]["name"]), revision["spec"]["number"]
     if state.pinned == target:
         return f"{name} is pinned to revision {number} ({target}) already"
-    await cluster.document(target)
-    await cluster.pin(name, target, force=force)
+    await cluster.document(revision)
+    await cluster.pin(state.router, target, force=force)
     said = f"{name} is pinned to revision {number} ({target})"
     undo = f"kubectl tierrouter unpin {name} -n {cluster.namespace}"
     if wait_s:
@@ -32,7 +32,7 @@ async def unpin(cluster: Cluster, name: str, *, wait_s: float) -> str:
     state = await cluster.state(name)
     if not state.pinned:
         return f"{name} is not pinned"
-    router = await cluster.pin(name, None, force=False)
+    router = await cluster.pin(state.router, None, force=False)
     if router["spec"].get("pinnedRevision"):
         owners = _owners(router) or "somebody else"
         raise PluginError(

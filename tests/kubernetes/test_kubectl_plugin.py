@@ -5,8 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -162,6 +163,35 @@ async def test_a_pin_that_nobody_acts_on_says_so(cluster: Cluster, api: Api, nam
         await made.threshold("file_count", 6)
         await made.until_served(file_count=6)
     assert "is the operator running?" in await plugin("pin", "coding", "1", "--wait", "1", code=1)
+
+
+async def test_a_user_without_rights_is_told_which_one_is_missing(
+    router: RouterInCluster, make_user: Callable[..., Awaitable[Any]]
+) -> None:
+    someone = await make_user("someone", rules=[])
+    text = await Plugin(someone.kubeconfig, router.namespace)("status", code=3)
+    assert text.startswith("kubectl tierrouter: ")
+    assert 'cannot list resource "tierrouters"' in text
+    assert len(text.splitlines()) == 1
+
+
+async def test_a_revision_whose_document_is_another_is_not_pinned(
+    cluster: Cluster, api: Api, namespace: str, plugin: Plugin
+) -> None:
+    await install_crds(api)
+    made = RouterInCluster(api, namespace)
+    async with running_operator(cluster.kubeconfig, namespace):
+        await made.apply()
+        await made.until_condition("Ready", "True")
+        await made.threshold("file_count", 6)
+        await made.until_served(file_count=6)
+    first, second = [each["metadata"]["name"] for each in await made.revisions()]
+    other = await api.get(f"{made.core}/configmaps/{second}")
+    await api.delete(f"{made.core}/configmaps/{first}")
+    metadata = {"name": first}
+    await api.create(f"{made.core}/configmaps", {**other, "metadata": metadata})
+    assert "holds another one" in await plugin("pin", "coding", "1", code=1)
+    assert "pinnedRevision" not in (await made.get())["spec"]
 
 
 def test_no_cluster_is_said_in_one_line(tmp_path: Path) -> None:
