@@ -24,16 +24,43 @@ DOCUMENT_FILE: Final = "document.json"
 
 CONFIG_MOUNT: Final = "/etc/tierrouter/config"
 CREDENTIALS_MOUNT: Final = "/etc/tierrouter/credentials"
+STATE_MOUNT: Final = "/var/lib/tierrouter"
+"""Where a pod's sidecar keeps its ledger and the last good document."""
+CODEX_MOUNT: Final = "/etc/codex"
+"""Where Codex looks for the settings of a machine, below those of a user."""
 CONTAINER: Final = "tierrouter"
+DATA_PORT: Final = 8383
+"""What agents talk to, on loopback."""
+ADMIN_PORT: Final = 9464
+"""Health, metrics and status."""
+
+# Volumes that the webhook adds to a pod.
+CONFIG_VOLUME: Final = "tierrouter-config"
+CREDENTIALS_VOLUME: Final = "tierrouter-credentials"
+STATE_VOLUME: Final = "tierrouter-state"
+NO_TOKEN_VOLUME: Final = "tierrouter-no-token"  # noqa: S105
+CODEX_VOLUME: Final = "tierrouter-codex"
 
 # Labels.
+INJECT_LABEL: Final = "tierrouter.dev/inject"
+"""On pods and namespaces: ``true``, ``false``, or the name of the router to use."""
 ROUTER_LABEL: Final = "tierrouter.dev/router"
 """On pods: whose configuration they want. On what the operator made: whose it is."""
 REVISION_LABEL: Final = "tierrouter.dev/revision"
 """On a RouterRevision and its ConfigMap: the revision's name."""
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
-# Annotations of pods.
+# Annotations of pods, by users.
+AGENT: Final = "tierrouter.dev/agent"
+"""Which agent runs there, for its own settings: an ``Agent``."""
+AGENT_CONTAINERS: Final = "tierrouter.dev/containers"
+"""Names, separated by commas, of the containers that get an agent's settings; without it, all."""
+OVERRIDE_ENV_FROM: Final = "tierrouter.dev/override-env-from"
+"""``true``: containers with ``envFrom`` get our variables too, which then win over what that brings."""
+
+# Annotations of pods, by us.
+CODEX_CONFIG: Final = "tierrouter.dev/codex-config"
+"""The text of Codex's settings, which a volume shows as a file."""
 INJECTED: Final = "tierrouter.dev/injected"
 SIDECAR_VERSION: Final = "tierrouter.dev/sidecar-version"
 POKE: Final = "tierrouter.dev/poke"
@@ -116,6 +143,39 @@ class ConditionReason(StrEnum):
     """Nothing looks at this yet."""
 
 
+class Agent(StrEnum):
+    """Agents whose own settings are known."""
+
+    CLAUDE_CODE = "claude-code"
+    CODEX = "codex"
+    OPENCODE = "opencode"
+
+
+class InjectionReason(StrEnum):
+    """What became of a pod that the webhook was asked about; a label of its metric, and in warnings and events."""
+
+    INJECTED = "Injected"
+    ALREADY_INJECTED = "AlreadyInjected"
+    NOT_ASKED_FOR = "NotAskedFor"
+    OPTED_OUT = "OptedOut"
+    NO_ROUTER = "NoRouter"
+    """No router is named, and there is none in the namespace."""
+    AMBIGUOUS_ROUTER = "AmbiguousRouter"
+    """Several could be meant."""
+    INVALID_NAME = "InvalidName"
+    HOST_NETWORK = "HostNetwork"
+    """Whoever is on the node could use the port, and with it the keys."""
+    SHARED_PROCESSES = "SharedProcesses"
+    """Other containers could read the sidecar's memory and files."""
+    PORT_TAKEN = "PortTaken"
+    NAME_TAKEN = "NameTaken"
+    """A container or volume of the pod's own has the name that we need."""
+    WINDOWS = "Windows"
+    MIRROR_POD = "MirrorPod"
+    FAILED = "Failed"
+    """A defect of ours, or the API server did not say what we asked."""
+
+
 class EventReason(StrEnum):
     """Reasons of the events that the operator posts."""
 
@@ -132,3 +192,7 @@ class EventReason(StrEnum):
     CHILD_RESTORED = "ChildRestored"
     """Something that the operator made was changed or deleted by somebody else."""
     WRITE_REFUSED = "WriteRefused"
+    NOT_INJECTED = "SidecarNotInjected"
+    """A pod that asked for a sidecar starts without one; the message says why."""
+    INJECTED_IN_PART = "SidecarInjectedInPart"
+    """A pod has its sidecar, and something of it keeps an agent from using it."""
