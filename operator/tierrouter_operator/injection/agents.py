@@ -1,6 +1,6 @@
 """What an agent has to be told to use the sidecar: variables for its containers, and Codex's settings as a file.
 
-A variable that a container has is never changed. Keys are placeholders: the sidecar takes any, and agents insist on one.
+A variable that a container has is never changed. Keys are placeholders: the sidecar takes any, agents insist on one.
 """
 
 import json
@@ -46,6 +46,7 @@ _ANTHROPIC: Final = {"ANTHROPIC_BASE_URL": ROOT_URL, "ANTHROPIC_API_KEY": PLACEH
 _CLAUDE_CODE: Final = {"ANTHROPIC_BASE_URL": ROOT_URL, "ANTHROPIC_AUTH_TOKEN": PLACEHOLDER_KEY}
 _ADDRESSES: Final = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_BASE_URL")
 _KEYS: Final = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+"""One is enough, and both together are refused by some clients."""
 _CLAUDE_CODE_SETTINGS: Final = {
     "CLAUDE_CODE_GATEWAY_HINT_HEADERS": "1",
     "CLAUDE_CODE_MAX_RETRIES": "2",
@@ -61,11 +62,10 @@ def environment(container: Obj, agent: Agent | None, windows: Windows | None) ->
     for group in (_OPENAI, _CLAUDE_CODE if agent is Agent.CLAUDE_CODE else _ANTHROPIC):
         elsewhere = [name for name in group if name in _ADDRESSES and not _is_ours(own.get(name), group[name])]
         if elsewhere:
-            warnings.append(
-                f"container {container['name']} sets {elsewhere[0]} itself; what it sends there is not routed"
-            )
+            where = f"container {container['name']} sets {elsewhere[0]} itself"
+            warnings.append(f"{where}; what it sends there is not routed")
             continue
-        has_key = any(name in own for name in _KEYS if name in (*group, *_keys_of(group)))
+        has_key = any(name in own for name in _KEYS)
         added |= {name: value for name, value in group.items() if not (has_key and name in _KEYS)}
     if agent is Agent.CLAUDE_CODE:
         added |= _CLAUDE_CODE_SETTINGS
@@ -75,10 +75,6 @@ def environment(container: Obj, agent: Agent | None, windows: Windows | None) ->
     warnings += _proxied(container["name"], own)
     variables = tuple({"name": name, "value": value} for name, value in added.items() if name not in own)
     return Environment(variables, tuple(warnings))
-
-
-def _keys_of(group: Mapping[str, str]) -> tuple[str, ...]:
-    return _KEYS if "ANTHROPIC_BASE_URL" in group else ()
 
 
 def _is_ours(variable: Obj | None, value: str) -> bool:

@@ -109,15 +109,9 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
     annotations |= {INJECTED: "true", SIDECAR_VERSION: image.version}
     if agent is Agent.CODEX:
         annotations[CODEX_CONFIG] = codex_settings()
-        path = f"metadata.annotations['{CODEX_CONFIG}']"
-        volumes.append(
-            {
-                "name": CODEX_VOLUME,
-                "downwardAPI": {
-                    "items": [{"path": "config.toml", "fieldRef": {"apiVersion": "v1", "fieldPath": path}}]
-                },
-            }
-        )
+        field_ref = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{CODEX_CONFIG}']"}
+        file = {"path": "config.toml", "fieldRef": field_ref}
+        volumes.append({"name": CODEX_VOLUME, "downwardAPI": {"items": [file]}})
     # The autoscaler would not move a pod with volumes of its own node that nobody has called dispensable.
     local = [name for name in _LOCAL_VOLUMES if name != STATE_VOLUME or not facts.ledger_claim]
     said = [name.strip() for name in annotations.get(_SAFE_TO_EVICT, "").split(",") if name.strip()]

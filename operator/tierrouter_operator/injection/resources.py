@@ -1,4 +1,4 @@
-"""What the sidecar asks of its node: enough for it, allowed in its namespace, and without taking the pod's QoS class."""
+"""What the sidecar asks of its node: enough, allowed in its namespace, and without taking the pod's QoS class."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
