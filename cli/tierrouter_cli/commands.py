@@ -12,6 +12,7 @@ from tierrouter_cli.exits import explained_errors
 from tierrouter_cli.options import Dialect, Format, Headers
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
+from tierrouter_cli.webhook import webhook
 
 app = typer.Typer(
     name="tierrouter",
@@ -108,7 +109,7 @@ def sidecar(
     ] = 8383,
     admin_host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Address of the admin port; probes come from outside the pod.")
-    ] = "0.0.0.0",  # noqa: S104
+    ] = "::",
     admin_port: Annotated[
         int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status.")
     ] = 9464,
@@ -270,3 +271,6 @@ def operator_(
                 resync_s=resync,
             )
         )
+
+
+app.command(short_help="Run the webhook that gives pods their sidecar.")(webhook)

@@ -1,10 +1,12 @@
-"""``tierrouter operator``: the operator as a process."""
+"""What runs in a cluster for everybody, the operator and the webhook, as a process."""
 
 import asyncio
 import json
 import logging
 import sys
+from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 from tierrouter_operator.app import run
 from tierrouter_operator.settings import LogFormat, Settings
@@ -26,14 +28,19 @@ class JSONLines(logging.Formatter):
 
 
 def operate(settings: Settings) -> None:
-    """Run until SIGTERM or Ctrl-C."""
+    """Run the operator until SIGTERM or Ctrl-C."""
+    run_logged(run(settings), settings.log_format)
+
+
+def run_logged(running: Coroutine[Any, Any, None], log_format: LogFormat) -> None:
+    """Run it to its end, with log lines on stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    is_json = settings.log_format is LogFormat.JSON
+    is_json = log_format is LogFormat.JSON
     handler.setFormatter(JSONLines() if is_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     try:
         import uvloop
     except ImportError:
-        asyncio.run(run(settings))
+        asyncio.run(running)
     else:
-        uvloop.run(run(settings))
+        uvloop.run(running)

@@ -69,7 +69,7 @@ def run_sidecar(
     _log_to_stderr()
     folder = state_dir or default_state_dir()
     prepare_state_dir(folder)
-    pod_ip = os.environ.get("POD_IP", "")
+    pod_ips = os.environ.get("POD_IPS", "").split(",")
     settings = Settings(
         host=host,
         port=port,
@@ -77,7 +77,7 @@ def run_sidecar(
         admin_port=admin_port,
         state_dir=folder,
         credentials_dir=_credentials_dir(),
-        allowed_hosts=(pod_ip,) if pod_ip else (),
+        allowed_hosts=tuple(each for each in pod_ips if each),
         router_name=os.environ.get("TIERROUTER_ROUTER", ""),
         pod=os.environ.get("POD_NAME", ""),
         log_turns=log_turns,

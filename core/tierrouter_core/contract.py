@@ -9,6 +9,8 @@ from typing import Final
 
 OPERATOR: Final = "tierrouter-operator"
 """The operator's field manager, and what it calls itself in events."""
+WEBHOOK: Final = "tierrouter-webhook"
+"""The webhook's field manager, and what it calls itself in events."""
 PLUGIN: Final = "kubectl-tierrouter"
 """The plugin's field manager: `spec.pinnedRevision` is its field."""
 

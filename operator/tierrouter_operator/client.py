@@ -102,9 +102,12 @@ class Client:
         """One object."""
         return await self._request("GET", path)
 
-    async def list(self, path: str, *, labels: str = "", metadata_only: bool = False) -> AsyncIterator[Answer]:
-        """Every object of a collection, in pages, from the server's cache."""
-        query = {"limit": str(_PAGE), "resourceVersion": "0"} | ({"labelSelector": labels} if labels else {})
+    async def list(
+        self, path: str, *, labels: str = "", metadata_only: bool = False, newest: bool = False
+    ) -> AsyncIterator[Answer]:
+        """Every object of a collection, in pages: from the server's cache, or as of now with ``newest``."""
+        version = {} if newest else {"resourceVersion": "0"}
+        query = {"limit": str(_PAGE)} | version | ({"labelSelector": labels} if labels else {})
         accept = _METADATA_ONLY if metadata_only else "application/json"
         while True:
             page = await self._request("GET", path, query=query, accept=accept)

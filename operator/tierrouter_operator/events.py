@@ -42,7 +42,8 @@ class SpamFilter:
 
     def lets_through(self, event: PostEvent, now_s: float) -> bool:
         """``now_s``: a monotonic clock."""
-        uid = str(event.about["metadata"].get("uid"))
+        metadata = event.about["metadata"]
+        uid = str(metadata.get("uid") or f"{metadata['namespace']}/{metadata['name']}")
         said = (uid, event.reason, event.message)
         if now_s - self._said.get(said, -REPEATED_WITHIN_S) < REPEATED_WITHIN_S:
             return False
@@ -63,9 +64,12 @@ class SpamFilter:
 class EventPoster:
     """Takes events at once and posts them one by one."""
 
-    def __init__(self, client: Client, instance: str, on_dropped: Callable[[], None]) -> None:
-        """``instance`` is this operator's name; ``on_dropped`` is told of each event that is not posted."""
+    def __init__(
+        self, client: Client, instance: str, on_dropped: Callable[[], None], controller: str = OPERATOR
+    ) -> None:
+        """``instance`` is this process's name; ``on_dropped`` is told of each event that is not posted."""
         self._client = client
+        self._controller = controller
         self._instance = instance
         self._on_dropped = on_dropped
         self._filter = SpamFilter()
@@ -89,13 +93,15 @@ class EventPoster:
             event = await self._waiting.get()
             try:
                 namespace = event.about["metadata"]["namespace"]
-                await self._client.create(EVENT.path(namespace), body_of(event, self._instance, datetime.now(UTC)))
+                await self._client.create(
+                    EVENT.path(namespace), body_of(event, self._controller, self._instance, datetime.now(UTC))
+                )
             except ApiError as error:
                 self._on_dropped()
                 log.debug("an event could not be posted: %s", error)
 
 
-def body_of(event: PostEvent, instance: str, now: datetime) -> dict[str, Any]:
+def body_of(event: PostEvent, controller: str, instance: str, now: datetime) -> dict[str, Any]:
     """The Event object."""
     about = event.about
     metadata = about["metadata"]
@@ -108,8 +114,8 @@ def body_of(event: PostEvent, instance: str, now: datetime) -> dict[str, Any]:
         "type": event.type,
         "reason": str(event.reason),
         "note": note,
-        "action": "Reconcile",
-        "reportingController": f"tierrouter.dev/{OPERATOR}",
+        "action": "Reconcile" if controller == OPERATOR else "Admit",
+        "reportingController": f"tierrouter.dev/{controller}",
         "reportingInstance": instance[:128],
         "regarding": {
             "apiVersion": about["apiVersion"],

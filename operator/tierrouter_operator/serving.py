@@ -1,5 +1,6 @@
 """The operator's own pages: is it alive, is it ready, what has it done."""
 
+import ssl
 import time
 from collections.abc import Callable
 
@@ -44,7 +45,9 @@ def metrics_app(metrics: Metrics, refresh: Callable[[], None]) -> web.Applicatio
     return app
 
 
-async def serve(app: web.Application, host: str, port: int, what: str) -> web.AppRunner:
+async def serve(
+    app: web.Application, host: str, port: int, what: str, tls: ssl.SSLContext | None = None
+) -> web.AppRunner:
     """Serve until the runner is cleaned up; port 0 is any.
 
     Raises:
@@ -53,7 +56,7 @@ async def serve(app: web.Application, host: str, port: int, what: str) -> web.Ap
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
     except OSError as error:
         await runner.cleanup()
         reason = error.strerror or error

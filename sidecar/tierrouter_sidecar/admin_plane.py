@@ -1,5 +1,6 @@
 """What people, probes and Prometheus look at: health, metrics and what is served, on the admin port."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,9 @@ from tierrouter_sidecar.live import LiveConfiguration
 from tierrouter_sidecar.turn import TurnServer
 
 _JSON = "application/json"
+_PATHS = ("/healthz", "/readyz", "/startedz", "/metrics", "/status")
+_WAITED_S = 30.0
+"""How long an agent waits for the first configuration; then its turns are refused with the reason."""
 
 
 class AdminPlane:
@@ -35,6 +39,7 @@ class AdminPlane:
         self._turns = turns
         self._is_draining = is_draining
         self._allowed_hosts = allowed_hosts
+        self._began_s = time.monotonic()
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -48,11 +53,13 @@ class AdminPlane:
                 return _json({"status": "ok"})
             case "/readyz":
                 return self._ready()
+            case "/startedz":
+                return self._started()
             case "/metrics":
                 return self._metrics_text()
             case "/status":
                 return _json(self.status())
-        return _json({"error": "not found", "paths": ["/healthz", "/readyz", "/metrics", "/status"]}, 404)
+        return _json({"error": "not found", "paths": list(_PATHS)}, 404)
 
     def _ready(self) -> web.Response:
         if self._is_draining():
@@ -60,6 +67,12 @@ class AdminPlane:
         if self._live.in_force is None:
             return _json({"status": "no configuration", "error": self._live.refused}, 503)
         return _json({"status": "ready"})
+
+    def _started(self) -> web.Response:
+        """A pod's other containers wait for this: for a configuration, but not for ever."""
+        if self._live.in_force is None and time.monotonic() - self._began_s < _WAITED_S:
+            return _json({"status": "no configuration", "error": self._live.refused}, 503)
+        return _json({"status": "started"})
 
     def _metrics_text(self) -> web.Response:
         self._metrics.set(m.IN_FLIGHT, self._turns.in_flight)

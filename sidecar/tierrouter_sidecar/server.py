@@ -38,6 +38,8 @@ _FLUSH_S = 5.0
 _SALT_FILE = "session-salt"
 _DRAIN_STEP_S = 0.02
 _STDOUT = 1
+BOTH_FAMILIES = "::"
+"""Every address of IPv6 and of IPv4: a pod has one of either or both."""
 _CUT_S = 1.0
 """How long turns that are cut may take to tell their clients and the ledger."""
 
@@ -188,7 +190,11 @@ async def _listen(handler: Handler, host: str, port: int, flag: str, max_body_by
     runner = web.ServerRunner(HttpServer(handler, max_body_bytes=max_body_bytes), shutdown_timeout=_CUT_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        if host == BOTH_FAMILIES and socket.has_dualstack_ipv6():
+            both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+            await web.SockSite(runner, both, backlog=1024).start()
+        else:
+            await web.TCPSite(runner, "0.0.0.0" if host == BOTH_FAMILIES else host, port, backlog=1024).start()  # noqa: S104
     except OSError as error:
         await runner.cleanup()
         raise StartError(_why_not_listening(error, host, port, flag)) from None

@@ -16,7 +16,7 @@ TURNS = {
     "/v1/responses": {"model": "auto", "input": "Hi"},
     "/v1/messages": {"model": "auto", "max_tokens": 10, "messages": [{"role": "user", "content": "Hi"}]},
 }
-POD = {**KEYS, "TIERROUTER_ROUTER": "coding", "POD_NAME": "agent-0", "POD_IP": "10.1.2.3"}
+POD = {**KEYS, "TIERROUTER_ROUTER": "coding", "POD_NAME": "agent-0", "POD_IPS": "10.1.2.3"}
 
 
 class Mount:

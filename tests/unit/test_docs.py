@@ -140,7 +140,7 @@ def test_exit_codes_are_documented_and_no_others() -> None:
 def test_every_environment_variable_that_is_read_is_documented_and_no_other() -> None:
     options = {parameter.envvar for command in COMMANDS.values() for parameter in command.params}
     read = variables_read() | options - {None}
-    assert {"TIERROUTER_STATE_DIR", "TIERROUTER_LOG_LEVEL", "POD_IP"} <= read, "the search is broken"
+    assert {"TIERROUTER_STATE_DIR", "TIERROUTER_LOG_LEVEL", "POD_IPS"} <= read, "the search is broken"
     documented = {name for row in rows(CLI, "Environment") for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row[0])}
     assert documented - {"OPENROUTER_API_KEY"} == read
 

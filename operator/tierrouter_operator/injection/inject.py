@@ -70,6 +70,8 @@ class Injection:
     """Why the pod stays as it is, for people; empty where nobody need know."""
     warnings: tuple[str, ...] = ()
     """What keeps an injected pod's agent from using its sidecar."""
+    lacks_router: bool = False
+    """It depends on a router that is not known."""
 
 
 def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
@@ -79,7 +81,7 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
     """
     chosen = chosen_router(labels_of(pod), namespace.labels, namespace.routers)
     if isinstance(chosen, Skip):
-        return Injection(pod, chosen.reason, chosen.message)
+        return Injection(pod, chosen.reason, chosen.message, (), chosen.reason is InjectionReason.NO_ROUTER)
     obstacle = _obstacle(pod)
     if obstacle is not None:
         return Injection(pod, obstacle.reason, obstacle.message)
@@ -118,7 +120,7 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
     annotations[_SAFE_TO_EVICT] = ",".join([*said, *(name for name in local if name not in said)])
     metadata["annotations"] = annotations
     spec["volumes"] = [*(spec.get("volumes") or ()), *volumes]
-    return Injection(new, InjectionReason.INJECTED, "", warnings)
+    return Injection(new, InjectionReason.INJECTED, "", warnings, known is None)
 
 
 def is_injected(pod: Obj) -> bool:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from tierrouter_core.contract import OPERATOR
 from tierrouter_operator.events import BURST, REFILL_S, SpamFilter, body_of
 from tierrouter_operator.planning.writes import PostEvent
 
@@ -31,7 +32,7 @@ def test_an_object_that_changes_all_the_time_gets_a_burst_of_events_and_then_few
 
 
 def test_an_event_names_its_object_and_who_says_it() -> None:
-    body = body_of(event("x" * 2000), "pod-1", datetime(2026, 1, 1, tzinfo=UTC))
+    body = body_of(event("x" * 2000), OPERATOR, "pod-1", datetime(2026, 1, 1, tzinfo=UTC))
     assert body["regarding"]["uid"] == "u"
     assert (body["reason"], body["type"], body["reportingInstance"]) == ("RevisionCreated", "Normal", "pod-1")
     assert body["eventTime"] == "2026-01-01T00:00:00.000000Z"
