@@ -78,7 +78,7 @@ def webhook(
             show_envvar=False,
             help="The Secret in which certificates of its own are kept.",
         ),
-    ] = "tierrouter-webhook-tls",
+    ] = "tierrouter-webhook-tls",  # noqa: S107
     namespace: Annotated[
         str,
         typer.Option(
