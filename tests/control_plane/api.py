@@ -33,6 +33,8 @@ class Api:
     def __init__(self, access: Access) -> None:
         self.access = access
         self._paths: dict[tuple[str, str], tuple[str, bool]] = {}
+        self.warnings: list[str] = []
+        """What the server warned of in its last answer, as kubectl shows it."""
 
     async def __aenter__(self) -> Self:
         bearer = {"Authorization": f"Bearer {self.access.token}"} if self.access.token else {}
@@ -79,6 +81,7 @@ class Api:
             method, path, params=query, data=data, headers={"Content-Type": content_type}
         ) as response:
             text = await response.read()
+            self.warnings = [_warning(header) for header in response.headers.getall("Warning", [])]
             answer = orjson.loads(text) if response.content_type == "application/json" else {"text": text.decode()}
             if response.status >= 400:
                 raise Refused(response.status, answer.get("reason", ""), answer.get("message") or str(answer))
@@ -147,6 +150,11 @@ class Api:
             return not await self.exists(path)
 
         await self.until(is_gone, f"{path} is gone", timeout_s)
+
+
+def _warning(header: str) -> str:
+    """The text in ``299 - "text"``."""
+    return header.split('"', 1)[-1].rsplit('"', 1)[0].replace('\\"', '"')
 
 
 def _root(group_version: str) -> str:

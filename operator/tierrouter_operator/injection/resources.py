@@ -43,7 +43,7 @@ def resources_for(pod: Obj, wanted: Resources, limit_ranges: Sequence[Obj], quot
     for name in _NAMES:
         lowest, highest, default = _bounds(limit_ranges, name)
         if name not in limits and (is_guaranteed or highest or default or name in wants_limit):
-            limits[name] = default or highest or (_OWN if is_guaranteed else _GENEROUS)[name]
+            limits[name] = _OWN[name] if is_guaranteed else default or highest or _GENEROUS[name]
         if lowest:
             requests[name] = larger(requests[name], lowest)
         if highest:
