@@ -141,6 +141,13 @@ class ConditionReason(StrEnum):
     """The active revision would send a key elsewhere than its ModelProvider now says; the sidecar refuses that."""
     NO_CREDENTIAL = "NoCredential"
     """The provider needs no key."""
+    UP_TO_DATE = "UpToDate"
+    NO_SIDECARS = "NoSidecars"
+    LAGGING = "Lagging"
+    """Sidecars serve something else than the revision in force, or can't be asked."""
+    INJECTED = "Injected"
+    PODS_NOT_INJECTED = "PodsNotInjected"
+    """Pods that asked for a sidecar run without one."""
     NOT_OBSERVED = "NotObserved"
     """Nothing looks at this yet."""
 

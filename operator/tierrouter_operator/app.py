@@ -10,19 +10,21 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tierrouter_core.contract import STABLE_REVISION, active_name, credentials_name
 from tierrouter_operator.client import Client, read_access
 from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.events import EventPoster
 from tierrouter_operator.execute import Executor
 from tierrouter_operator.metrics import Metrics
-from tierrouter_operator.planning.kinds import PROVIDER, REVISION, ROUTER, SECRET, Key, Obj
+from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, ROUTER, SECRET, Key, Obj
 from tierrouter_operator.planning.references import router_of
-from tierrouter_operator.planning.writes import Create, Write
+from tierrouter_operator.planning.writes import Apply, Create, Replace, Write
 from tierrouter_operator.queue import WorkQueue
 from tierrouter_operator.reconcile import Reconciler
 from tierrouter_operator.resync import Resync
 from tierrouter_operator.serving import health_app, metrics_app, port_of, serve
 from tierrouter_operator.settings import Settings
+from tierrouter_operator.sidecars import Sidecars
 from tierrouter_operator.store import Store
 from tierrouter_operator.watches import WATCHED, Watches, quieten
 
@@ -64,9 +66,17 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
             metrics.writes.labels(type(write).__name__).inc()
             if isinstance(write, Create) and write.body["kind"] == REVISION.kind:
                 metrics.revisions_created.inc()
+            mounted = _mounted(write)
+            if mounted is not None:
+                sidecars.spread(*mounted)
 
         executor = Executor(client, store, events, wrote)
-        reconciler = Reconciler(store, executor, metrics)
+
+        def seen(router: Key) -> None:
+            queue.add(router)
+
+        sidecars = Sidecars(client, store, seen, metrics, settings.namespaces, settings.census_s)
+        reconciler = Reconciler(store, executor, metrics, sidecars.of)
         queue = reconciler.queue
 
         def changed(key: Key, obj: Obj) -> None:
@@ -88,6 +98,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         # The first look fills the store; only then is there anything to decide, and only then are there events.
         tasks = [asyncio.create_task(_watch(watches, settings, resync, queue)), asyncio.create_task(events.run())]
         tasks += [asyncio.create_task(_work(reconciler, resync)), asyncio.create_task(resync.run())]
+        tasks.append(asyncio.create_task(_count(sidecars, resync)))
         ended = asyncio.ensure_future(_first_end(tasks))
         try:
             yield Running(reconciler, resync, store, metrics, port_of(page), port_of(health), ended)
@@ -112,6 +123,23 @@ def keys_concerned(store: Store, key: Key, obj: Obj) -> set[Key]:
         naming = store.providers_naming(key.namespace, key.name)
         return {Key(PROVIDER, key.namespace, name) for name in naming} | (everyone if naming else set())
     return set()
+
+
+def _mounted(write: Write) -> tuple[Key, str] | None:
+    """The router of which something was written that pods mount, and the revision that it now names, if it does."""
+    if not isinstance(write, Create | Apply | Replace):
+        return None
+    metadata, router = write.body["metadata"], router_of(write.body)
+    place = (write.body["kind"], metadata["name"])
+    if not router or place not in ((CONFIG_MAP.kind, active_name(router)), (SECRET.kind, credentials_name(router))):
+        return None
+    return Key(ROUTER, metadata["namespace"], router), (metadata.get("annotations") or {}).get(STABLE_REVISION, "")
+
+
+async def _count(sidecars: Sidecars, resync: Resync) -> None:
+    """Pods are looked at when it is known which routers there are."""
+    await resync.first_look.wait()
+    await sidecars.run()
 
 
 async def _work(reconciler: Reconciler, resync: Resync) -> None:

@@ -128,6 +128,11 @@ class Client:
         query = {"fieldManager": self._manager, "force": str(force).lower()}
         return await self._request("PATCH", path, body, query=query, content_type=_APPLY)
 
+    async def merge(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """A merge patch: what the body names is set, all else stays."""
+        query = {"fieldManager": self._manager}
+        return await self._request("PATCH", path, body, query=query, content_type="application/merge-patch+json")
+
     async def replace(self, path: str, body: Mapping[str, Any]) -> Answer:
         """PUT at the body's version."""
         return await self._request("PUT", path, body, query={"fieldManager": self._manager})

@@ -33,6 +33,7 @@ class Metrics:
         self.writes = Counter(
             f"{PREFIX}writes", "Writes to the API server, by kind of write.", ("write",), registry=registry
         )
+        self.pokes = Counter(f"{PREFIX}pokes", "Pods that were told of a change.", registry=registry)
         self.revisions_created = Counter(
             f"{PREFIX}revisions_created", "RouterRevisions that were made.", registry=registry
         )

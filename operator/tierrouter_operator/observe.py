@@ -7,12 +7,15 @@ from tierrouter_core.contract import active_name, credentials_name
 from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, SECRET, Key, Obj
 from tierrouter_operator.planning.observed import Observed, ObservedProvider, Refusal
 from tierrouter_operator.planning.references import secret_of
+from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 from tierrouter_operator.store import Store, newest_of
 
-Fingerprint = tuple[tuple[str, str], ...]
+Fingerprint = tuple[tuple[tuple[str, str], ...], Fleet]
 
 
-def observe_router(store: Store, key: Key, now: datetime, refused: Refusal | None) -> Observed | None:
+def observe_router(
+    store: Store, key: Key, now: datetime, refused: Refusal | None, fleet: Fleet = NOTHING_SEEN
+) -> Observed | None:
     """What there is of a router; None where it is gone."""
     router = store.get(key)
     if router is None:
@@ -38,6 +41,7 @@ def observe_router(store: Store, key: Key, now: datetime, refused: Refusal | Non
         config_maps=config_maps,
         credentials=store.get(Key(SECRET, namespace, credentials_name(name))),
         now=now,
+        fleet=fleet,
         refused=refused,
     )
 
@@ -55,9 +59,9 @@ def observe_provider(store: Store, key: Key, now: datetime) -> ObservedProvider 
 def fingerprint(observed: Observed | ObservedProvider) -> Fingerprint:
     """Equal for equal states: the versions of everything that was selected."""
     if isinstance(observed, ObservedProvider):
-        return newest_of(obj for obj in (observed.provider, observed.secret) if obj is not None)
+        return newest_of(obj for obj in (observed.provider, observed.secret) if obj is not None), NOTHING_SEEN
     credentials = () if observed.credentials is None else (observed.credentials,)
-    return newest_of(
+    objects = newest_of(
         (
             observed.router,
             *observed.providers.values(),
@@ -67,6 +71,7 @@ def fingerprint(observed: Observed | ObservedProvider) -> Fingerprint:
             *credentials,
         )
     )
+    return objects, observed.fleet
 
 
 def unread_secrets(store: Store, key: Key) -> tuple[Key, ...]:

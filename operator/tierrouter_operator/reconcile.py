@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -23,6 +23,7 @@ from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Key
 from tierrouter_operator.planning.observed import Observed, ObservedProvider, Refusal
 from tierrouter_operator.planning.plan import RouterPlanner
 from tierrouter_operator.planning.provider import plan_provider
+from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 from tierrouter_operator.planning.writes import Plan
 from tierrouter_operator.queue import Again, WorkQueue
 from tierrouter_operator.store import Store
@@ -59,8 +60,16 @@ class PriceBook:
 class Reconciler:
     """Brings one router, or one ModelProvider's status, to what it should be."""
 
-    def __init__(self, store: Store, executor: Executor, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        metrics: Metrics,
+        fleet_of: Callable[[Key], Fleet] = lambda _: NOTHING_SEEN,
+    ) -> None:
+        """``fleet_of``: what was seen of a router's pods."""
         self._store = store
+        self._fleet_of = fleet_of
         self._executor = executor
         self._metrics = metrics
         self._prices = PriceBook()
@@ -137,7 +146,7 @@ class Reconciler:
     def _observe(self, key: Key) -> Observed | ObservedProvider | None:
         now = datetime.now(UTC).replace(microsecond=0)
         if key.kind is ROUTER:
-            return observe_router(self._store, key, now, None)
+            return observe_router(self._store, key, now, None, self._fleet_of(key))
         assert key.kind is PROVIDER
         return observe_provider(self._store, key, now)
 
@@ -154,7 +163,9 @@ class Reconciler:
         log.warning("%s: the API server refuses %s: %s", key, refusal.what, refusal.message)
         if key.kind is not ROUTER:
             return
-        observed = observe_router(self._store, key, datetime.now(UTC).replace(microsecond=0), refusal)
+        observed = observe_router(
+            self._store, key, datetime.now(UTC).replace(microsecond=0), refusal, self._fleet_of(key)
+        )
         if observed is None:
             return
         try:

@@ -29,3 +29,5 @@ class Settings:
     metrics_port: int = DEFAULT_METRICS_PORT
     health_port: int = DEFAULT_HEALTH_PORT
     resync_s: float = 30.0
+    census_s: float = 20.0
+    """How often all pods are looked at: which lack a sidecar, and what the others serve."""

@@ -14,8 +14,10 @@ COMMAND = str(Path(sys.executable).with_name("tierrouter"))
 
 
 @asynccontextmanager
-async def running_operator(kubeconfig: Path, *namespaces: str, resync_s: float = 30.0) -> AsyncIterator[Running]:
-    """An operator in this process, in touch with the API server."""
+async def running_operator(
+    kubeconfig: Path, *namespaces: str, resync_s: float = 30.0, census_s: float = 3600.0
+) -> AsyncIterator[Running]:
+    """An operator in this process, in touch with the API server; it counts pods only at its start, if not told."""
     settings = Settings(
         namespaces=namespaces,
         kubeconfig=str(kubeconfig),
@@ -23,6 +25,7 @@ async def running_operator(kubeconfig: Path, *namespaces: str, resync_s: float =
         metrics_port=0,
         health_port=0,
         resync_s=resync_s,
+        census_s=census_s,
     )
     async with operator(settings) as running:
         await asyncio.wait_for(running.resync.first_look.wait(), 30)

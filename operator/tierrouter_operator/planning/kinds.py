@@ -32,6 +32,7 @@ REVISION: Final = Kind(API_VERSION, revision.KIND, "routerrevisions")
 SUITE: Final = Kind(API_VERSION, regression.SUITE_KIND, "regressionsuites")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 SECRET: Final = Kind("v1", "Secret", "secrets")
+POD: Final = Kind("v1", "Pod", "pods")
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 
 _BY_NAME: Final = {

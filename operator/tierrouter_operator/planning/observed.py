@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tierrouter_operator.planning.kinds import Obj
+from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Observed:
     """The Secret of that name, whoever made it."""
     now: datetime
     """UTC."""
+    fleet: Fleet = NOTHING_SEEN
+    """What was seen of its pods."""
     refused: Refusal | None = None
     """The write that ended the last attempt, where that was the API server's last word."""
 

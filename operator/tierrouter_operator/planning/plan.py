@@ -118,6 +118,7 @@ def _published(observed: Observed, history: History, choice: Choice, asked: Aske
 
     protected = {revision.name, history.canary_name, annotation(wanted, UNPINNED_REVISION)}
     protected |= {str(router["spec"].get("pinnedRevision") or "")}
+    protected |= observed.fleet.report.served if observed.fleet.report is not None else set()
     kept = _kept(history, revision, protected)
     for each in kept:
         if each.obj is None and each is not revision:
@@ -126,10 +127,10 @@ def _published(observed: Observed, history: History, choice: Choice, asked: Aske
         writes += revision_status(each, obj, revision.name, activation, revision.number)
     deletions, again = collect(observed, history, kept, protected)
     held = _held(choice, asked)
-    judgements = router_judgements(router, choice, credentials.trouble, held)
+    judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet)
     gone = {name for deletion in deletions for name in deletion.revisions}
     count = sum(each.name not in gone for each in kept)
-    writes += router_status(router, judgements, revision.name, history.canary_name, count, observed.now)
+    writes += router_status(router, judgements, revision.name, history.canary_name, count, observed.fleet, observed.now)
     writes += _events(observed, history, choice, credentials, restored, bool(active_writes) and is_put_right)
     writes += deletions
     if choice.trouble is not None and choice.trouble.reason is ConditionReason.WAITING_FOR_DELETION:
@@ -255,10 +256,12 @@ def _only_said(observed: Observed, history: History, trouble: Trouble) -> Plan:
     published: Choice | Trouble = trouble
     if stable is not None and history.active is not None:
         published = _standing(history, stable, trouble)
-    judgements = router_judgements(router, published, credentials.trouble, "")
+    judgements = router_judgements(router, published, credentials.trouble, "", observed.fleet)
     name = "" if history.active is None or stable is None else stable.name
     count = len(history.revisions)
-    writes: list[Write] = list(router_status(router, judgements, name, history.canary_name, count, observed.now))
+    writes: list[Write] = list(
+        router_status(router, judgements, name, history.canary_name, count, observed.fleet, observed.now)
+    )
     writes += _complaint(router, trouble, ConditionType.CONFIG_PUBLISHED, EventReason.CONFIG_REJECTED)
     again = _WAIT_S if trouble.reason is ConditionReason.WAITING_FOR_DELETION else None
     return Plan(tuple(writes), again)

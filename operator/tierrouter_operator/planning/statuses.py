@@ -10,18 +10,15 @@ from tierrouter_operator.planning.choice import Choice
 from tierrouter_operator.planning.conditions import Judgement, status_body, status_write
 from tierrouter_operator.planning.history import Revision
 from tierrouter_operator.planning.kinds import REVISION, ROUTER, Obj
+from tierrouter_operator.planning.sidecars import Fleet, fleet_counts, fleet_judgements
 from tierrouter_operator.planning.trouble import Trouble
 from tierrouter_operator.planning.writes import ApplyStatus
 
-_NOT_LOOKED_AT = {
-    ConditionType.SIDECARS_UP_TO_DATE: "sidecars are not asked yet what they serve",
-    ConditionType.INJECTION_HEALTHY: "sidecars are not injected yet",
-    ConditionType.MODEL_SERVER_READY: "model servers are not run yet",
-}
+_NOT_LOOKED_AT = {ConditionType.MODEL_SERVER_READY: "model servers are not run yet"}
 
 
 def router_judgements(
-    router: Obj, choice: Choice | Trouble | None, credentials: Trouble | None, held: str
+    router: Obj, choice: Choice | Trouble | None, credentials: Trouble | None, held: str, fleet: Fleet
 ) -> list[Judgement]:
     """All six conditions.
 
@@ -30,6 +27,7 @@ def router_judgements(
         choice: what is in force; a Trouble where nothing is.
         credentials: what is wrong with the providers.
         held: what a pin keeps from being done; empty for nothing.
+        fleet: what was seen of its pods.
     """
     published = _published(choice, held)
     if credentials is None:
@@ -46,7 +44,8 @@ def router_judgements(
     rest = [
         Judgement(type_, "Unknown", ConditionReason.NOT_OBSERVED, message) for type_, message in _NOT_LOOKED_AT.items()
     ]
-    return [ready, published, providers, *rest]
+    in_force = choice.revision.name if isinstance(choice, Choice) else ""
+    return [ready, published, providers, *fleet_judgements(router, fleet, in_force), *rest]
 
 
 def _published(choice: Choice | Trouble | None, held: str) -> Judgement:
@@ -65,16 +64,21 @@ def _published(choice: Choice | Trouble | None, held: str) -> Judgement:
 
 
 def router_status(
-    router: Obj, judgements: Sequence[Judgement], active: str, canary: str, revisions: int, now: datetime
+    router: Obj,
+    judgements: Sequence[Judgement],
+    active: str,
+    canary: str,
+    revisions: int,
+    fleet: Fleet,
+    now: datetime,
 ) -> Iterator[ApplyStatus]:
-    """The router's status, where it differs. Sidecars are counted elsewhere, and their counts are kept."""
+    """The router's status, where it differs."""
     found = router.get("status") or {}
     values = {
         "activeRevision": active or None,
         "canaryRevision": canary or None,
         "revisions": revisions,
-        "sidecars": found.get("sidecars"),
-        "sidecarsUpToDate": found.get("sidecarsUpToDate"),
+        **fleet_counts(router, fleet, active),
     }
     gone = [key for key in ("activeRevision", "canaryRevision") if key in found and values[key] is None]
     writes = list(status_write(ROUTER, router, judgements, values, now))

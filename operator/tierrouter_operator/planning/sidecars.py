@@ -1,0 +1,104 @@
+"""What was seen of a router's sidecars, and what its status says of that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tierrouter_core.contract import ConditionReason, ConditionType
+from tierrouter_operator.planning.conditions import Judgement, found_condition
+from tierrouter_operator.planning.kinds import Obj
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Laggard:
+    """A sidecar that does not serve what it should."""
+
+    pod: str
+    says: str
+    """What it serves, or why that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarReport:
+    """One look at all running sidecars of a router."""
+
+    asked_for: str
+    """The revision that was in force then."""
+    sidecars: int = 0
+    laggards: tuple[Laggard, ...] = ()
+    served: frozenset[str] = frozenset()
+    """Every revision that one of them serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """One look at which pods have the sidecar that they asked for."""
+
+    injected: int = 0
+    without: tuple[str, ...] = ()
+    """Running pods that asked for a sidecar of this router and have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All that is known of the pods of one router; what is None was not looked at yet."""
+
+    report: SidecarReport | None = None
+    census: Census | None = None
+
+
+NOTHING_SEEN = Fleet()
+
+
+def fleet_judgements(router: Obj, fleet: Fleet, in_force: str) -> Sequence[Judgement]:
+    """Whether sidecars are up to date, and whether pods got one; as it was said before where there is nothing new."""
+    return (_up_to_date(router, fleet.report, in_force), _healthy(router, fleet.census))
+
+
+def fleet_counts(router: Obj, fleet: Fleet, in_force: str) -> Mapping[str, int | None]:
+    """How many sidecars there are, and how many serve what is in force."""
+    report, found = fleet.report, router.get("status") or {}
+    if report is None or report.asked_for != in_force:
+        return {name: found.get(name) for name in ("sidecars", "sidecarsUpToDate")}
+    return {"sidecars": report.sidecars, "sidecarsUpToDate": report.sidecars - len(report.laggards)}
+
+
+def _up_to_date(router: Obj, report: SidecarReport | None, in_force: str) -> Judgement:
+    type_ = ConditionType.SIDECARS_UP_TO_DATE
+    if report is None or report.asked_for != in_force:
+        # A change is under way: what was said is said until it has been looked at.
+        return _as_before(router, type_, "sidecars are not asked yet what they serve")
+    if not report.sidecars:
+        return Judgement(type_, "True", ConditionReason.NO_SIDECARS, "no running pod has a sidecar of this router")
+    if not report.laggards:
+        return Judgement(type_, "True", ConditionReason.UP_TO_DATE, "every sidecar serves the revision in force")
+    named = "; ".join(f"{laggard.pod}: {laggard.says}" for laggard in report.laggards[:_NAMED])
+    more = len(report.laggards) - _NAMED
+    message = f"{len(report.laggards)} of {report.sidecars} do not serve {in_force}: {named}"
+    return Judgement(type_, "False", ConditionReason.LAGGING, message + (f"; and {more} more" if more > 0 else ""))
+
+
+def _healthy(router: Obj, census: Census | None) -> Judgement:
+    type_ = ConditionType.INJECTION_HEALTHY
+    if census is None:
+        return _as_before(router, type_, "pods are not looked at yet")
+    if not census.without:
+        message = "every running pod that asked for a sidecar of this router has one"
+        return Judgement(type_, "True", ConditionReason.INJECTED, message)
+    named = ", ".join(census.without[:_NAMED])
+    more = len(census.without) - _NAMED
+    message = (
+        f"{len(census.without)} pods asked for a sidecar and run without one: {named}"
+        f"{f' and {more} more' if more > 0 else ''}; see their events, and whether the webhook runs, "
+        "then make them again"
+    )
+    return Judgement(type_, "False", ConditionReason.PODS_NOT_INJECTED, message)
+
+
+def _as_before(router: Obj, type_: ConditionType, otherwise: str) -> Judgement:
+    found = found_condition(router, type_)
+    try:
+        return Judgement(type_, found["status"], ConditionReason(found["reason"]), found["message"])
+    except (KeyError, ValueError):
+        return Judgement(type_, "Unknown", ConditionReason.NOT_OBSERVED, otherwise)

@@ -1,0 +1,266 @@
+"""Tells pods of a change, and asks their sidecars what they serve.
+
+A kubelet looks at a pod's volumes every minute or so, and at once when the pod itself changes: so an annotation of it
+does. Whether that worked is asked, not assumed, and it is done again while one serves something else. There is no
+watch of pods: a router's are listed when there is something to tell, and all now and then.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final
+
+import aiohttp
+import orjson
+
+from tierrouter_core.contract import ADMIN_PORT, INJECT_LABEL, POKE, ROUTER_LABEL
+from tierrouter_operator.client import Client
+from tierrouter_operator.errors import ApiError, ConflictError, NotFoundError, RefusedError
+from tierrouter_operator.injection.asked import Chosen, chosen_router, labels_of
+from tierrouter_operator.injection.inject import is_injected
+from tierrouter_operator.metrics import Metrics
+from tierrouter_operator.planning.kinds import POD, ROUTER, Key, Obj
+from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Census, Fleet, Laggard, SidecarReport
+from tierrouter_operator.store import Store
+
+log = logging.getLogger("tierrouter.operator")
+
+_ROUNDS_S: Final = (0.3, 1.0, 5.0)
+"""When sidecars are asked after a change, in seconds since it; those that lag are told again each time."""
+_POKES_PER_S: Final = 50
+_ASKED_AT_ONCE: Final = 64
+_ANSWER_S: Final = 1.0
+_CENSUS_S: Final = 20.0
+_ASKED_AGAIN_S: Final = 300.0
+"""How long an answer of a sidecar that serves what it should is good for."""
+
+
+class Sidecars:
+    """Keeps a :class:`Fleet` for every router that has pods."""
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        changed: Callable[[Key], None],
+        metrics: Metrics,
+        namespaces: Collection[str],
+        census_s: float = _CENSUS_S,
+    ) -> None:
+        """``changed`` is told of every router of which something else is known than before."""
+        self._client = client
+        self._store = store
+        self._changed = changed
+        self._metrics = metrics
+        self._namespaces = tuple(namespaces)
+        self._census_s = census_s
+        self._fleets: dict[Key, Fleet] = {}
+        self._spreading: dict[Key, asyncio.Task[None]] = {}
+        self._current: dict[str, tuple[str, float]] = {}
+        """By a pod's uid: the revision that it was seen to serve, and when."""
+        self._next_poke_s = 0.0
+        self._limit = asyncio.Semaphore(_ASKED_AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+        self._problem = ""
+
+    def of(self, key: Key) -> Fleet:
+        """What is known of a router's pods."""
+        return self._fleets.get(key, NOTHING_SEEN)
+
+    def spread(self, key: Key, revision: str = "") -> None:
+        """What pods mount was written: tell the router's pods, and ask until they serve it or time is up.
+
+        Without a ``revision`` it is the one in force: keys have changed, and documents have not.
+        """
+        revision = revision or self._in_force(key)
+        running = self._spreading.get(key)
+        if running is not None:
+            running.cancel()
+        task = self._spreading[key] = asyncio.create_task(self._spread(key, revision))
+        task.add_done_callback(lambda done: self._spreading.pop(key) if self._spreading.get(key) is done else None)
+
+    async def run(self) -> None:
+        """Look at all pods now and then, until cancelled."""
+        try:
+            while True:
+                await self._census()
+                await asyncio.sleep(self._census_s)
+        finally:
+            for task in tuple(self._spreading.values()):
+                task.cancel()
+            if self._session is not None:
+                await self._session.close()
+
+    async def _spread(self, key: Key, revision: str) -> None:
+        began = time.monotonic()
+        try:
+            pods = await self._pods(key)
+            await self._poke(pods)
+            for after_s in _ROUNDS_S:
+                await asyncio.sleep(max(0.0, began + after_s - time.monotonic()))
+                report, lagging = await self._ask(pods, revision)
+                is_last = after_s == _ROUNDS_S[-1]
+                if not lagging or is_last:
+                    self._know(key, Fleet(report, self.of(key).census))
+                if not lagging:
+                    return
+                await self._poke(lagging)
+        except ApiError as error:
+            self._tell(error)
+
+    async def _census(self) -> None:
+        try:
+            injected, without = await self._look()
+        except ApiError as error:
+            self._tell(error)
+            return
+        self._problem = ""
+        uids = {pod["metadata"]["uid"] for pods in injected.values() for pod in pods}
+        self._current = {uid: seen for uid, seen in self._current.items() if uid in uids}
+        for key in tuple(self._fleets):
+            if self._store.get(key) is None:
+                del self._fleets[key]
+        for key in self._store.keys(ROUTER):
+            pods = injected.get(key, [])
+            census = Census(len(pods), tuple(sorted(without.get(key, ()))))
+            revision = self._in_force(key)
+            if not revision or key in self._spreading:
+                self._know(key, Fleet(self.of(key).report, census))
+                continue
+            report, lagging = await self._ask([pod for pod in pods if _is_running(pod)], revision)
+            self._know(key, Fleet(report, census))
+            await self._poke(lagging)
+
+    def _in_force(self, key: Key) -> str:
+        router = self._store.get(key) or {}
+        return str((router.get("status") or {}).get("activeRevision") or "")
+
+    def _know(self, key: Key, fleet: Fleet) -> None:
+        if self._fleets.get(key) != fleet:
+            self._fleets[key] = fleet
+            self._changed(key)
+
+    async def _pods(self, key: Key) -> list[Obj]:
+        """The router's running pods, as the API server's cache has them."""
+        labels = f"{ROUTER_LABEL}={key.name}"
+        found = [pod async for pod in self._client.list(POD.path(key.namespace), labels=labels)]
+        return [_slim(pod) for pod in found if is_injected(pod) and _is_running(pod)]
+
+    async def _look(self) -> tuple[Mapping[Key, list[Obj]], Mapping[Key, list[str]]]:
+        """Pods with a sidecar, and names of those that lack the one they asked for, by router."""
+        injected: dict[Key, list[Obj]] = {}
+        without: dict[Key, list[str]] = {}
+        wishes = await self._wishes()
+        for namespace in self._namespaces or ("",):
+            async for pod in self._client.list(POD.path(namespace), labels=ROUTER_LABEL):
+                if is_injected(pod):
+                    key = Key(ROUTER, pod["metadata"]["namespace"], pod["metadata"]["labels"][ROUTER_LABEL])
+                    injected.setdefault(key, []).append(_slim(pod))
+                else:
+                    self._count_missing(pod, wishes, without)
+            lacking = f"!{ROUTER_LABEL},{INJECT_LABEL}"
+            async for pod in self._client.list(POD.path(namespace), labels=lacking):
+                self._count_missing(pod, wishes, without)
+        for name in wishes:
+            async for pod in self._client.list(POD.path(name), labels=f"!{ROUTER_LABEL},!{INJECT_LABEL}"):
+                self._count_missing(pod, wishes, without)
+        return injected, without
+
+    async def _wishes(self) -> Mapping[str, Mapping[str, str]]:
+        """Labels of the namespaces that ask for sidecars, by name."""
+        if not self._namespaces:
+            path = "/api/v1/namespaces"
+            found = [each async for each in self._client.list(path, labels=INJECT_LABEL, metadata_only=True)]
+        else:
+            found = []
+            for name in self._namespaces:
+                try:
+                    found.append(await self._client.get(f"/api/v1/namespaces/{name}"))
+                except (NotFoundError, RefusedError):
+                    continue
+        return {each["metadata"]["name"]: labels_of(each) for each in found if INJECT_LABEL in labels_of(each)}
+
+    def _count_missing(self, pod: Obj, wishes: Mapping[str, Mapping[str, str]], without: dict[Key, list[str]]) -> None:
+        namespace = pod["metadata"]["namespace"]
+        if not _is_running(pod):
+            return
+        routers = self._store.in_namespace(ROUTER, namespace)
+        chosen = chosen_router(labels_of(pod), wishes.get(namespace, {}), routers)
+        if isinstance(chosen, Chosen):
+            without.setdefault(Key(ROUTER, namespace, chosen.router), []).append(pod["metadata"]["name"])
+
+    async def _ask(self, pods: list[Obj], revision: str) -> tuple[SidecarReport, list[Obj]]:
+        """What they serve, and the pods of those that do not serve ``revision``."""
+        answers = await asyncio.gather(*(self._served(pod, revision) for pod in pods))
+        lagging = [pod for pod, (served, _) in zip(pods, answers, strict=True) if served != revision]
+        laggards = tuple(
+            Laggard(pod["metadata"]["name"], f"serves {served}" if served else problem)
+            for pod, (served, problem) in zip(pods, answers, strict=True)
+            if served != revision
+        )
+        served_by_any = frozenset(served for served, _ in answers if served)
+        laggards = tuple(sorted(laggards, key=lambda laggard: laggard.pod))
+        report = SidecarReport(asked_for=revision, sidecars=len(pods), laggards=laggards, served=served_by_any)
+        return report, lagging
+
+    async def _served(self, pod: Obj, revision: str) -> tuple[str, str]:
+        """The revision that a pod's sidecar serves, or else why that is not known."""
+        uid = pod["metadata"]["uid"]
+        known, seen_s = self._current.get(uid, ("", 0.0))
+        now = time.monotonic()
+        if known == revision and now - seen_s < _ASKED_AGAIN_S:
+            return known, ""
+        address = (pod.get("status") or {}).get("podIP") or ""
+        if not address:
+            return "", "it has no address yet"
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
+            self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+        host = f"[{address}]" if ":" in address else address
+        try:
+            async with self._limit, self._session.get(f"http://{host}:{ADMIN_PORT}/status") as answer:
+                said = orjson.loads(await answer.read())
+                served = str(said.get("stable") or "")
+        except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError, AttributeError):
+            return "", "its sidecar does not answer"
+        if served == revision:
+            self._current[uid] = (served, now)
+        return served, str(said.get("refused") or "it serves nothing yet")
+
+    async def _poke(self, pods: Iterable[Obj]) -> None:
+        """Change an annotation of each pod, at most fifty in a second."""
+        await asyncio.gather(*(self._poke_one(pod) for pod in pods))
+
+    async def _poke_one(self, pod: Obj) -> None:
+        now = time.monotonic()
+        # A burst of as many as a second allows is let through at once.
+        self._next_poke_s = max(self._next_poke_s + 1 / _POKES_PER_S, now - 1.0)
+        await asyncio.sleep(max(0.0, self._next_poke_s - now))
+        metadata = pod["metadata"]
+        path = POD.path(metadata["namespace"], metadata["name"])
+        body = {"metadata": {"uid": metadata["uid"], "annotations": {POKE: str(time.time_ns() // 1_000_000)}}}
+        try:
+            await self._client.merge(path, body)
+            self._metrics.pokes.inc()
+        except (NotFoundError, ConflictError):
+            return  # it is gone, or another one has its name
+        except ApiError as error:
+            self._tell(error)
+
+    def _tell(self, error: ApiError) -> None:
+        """Once for each new problem: the next look tries again."""
+        if str(error) != self._problem:
+            log.warning("pods can't be looked at, or told of a change: %s", error)
+        self._problem = str(error)
+
+
+def _is_running(pod: Obj) -> bool:
+    return (pod.get("status") or {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
+
+
+def _slim(pod: Obj) -> Obj:
+    """What is kept of a pod."""
+    metadata: dict[str, Any] = {key: pod["metadata"].get(key) for key in ("name", "namespace", "uid")}
+    status = pod.get("status") or {}
+    return {"metadata": metadata, "status": {key: status.get(key) for key in ("phase", "podIP")}}

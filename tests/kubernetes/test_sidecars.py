@@ -1,0 +1,123 @@
+"""Running pods are told of a change, asked what they serve, and named where that is something else."""
+
+from pathlib import Path
+from typing import Any
+
+from agent_pods import AgentPod, agent_pods
+from operators import running_operator
+from routers import RouterInCluster
+
+from control_plane import Api, Cluster
+
+Obj = dict[str, Any]
+
+
+async def until_counted(
+    router: RouterInCluster, api: Api, sidecars: int, up_to_date: int, timeout_s: float = 30
+) -> Obj:
+    async def is_so() -> Obj | None:
+        status = (await router.get()).get("status") or {}
+        found = (status.get("sidecars"), status.get("sidecarsUpToDate"))
+        return status if found == (sidecars, up_to_date) else None
+
+    return await api.until(is_so, f"{up_to_date} of {sidecars} sidecars are up to date", timeout_s)
+
+
+async def test_running_pods_are_told_and_say_what_they_serve(
+    cluster: Cluster, router: RouterInCluster, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    async with running_operator(cluster.kubeconfig, census_s=1) as running:
+        await router.apply()
+        condition = await router.until_condition("SidecarsUpToDate", "True", "NoSidecars")
+        assert "no running pod" in condition["message"]
+        async with agent_pods(api, namespace, 3, tmp_path) as pods:
+            await until_counted(router, api, 3, 3)
+            before = (await router.get())["status"]["activeRevision"]
+            await router.threshold("file_count", 6)
+            await until_changed(router, api, before)
+            await until_counted(router, api, 3, 3)
+            await router.until_condition("SidecarsUpToDate", "True", "UpToDate")
+            for pod in pods:
+                assert (await pod.get())["metadata"]["annotations"]["tierrouter.dev/poke"]
+            assert running.metrics.registry.get_sample_value("tierrouter_operator_pokes_total") >= 3
+
+
+async def until_changed(router: RouterInCluster, api: Api, before: str) -> str:
+    async def is_other() -> str | None:
+        now = (await router.get())["status"]["activeRevision"]
+        return str(now) if now != before else None
+
+    return str(await api.until(is_other, "another revision is in force"))
+
+
+async def test_a_laggard_is_named_told_again_and_what_it_serves_is_kept(
+    cluster: Cluster, router: RouterInCluster, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    async with running_operator(cluster.kubeconfig, census_s=1):
+        await router.apply(revisionHistoryLimit=1)
+        await router.until_condition("Ready", "True")
+        async with agent_pods(api, namespace, 2, tmp_path) as pods:
+            await until_counted(router, api, 2, 2)
+            first = (await router.get())["status"]["activeRevision"]
+            pods[1].is_deaf = True
+            before = first
+            for value in (6, 5, 4):
+                await router.threshold("file_count", value)
+                before = await until_changed(router, api, before)
+            condition = await router.until_condition("SidecarsUpToDate", "False", "Lagging")
+            assert f"agent-1: serves {first}" in condition["message"]
+            assert "agent-0" not in condition["message"]
+            await until_counted(router, api, 2, 1)
+            assert first in {each["metadata"]["name"] for each in await router.revisions()}
+            pods[1].is_deaf = False
+            await until_counted(router, api, 2, 2)
+            await router.until_condition("SidecarsUpToDate", "True", "UpToDate")
+
+            async def is_collected() -> bool:
+                return first not in {each["metadata"]["name"] for each in await router.revisions()}
+
+            await api.until(is_collected, "nobody serves it any more, so it goes")
+
+
+async def test_pods_that_run_without_the_sidecar_they_asked_for_are_named(
+    cluster: Cluster, router: RouterInCluster, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    container = {"name": "agent", "image": "agent:1"}
+    labels = {"asks": {"tierrouter.dev/inject": "true"}, "refuses": {"tierrouter.dev/inject": "false"}, "is-told": {}}
+    for name, wanted in labels.items():
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": wanted}}
+        await api.create(f"/api/v1/namespaces/{namespace}/pods", {**body, "spec": {"containers": [container]}})
+        pod = AgentPod(api, namespace, 0, tmp_path)
+        pod.name = name
+        await pod.runs()
+    async with running_operator(cluster.kubeconfig, census_s=1):
+        await router.apply()
+        condition = await router.until_condition("InjectionHealthy", "False", "PodsNotInjected")
+        assert "asks" in condition["message"] and "refuses" not in condition["message"]
+        assert "is-told" not in condition["message"]
+        await api.patch(
+            f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": {"tierrouter.dev/inject": "coding"}}}
+        )
+
+        async def is_named() -> bool:
+            return "asks, is-told;" in (await router.condition("InjectionHealthy"))["message"]
+
+        await api.until(is_named, "the namespace's label counts too")
+        for name in ("asks", "is-told"):
+            await api.delete(f"/api/v1/namespaces/{namespace}/pods/{name}", gracePeriodSeconds="0")
+        await router.until_condition("InjectionHealthy", "True", "Injected")
+
+
+async def test_a_rotated_key_reaches_pods_at_once(
+    cluster: Cluster, router: RouterInCluster, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    async with running_operator(cluster.kubeconfig):
+        await router.apply()
+        await router.until_condition("Ready", "True")
+        async with agent_pods(api, namespace, 1, tmp_path) as (pod,):
+            await router.put_secret("openai", text="rotated")
+
+            async def is_told() -> bool:
+                return "tierrouter.dev/poke" in (await pod.get())["metadata"]["annotations"]
+
+            await api.until(is_told, "the pod is told", 5)
