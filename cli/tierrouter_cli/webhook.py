@@ -23,7 +23,7 @@ def webhook(
             show_default=False,
         ),
     ] = "",
-    cpu: Annotated[
+    sidecar_cpu: Annotated[
         str,
         typer.Option(
             metavar="QUANTITY",
@@ -32,7 +32,7 @@ def webhook(
             help="CPU that a sidecar asks for.",
         ),
     ] = "50m",
-    memory: Annotated[
+    sidecar_memory: Annotated[
         str,
         typer.Option(
             metavar="QUANTITY",
@@ -41,7 +41,7 @@ def webhook(
             help="Memory that a sidecar asks for.",
         ),
     ] = "96Mi",
-    cpu_limit: Annotated[
+    sidecar_cpu_limit: Annotated[
         str,
         typer.Option(
             metavar="QUANTITY",
@@ -51,7 +51,7 @@ def webhook(
             show_default=False,
         ),
     ] = "",
-    memory_limit: Annotated[
+    sidecar_memory_limit: Annotated[
         str,
         typer.Option(
             metavar="QUANTITY",
@@ -169,13 +169,13 @@ def webhook(
         from tierrouter_operator.webhook.app import run
         from tierrouter_operator.webhook.settings import SelfManaged, WebhookSettings
 
-        limits = {"cpu": cpu_limit, "memory": memory_limit}
+        limits = {"cpu": sidecar_cpu_limit, "memory": sidecar_memory_limit}
         image = SidecarImage(
             image=sidecar_image,
             pull_policy=sidecar_pull_policy,
             version=__version__,
             resources=Resources(
-                {"cpu": cpu, "memory": memory}, {name: limit for name, limit in limits.items() if limit}
+                {"cpu": sidecar_cpu, "memory": sidecar_memory}, {name: limit for name, limit in limits.items() if limit}
             ),
         )
         own = SelfManaged(namespace=namespace, secret=certificate_secret, service=service, configuration=configuration)
