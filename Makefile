@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes bench bench-operator crds lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart bench bench-operator crds manifests lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,10 +19,11 @@ setup: ## make .venv (done by the others as needed)
 run: setup ## start a router with a small model on this machine, send it turns, show the report (PORT=8383)
 	@.venv/bin/python scripts/demo.py --port $(PORT) --admin-port $(ADMIN_PORT)
 
-test: ## lint, unit, integration and Kubernetes tests; stops at the first that fails
+test: ## lint, unit, integration, chart and Kubernetes tests; stops at the first that fails
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory integration
+	@$(MAKE) --no-print-directory chart
 	@$(MAKE) --no-print-directory kubernetes
 	$(call lane,all passed)
 
@@ -49,6 +50,11 @@ kubernetes: setup ## tests against a real Kubernetes API server, which is built 
 	@PYTHONPATH=tests .venv/bin/python -m control_plane
 	@$(PYTEST) tests/kubernetes
 
+chart: setup ## tests of the Helm chart, by Helm from PATH or built once (about 2 minutes)
+	$(call lane,chart tests)
+	@scripts/helm.sh >/dev/null || test $$? = 3
+	@$(PYTEST) tests/chart
+
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench
 
@@ -57,6 +63,9 @@ bench-operator: setup ## what the operator costs, on a real API server (about te
 
 crds: setup ## crds/*.yaml from the declarations in core
 	@.venv/bin/python scripts/crds.py
+
+manifests: setup ## manifests/*.yaml from the chart
+	@.venv/bin/python scripts/manifests.py
 
 lock: setup ## newest versions into requirements.lock
 	@scripts/lock.sh

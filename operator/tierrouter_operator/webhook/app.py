@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -24,9 +23,6 @@ from tierrouter_operator.webhook.metrics import WebhookMetrics
 from tierrouter_operator.webhook.settings import WebhookSettings
 
 log = logging.getLogger("tierrouter.webhook")
-
-_LEAVING_S: Final = 3.0
-"""How long it still answers after SIGTERM: until every API server has heard that it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +92,10 @@ def _admin_app(metrics: WebhookMetrics, certificate: ServedCertificate) -> web.A
 async def run(settings: WebhookSettings) -> None:
     """Run until SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    leaving: list[int] = []
     loop = asyncio.get_running_loop()
-
-    def on_signal(number: int) -> None:
-        if stop.is_set():
-            # A second one is in a hurry.
-            raise SystemExit(128 + number)
-        leaving.append(number)
-        stop.set()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(number, stop.set)
     async with webhook(settings) as running:
         log.info("the webhook; admissions on port %d, health and metrics on port %d", running.port, running.admin_port)
         await stop.wait()
-        if leaving == [signal.SIGTERM]:
-            # An endpoint that goes is still called for a moment, and a call that fails is a pod without a sidecar.
-            await asyncio.sleep(_LEAVING_S)
     log.info("stopped")

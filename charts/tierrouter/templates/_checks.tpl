@@ -1,0 +1,24 @@
+{{/* What one value can't say of itself, and so no schema. */}}
+{{- define "tierrouter.checks" -}}
+{{- $certificate := .Values.webhook.certificate }}
+{{- if and .Values.webhook.certManager.enabled $certificate.existingSecret }}
+{{- fail "webhook.certManager.enabled and webhook.certificate.existingSecret are both set, and only one can be where the certificate comes from: unset one of them" }}
+{{- end }}
+{{- if and $certificate.existingSecret (not $certificate.caBundle) }}
+{{- fail (printf "webhook.certificate.caBundle is empty, so the API server would trust no certificate of the Secret %s: set it to the authority's certificate (PEM, in base64), such as the Secret's ca.crt" $certificate.existingSecret) }}
+{{- end }}
+{{- if and $certificate.caBundle (not $certificate.existingSecret) }}
+{{- fail "webhook.certificate.caBundle is set without webhook.certificate.existingSecret, so there is no certificate that it could have signed: set both or none" }}
+{{- end }}
+{{- range $component := list "operator" "webhook" }}
+{{- $account := (index $.Values $component).serviceAccount }}
+{{- if not (or $account.create $account.name) }}
+{{- fail (printf "%s.serviceAccount.create is false and %s.serviceAccount.name is empty, so the account would be \"default\", which every pod of the namespace has: name an account" $component $component) }}
+{{- end }}
+{{- end }}
+{{- range $namespace := .Values.watchNamespaces }}
+{{- if and $.Values.webhook.enabled (has $namespace (append $.Values.webhook.excludedNamespaces $.Release.Namespace)) }}
+{{- fail (printf "watchNamespaces has %s, where no pod gets a sidecar: it is the release's own namespace or one of webhook.excludedNamespaces; take it out" $namespace) }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,57 @@
+{{/* What Pod Security's profile "restricted" asks for. The user is the image's, or the one that OpenShift picks. */}}
+{{- define "tierrouter.podSecurityContext" -}}
+runAsNonRoot: true
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "tierrouter.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* (list $ "operator"): what of a pod's spec operator and webhook have in common */}}
+{{- define "tierrouter.podSettings" -}}
+{{- $own := index (first .).Values (last .) -}}
+serviceAccountName: {{ include "tierrouter.serviceAccountName" . }}
+securityContext:
+  {{- include "tierrouter.podSecurityContext" . | nindent 2 }}
+{{- with (first .).Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $own.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* (list $ "operator"): the metadata of its pods */}}
+{{- define "tierrouter.podMetadata" -}}
+{{- $own := index (first .).Values (last .) -}}
+labels:
+  {{- include "tierrouter.selectorLabels" . | nindent 2 }}
+  {{- with (first .).Values.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- with $own.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $own.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
