@@ -96,6 +96,9 @@ class Sidecars:
         began = time.monotonic()
         try:
             pods = await self._pods(key)
+            if not pods:
+                self._know(key, Fleet(SidecarReport(asked_for=revision), self.of(key).census))
+                return
             await self._poke(pods)
             for after_s in _ROUNDS_S:
                 await asyncio.sleep(max(0.0, began + after_s - time.monotonic()))

@@ -16,6 +16,8 @@ capabilities:
 {{- define "tierrouter.podSettings" -}}
 {{- $own := index (first .).Values (last .) -}}
 serviceAccountName: {{ include "tierrouter.serviceAccountName" . }}
+# A Service tierrouter-webhook would set TIERROUTER_WEBHOOK_PORT, which is an option's variable.
+enableServiceLinks: false
 securityContext:
   {{- include "tierrouter.podSecurityContext" . | nindent 2 }}
 {{- with (first .).Values.imagePullSecrets }}
