@@ -7,6 +7,7 @@ In a pod the key of provider ``openrouter`` is the file ``openrouter.key`` in ``
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tierrouter_core.contract import KEY_SUFFIX, ORIGIN_SUFFIX
@@ -22,13 +23,21 @@ def variable_of(provider: Provider) -> str:
     return re.sub(r"[^A-Z0-9]", "_", f"{provider.secret_name}_{provider.secret_key}".upper())
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    key: str
+    origin: str
+    """Where it may go."""
+    read_at_s: float
+
+
 class Credentials:
-    """Looks keys up; a rotated file is seen within a second."""
+    """Looks keys up; a rotated file is seen within a second. When all files go, the keys that were read stay."""
 
     def __init__(self, directory: Path | None, environment: Mapping[str, str]) -> None:
         self._directory = directory
         self._environment = environment
-        self._cached: dict[str, tuple[float, str]] = {}
+        self._cached: dict[str, _Known] = {}
 
     def key_of(self, provider: Provider, now_s: float) -> str | None:
         """The provider's key, or None for one that needs none. ``now_s`` is a monotonic clock.
@@ -39,15 +48,22 @@ class Credentials:
         if not provider.secret_name:
             return None
         known = self._cached.get(provider.name)
-        if known is not None and now_s - known[0] < _REREAD_AFTER_S:
-            return known[1]
+        if known is not None and now_s - known.read_at_s < _REREAD_AFTER_S and known.origin == provider.origin:
+            return known.key
         key = self._read(provider).strip()
+        if not key and known is not None and known.origin == provider.origin and self._all_are_gone():
+            # The router was deleted, and its Secret with it: running pods go on as they are.
+            return known.key
         if not key:
             raise CredentialError(f"no key for provider {provider.name}: {self._where(provider)}")
         if not key.isascii() or not key.isprintable():
             raise CredentialError(f"the key of provider {provider.name} holds characters that a header can't carry")
-        self._cached[provider.name] = (now_s, key)
+        self._cached[provider.name] = _Known(key, provider.origin, now_s)
         return key
+
+    def _all_are_gone(self) -> bool:
+        """Whether the folder holds no key of any provider; one key that is missing was taken away on purpose."""
+        return self._directory is not None and not any(self._directory.glob(f"*{KEY_SUFFIX}"))
 
     def _read(self, provider: Provider) -> str:
         if self._directory is not None:

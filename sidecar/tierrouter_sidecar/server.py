@@ -110,7 +110,7 @@ async def running(
         ledger = Ledger.open(settings.state_dir, on_problem=_say_of_ledger, turn_log=turn_log)
         stack.push_async_callback(_flush, ledger)
         last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
-        live = _live(source, metrics, ledger, last_good)
+        live = _live(source, metrics, ledger, credentials, last_good)
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
         turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, salt, settings.pod)
@@ -125,8 +125,6 @@ async def running(
         stack.push_async_callback(admin_runner.cleanup)
         watching = asyncio.create_task(live.watch(settings.reload_poll_s))
         stack.push_async_callback(_cancel, watching)
-        if live.in_force is not None:
-            _warn_of_missing_keys(live.in_force, credentials)
         yield Running(live, upstream, turns, data, data_runner, admin_runner)
 
 
@@ -158,8 +156,11 @@ async def serve(
         await sidecar.drain(settings.drain_s, hurry)
 
 
-def _live(source: Source, metrics: m.Metrics, ledger: Ledger, last_good: LastGood | None) -> LiveConfiguration:
+def _live(
+    source: Source, metrics: m.Metrics, ledger: Ledger, credentials: Credentials, last_good: LastGood | None
+) -> LiveConfiguration:
     def on_change(new: InForce) -> None:
+        _warn_of_missing_keys(new, credentials)
         ledger.record_document(new.document, new.revision)
 
     live = LiveConfiguration(source, metrics, on_change, last_good)
@@ -216,7 +217,7 @@ def _why_not_listening(error: OSError, host: str, port: int, flag: str) -> str:
 def _warn_of_missing_keys(in_force: InForce, credentials: Credentials) -> None:
     for name in sorted({tier.provider for tier in in_force.document.tiers.values()}):
         try:
-            credentials.key_of(in_force.document.providers[name], 0.0)
+            credentials.key_of(in_force.document.providers[name], time.monotonic())
         except CredentialError as error:
             log.warning("%s", error)
 

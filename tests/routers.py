@@ -10,7 +10,7 @@ import yaml
 from control_plane import Api
 from tierrouter_core.contract import STABLE_FILE, active_name
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "coding.yaml"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "coding.yaml"
 GROUP = "/apis/tierrouter.dev/v1alpha1"
 Obj = dict[str, Any]
 
@@ -26,8 +26,11 @@ class RouterInCluster:
         self.core = f"/api/v1/namespaces/{namespace}"
         self.path = f"{self.base}/tierrouters/{name}"
 
-    async def apply(self, secrets: bool = True, **changes: Any) -> None:
-        """``kubectl apply`` of the example under this name, with ``spec`` fields changed, and of its Secrets."""
+    async def apply(self, secrets: bool = True, provider_url: str = "", **changes: Any) -> None:
+        """``kubectl apply`` of the example under this name, with ``spec`` fields changed, and of its Secrets.
+
+        With a ``provider_url`` every ModelProvider is there instead of where the example has it.
+        """
         for document in yaml.safe_load_all(EXAMPLE.read_text()):
             document["metadata"]["namespace"] = self.namespace
             if document["kind"] == "TierRouter":
@@ -35,6 +38,8 @@ class RouterInCluster:
                 document["spec"] |= changes
                 router = document
                 continue
+            if provider_url:
+                document["spec"]["baseURL"] = provider_url
             await self.api.apply(document, self.namespace, manager="user")
             secret = (document["spec"].get("credential") or {}).get("secretRef")
             if secret and secrets:
