@@ -99,7 +99,9 @@ def test_the_build_lock_covers_what_the_build_requires(text: str) -> None:
     assert requirement.specifier.contains(version, prereleases=True)
 
 
-@pytest.mark.parametrize("script", [".ci/run", "scripts/setup.sh", "scripts/lock.sh", "scripts/helm.sh", "scripts/image.sh"])
+@pytest.mark.parametrize(
+    "script", [".ci/run", "scripts/setup.sh", "scripts/lock.sh", "scripts/helm.sh", "scripts/image.sh"]
+)
 def test_scripts_can_be_executed_and_parse(script: str) -> None:
     path = ROOT / script
     assert path.stat().st_mode & 0o111, f"chmod +x {script}"
