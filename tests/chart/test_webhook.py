@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from helm_chart import CHART, NAMESPACE, Obj, Rendered, render, values
-
 from tierrouter_core import __version__
 
 EXISTING = {"webhook.certificate.existingSecret": "ours", "webhook.certificate.caBundle": "YQ=="}
