@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
-from crd_install import install_crds
+from crd_install import FOLDER, install_crds
 
 from control_plane import Api, Refused
 from control_plane.api import APPLY
@@ -24,6 +24,17 @@ async def crds(api: Api) -> None:
 
 def router(**spec: Any) -> dict[str, Any]:
     return merged(BASES["router"], {"spec": spec})
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+async def test_a_definition_is_stored_as_it_is_written_so_that_applying_it_again_is_no_conflict(
+    api: Api, path: Path
+) -> None:
+    # Helm after kubectl, say. What the API server drops as it stores would differ for ever.
+    definition = yaml.safe_load(path.read_text())
+    url = await api.path_of(definition)
+    somebody_else = {"fieldManager": "somebody-else", "dryRun": "All"}
+    await api.request("PATCH", url, definition, query=somebody_else, content_type=APPLY)
 
 
 async def test_the_short_names_are_taken_by_nothing_of_kubernetes(api: Api) -> None:

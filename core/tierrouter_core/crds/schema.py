@@ -93,9 +93,9 @@ class SchemaWriter:
         schema: Schema = {"description": self._description_of(entry), **self.value_of(entry.kind)}
         if isinstance(entry.kind, FreeObject) and entry.key in self.free_fields:
             schema["properties"] = dict(self.free_fields[entry.key])
-            schema["x-kubernetes-validations"] = [
-                validation.entry for validation in self.validations.get(FreeObject, ())
-            ]
+            # No empty list: the API server drops it, and whoever applies the definition again is told of a conflict.
+            if validations := self.validations.get(FreeObject):
+                schema["x-kubernetes-validations"] = [validation.entry for validation in validations]
         default = _default_of(entry) if self.with_defaults else None
         if default is not None:
             schema["default"] = default
