@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the images, brings them onto the node of the current context (kind-*, no other), installs the chart there, and
-# runs the end-to-end tests. Which cluster that is says $KUBECONFIG; its images are loaded by $LOAD_IMAGE, a command
-# that is given a tag, a Dockerfile and a context and builds and loads an image (default: docker build, kind load).
+# runs the end-to-end tests. Which cluster that is says $KUBECONFIG. $LOAD_IMAGE is a command that builds an image and
+# brings it onto the node, given a tag, a Dockerfile and a context (without it: docker build, kind load).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 context=$(kubectl config current-context)
@@ -16,7 +16,8 @@ version=$(.venv/bin/python -c 'import tierrouter_core; print(tierrouter_core.__v
 load() { # TAG DOCKERFILE CONTEXT
     echo "e2e: building $1"
     if [ -n "${LOAD_IMAGE:-}" ]; then
-        "${LOAD_IMAGE% *}" "${LOAD_IMAGE##* }" "$1" "$2" "$3" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+        # A command and its arguments. shellcheck disable=SC2086
+        $LOAD_IMAGE "$1" "$2" "$3" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
     else
         docker build -q -t "$1" -f "$2" "$3" >/dev/null && kind load docker-image --name "${context#kind-}" "$1"
     fi
