@@ -8,13 +8,23 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Parts of the standard library that a server never imports, some of them large.
 STDLIB_LEFT_OUT = shutil.ignore_patterns(
     *("__pycache__", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "turtle.py", "ensurepip"),
-    *("pydoc_data", "config-*", "site-packages", "dist-packages", "_tkinter*", "_test*", "_ctypes_test*", "_xx*", "xx*"),
+    *(
+        "pydoc_data",
+        "config-*",
+        "site-packages",
+        "dist-packages",
+        "_tkinter*",
+        "_test*",
+        "_ctypes_test*",
+        "_xx*",
+        "xx*",
+    ),
     *("_curses*", "_gdbm*", "_dbm*", "readline*"),
 )
 # What wheels bring along for compilers and type checkers; and 38 MB of CEL extensions that no rule can name.
@@ -39,7 +49,9 @@ def main(root: Path, environment: Path) -> None:
     copied = [interpreter, *libraries([interpreter, *stdlib.rglob("*.so"), *environment.rglob("*.so")], environment)]
     for path in (*copied, CERTIFICATES):
         copy_file(path, root)
-    for package in sorted({*packages_of(copied), *packages_of([stdlib / "os.py", stdlib / "asyncio/tasks.py"]), "ca-certificates"}):
+    for package in sorted(
+        {*packages_of(copied), *packages_of([stdlib / "os.py", stdlib / "asyncio/tasks.py"]), "ca-certificates"}
+    ):
         keep_record_of(package, root)
     write_account(root)
     shutil.copytree("/etc/ld.so.conf.d", root / "etc/ld.so.conf.d")
@@ -51,7 +63,7 @@ def main(root: Path, environment: Path) -> None:
     subprocess.run([sys.executable, "-m", "compileall", *options, *map(str, compiled)], check=True)
 
 
-def copy_tree(folder: Path, root: Path, left_out: "shutil._IgnoreFn") -> None:  # type: ignore[name-defined]
+def copy_tree(folder: Path, root: Path, left_out: Callable[[str, list[str]], set[str]]) -> None:
     shutil.copytree(folder, root / folder.relative_to("/"), symlinks=True, ignore=left_out, dirs_exist_ok=True)
 
 
