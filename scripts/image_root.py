@@ -13,8 +13,9 @@ from pathlib import Path
 
 # Parts of the standard library that a server never imports, some of them large.
 STDLIB_LEFT_OUT = shutil.ignore_patterns(
-    *"__pycache__ test tests idlelib lib2to3 tkinter turtledemo turtle.py ensurepip pydoc_data config-*".split(),
-    *"site-packages dist-packages _tkinter* _test* _ctypes_test* _xx* xx* _curses* _gdbm* _dbm* readline*".split(),
+    *("test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "turtle.py", "ensurepip", "pydoc_data"),
+    *("_tkinter*", "_test*", "_ctypes_test*", "_xx*", "xx*", "_curses*", "_gdbm*", "_dbm*", "readline*"),
+    *("__pycache__", "site-packages", "dist-packages", "config-*"),
 )
 # What wheels bring along for compilers and type checkers; and 38 MB of CEL extensions that no rule can name.
 PACKAGES_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.c", "*.h", "*.pyx", "*.pxd", "*.pyi", "*.pth", "ext_*.so")
