@@ -1,14 +1,14 @@
 #!/bin/sh
-# Prints where Helm is: the one in PATH, else one that Go builds once (a minute or two) into the cache of this user.
-# Ends with 3 where there is neither.
+# Prints where Helm 4 is: in PATH, else where Go builds it once (a minute or two), in the cache of this user.
+# (Helm 3 installs the chart as well, but words its messages otherwise.) Ends with 3 where there is neither.
 set -eu
 version=v4.1.4
 
-if command -v helm; then exit 0; fi
+case $(helm version --short 2>/dev/null || true) in v4.*) command -v helm && exit 0 ;; esac
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/tierrouter/helm-$version
 if [ ! -x "$folder/helm" ]; then
     command -v go >/dev/null || {
-        echo "helm.sh: neither Helm nor Go is in PATH: install Helm (https://helm.sh/docs/intro/install), or Go to build it" >&2
+        echo "helm.sh: neither Helm 4 nor Go is in PATH: install Helm (https://helm.sh/docs/intro/install) or Go" >&2
         exit 3
     }
     echo "helm.sh: building Helm $version into $folder, once" >&2

@@ -8,24 +8,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Parts of the standard library that a server never imports, some of them large.
 STDLIB_LEFT_OUT = shutil.ignore_patterns(
-    *("__pycache__", "test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "turtle.py", "ensurepip"),
-    *(
-        "pydoc_data",
-        "config-*",
-        "site-packages",
-        "dist-packages",
-        "_tkinter*",
-        "_test*",
-        "_ctypes_test*",
-        "_xx*",
-        "xx*",
-    ),
-    *("_curses*", "_gdbm*", "_dbm*", "readline*"),
+    *("test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "turtle.py", "ensurepip", "pydoc_data"),
+    *("_tkinter*", "_test*", "_ctypes_test*", "_xx*", "xx*", "_curses*", "_gdbm*", "_dbm*", "readline*"),
+    *("__pycache__", "site-packages", "dist-packages", "config-*"),
 )
 # What wheels bring along for compilers and type checkers; and 38 MB of CEL extensions that no rule can name.
 PACKAGES_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.c", "*.h", "*.pyx", "*.pxd", "*.pyi", "*.pth", "ext_*.so")
@@ -63,7 +53,7 @@ def main(root: Path, environment: Path) -> None:
     subprocess.run([sys.executable, "-m", "compileall", *options, *map(str, compiled)], check=True)
 
 
-def copy_tree(folder: Path, root: Path, left_out: "shutil._IgnoreFn") -> None:  # type: ignore[name-defined]
+def copy_tree(folder: Path, root: Path, left_out: Callable[[str, list[str]], set[str]]) -> None:
     shutil.copytree(folder, root / folder.relative_to("/"), symlinks=True, ignore=left_out, dirs_exist_ok=True)
 
 

@@ -19,18 +19,15 @@ OPERATOR = {
     ("tierrouter.dev", "routerrevisions/status"): {"patch"},
     ("", "configmaps"): MAKE | {"update", "deletecollection"},
     ("", "secrets"): MAKE | {"update"},
-    ("", "pods"): READ | {"patch"},
-    ("apps", "deployments"): MAKE,
-    ("", "services"): MAKE,
-    ("", "persistentvolumeclaims"): MAKE,
-    ("networking.k8s.io", "networkpolicies"): MAKE,
-    ("policy", "poddisruptionbudgets"): MAKE,
+    ("", "pods"): {"list", "patch"},
+    ("", "namespaces"): {"get", "list"},
     ("events.k8s.io", "events"): {"create"},
 }
 WEBHOOK = {
-    ("tierrouter.dev", "tierrouters"): READ,
-    ("", "resourcequotas"): {"get", "list"},
-    ("", "limitranges"): {"get", "list"},
+    ("tierrouter.dev", "tierrouters"): {"list"},
+    ("tierrouter.dev", "modelproviders"): {"list"},
+    ("", "resourcequotas"): {"list"},
+    ("", "limitranges"): {"list"},
     ("events.k8s.io", "events"): {"create"},
 }
 OWN_CONFIGURATIONS = {
@@ -38,7 +35,7 @@ OWN_CONFIGURATIONS = {
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations", "tierrouter-webhook"): {"get", "patch"},
 }
 OWN_CERTIFICATE = {
-    ("", "secrets", "tierrouter-webhook-certificate"): {"get", "update", "patch"},
+    ("", "secrets", "tierrouter-webhook-certificate"): {"get", "update"},
     ("", "secrets", ""): {"create"},
 }
 Grants = dict[Any, set[str]]
@@ -83,7 +80,7 @@ def test_the_operator_has_these_rights_and_no_others() -> None:
 
 def test_the_webhook_has_these_rights_and_no_others() -> None:
     assert granted(render("--skip-tests"), "tierrouter-webhook") == {
-        "": {**unnamed(WEBHOOK), **OWN_CONFIGURATIONS, ("", "namespaces", ""): READ},
+        "": {**unnamed(WEBHOOK), **OWN_CONFIGURATIONS, ("", "namespaces", ""): {"get"}},
         NAMESPACE: OWN_CERTIFICATE,
     }
 
@@ -98,14 +95,14 @@ def test_the_webhook_has_these_rights_and_no_others() -> None:
 )
 def test_a_webhook_that_makes_no_certificate_has_no_right_to_secrets_and_configurations(settings: Obj) -> None:
     assert granted(render(*values(**settings)), "tierrouter-webhook") == {
-        "": {**unnamed(WEBHOOK), ("", "namespaces", ""): READ}
+        "": {**unnamed(WEBHOOK), ("", "namespaces", ""): {"get"}}
     }
 
 
 def test_with_watched_namespaces_rights_are_for_these_alone() -> None:
     rendered = render("--skip-tests", *values(watchNamespaces=["a", "b"]))
     assert granted(rendered, "tierrouter-operator") == {"a": unnamed(OPERATOR), "b": unnamed(OPERATOR)}
-    named: Grants = {("", "namespaces", name): READ for name in ("a", "b")}
+    named: Grants = {("", "namespaces", name): {"get"} for name in ("a", "b")}
     assert granted(rendered, "tierrouter-webhook") == {
         "": {**OWN_CONFIGURATIONS, **named},  # of these there are none inside of a namespace
         "a": unnamed(WEBHOOK),

@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 import yaml
 from crd_install import install_crds
-from routers import RouterInCluster
 
 from control_plane import (
     Answer,
@@ -27,6 +26,7 @@ from control_plane import (
 )
 from control_plane.access import current_context
 from control_plane.binaries import are_required
+from routers import RouterInCluster
 
 
 @dataclass(frozen=True)

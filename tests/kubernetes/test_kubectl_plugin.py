@@ -13,9 +13,9 @@ import orjson
 import pytest
 from crd_install import install_crds
 from operators import running_operator
-from routers import RouterInCluster
 
 from control_plane import Api, Cluster
+from routers import RouterInCluster
 
 PROGRAM = Path(sys.executable).with_name("kubectl-tierrouter")
 

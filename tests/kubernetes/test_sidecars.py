@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from agent_pods import AgentPod, agent_pods
 from operators import running_operator
-from routers import RouterInCluster
+from pods_with_sidecars import AgentPod, agent_pods
 
 from control_plane import Api, Cluster
+from routers import RouterInCluster
 
 Obj = dict[str, Any]
 

@@ -2,9 +2,8 @@
 
 import asyncio
 
-from routers import router_text
-
 from provider import Answer, Delivery
+from routers import router_text
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 
