@@ -8,10 +8,10 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart bench bench-operator crds manifests lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart e2e kind bench bench-operator bench-pods crds manifests lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## make .venv (done by the others as needed)
 	@scripts/setup.sh
@@ -55,11 +55,21 @@ chart: setup ## tests of the Helm chart, by Helm from PATH or built once (about 
 	@scripts/helm.sh >/dev/null || test $$? = 3
 	@$(PYTEST) tests/chart
 
+e2e: setup ## end-to-end tests with real pods, on the kind-* cluster of the current context
+	$(call lane,end-to-end tests)
+	@scripts/e2e.sh
+
+kind: ## a cluster for `make e2e`, where Docker can pull images
+	kind create cluster --config tests/e2e/kind.yaml
+
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench
 
 bench-operator: setup ## what the operator costs, on a real API server (about ten minutes)
 	@PYTHONPATH=tests .venv/bin/python -m bench.cluster
+
+bench-pods: setup ## what injection costs and how fast a change reaches pods, on the cluster of `make e2e` (ten minutes)
+	@PYTHONPATH=tests .venv/bin/python -m bench.pods
 
 crds: setup ## crds/*.yaml from the declarations in core
 	@.venv/bin/python scripts/crds.py

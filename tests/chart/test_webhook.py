@@ -117,9 +117,9 @@ def test_a_certificate_of_somebody_elses_is_mounted(settings: Obj, secret: str, 
     rendered = render(*values(**settings))
     variables = told(rendered)
     assert "TIERROUTER_WEBHOOK_CERTIFICATE_SECRET" not in variables
-    (mount,) = rendered.container("webhook")["volumeMounts"]
+    _, mount = rendered.container("webhook")["volumeMounts"]
     assert mount["mountPath"] == variables["TIERROUTER_WEBHOOK_CERTIFICATE_DIR"]
-    (volume,) = rendered.one("Deployment", "-webhook")["spec"]["template"]["spec"]["volumes"]
+    _, volume = rendered.one("Deployment", "-webhook")["spec"]["template"]["spec"]["volumes"]
     assert volume["secret"]["secretName"] == secret
     for each in rendered.of("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         assert {entry["clientConfig"].get("caBundle") for entry in each["webhooks"]} == {authority}

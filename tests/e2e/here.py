@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from control_plane import Api
-from routers import RouterInCluster
+from router_in_cluster import RouterInCluster
 
 AGENT_IMAGE = "tierrouter/e2e-agent:dev"
 SYSTEM = "tierrouter-system"
@@ -103,6 +103,11 @@ class Here:
         """What the agent says when it does something in its pod."""
         said = await self.kubectl("exec", pod, "-c", "agent", "--", "python3", "agent.py", *command)
         return [json.loads(line) for line in said.splitlines()]
+
+    async def does_for(self, pod: str, seconds: float, *command: str) -> list[Obj]:
+        """The same, of something that takes so long."""
+        arguments = ("exec", pod, "-c", "agent", "--", "python3", "agent.py", *command)
+        return [json.loads(line) for line in (await self.kubectl(*arguments, timeout_s=seconds + 60)).splitlines()]
 
     async def logs(self, pod: str, container: str = "tierrouter") -> str:
         return await self.kubectl("logs", pod, "-c", container)

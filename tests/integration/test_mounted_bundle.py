@@ -6,6 +6,7 @@ import shutil
 import time
 import uuid
 
+import aiohttp
 import pytest
 from tierrouter_process import CHAT, KEYS, router_text, serving, tierrouter, until
 
@@ -102,6 +103,7 @@ async def test_without_a_configuration_turns_are_told_to_come_back(tmp_path, mou
     async with sidecar(tmp_path, mount, wait=False) as pod:
         await pod.until_answering("/readyz", 503)
         assert (await pod.get("/healthz")).status == 200
+        assert (await pod.get("/startedz")).status == 503, "the agent is kept waiting"
         for path, body in TURNS.items():
             answer = await pod.post(body, path)
             # Codex asks thirty times after any 5xx.
@@ -120,6 +122,16 @@ async def test_a_folder_that_is_not_mounted_yet_is_waited_for(tmp_path, document
         Mount(folder).swap({"stable.json": data})
         await tier_becomes(pod, "deep")
         assert (await pod.get("/readyz")).status == 200
+        assert (await pod.get("/startedz")).status == 200
+
+
+async def test_a_pods_admin_port_is_there_for_ipv4_and_ipv6(tmp_path, mount, document):
+    mount.swap({"stable.json": document("deep")})
+    options = ("--config-dir", mount.folder, "--admin-host", "::")
+    async with serving(tmp_path, *options, command="sidecar", variables=POD) as pod, aiohttp.ClientSession() as session:
+        for host in ("127.0.0.1", "[::1]"):
+            async with session.get(f"http://{host}:{pod.admin_port}/readyz") as answer:
+                assert answer.status == 200
 
 
 async def test_a_bundle_that_appears_or_changes_is_served_in_under_a_second(tmp_path, mount, document):

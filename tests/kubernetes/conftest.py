@@ -26,7 +26,7 @@ from control_plane import (
 )
 from control_plane.access import current_context
 from control_plane.binaries import are_required
-from routers import RouterInCluster
+from router_in_cluster import RouterInCluster
 
 
 @dataclass(frozen=True)

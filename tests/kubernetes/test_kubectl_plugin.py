@@ -15,7 +15,7 @@ from crd_install import install_crds
 from operators import running_operator
 
 from control_plane import Api, Cluster
-from routers import RouterInCluster
+from router_in_cluster import RouterInCluster
 
 PROGRAM = Path(sys.executable).with_name("kubectl-tierrouter")
 

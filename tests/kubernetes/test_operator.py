@@ -9,7 +9,7 @@ import pytest
 from operators import running_operator
 
 from control_plane import AuditLog, Cluster
-from routers import RouterInCluster, quiet
+from router_in_cluster import RouterInCluster, quiet
 from tierrouter_core.contract import ACTIVATION, ALLOWED_HOSTS, DOCUMENT_FILE, STABLE_REVISION
 from tierrouter_operator import reconcile
 

@@ -17,7 +17,7 @@ from operators import COMMAND, operator_process, running_operator
 
 from control_plane import Cluster
 from proxy import Proxy, proxy_to
-from routers import RouterInCluster, quiet
+from router_in_cluster import RouterInCluster, quiet
 from tierrouter_core.contract import MANAGED_BY_LABEL, OPERATOR, ROUTER_LABEL, STABLE_REVISION
 from tierrouter_operator.app import Running, operator
 from tierrouter_operator.execute import Executor

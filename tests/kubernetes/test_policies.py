@@ -13,7 +13,7 @@ from operators import running_operator
 
 from control_plane import Api, Cluster, Refused, read_kubeconfig
 from control_plane.access import write_kubeconfig
-from routers import RouterInCluster
+from router_in_cluster import RouterInCluster
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "/api/v1/namespaces/tierrouter-system/serviceaccounts/tierrouter-operator"

@@ -7,7 +7,7 @@ from operators import running_operator
 from pods_with_sidecars import AgentPod, agent_pods
 
 from control_plane import Api, Cluster
-from routers import RouterInCluster
+from router_in_cluster import RouterInCluster
 
 Obj = dict[str, Any]
 

@@ -12,7 +12,7 @@ from crd_install import install_crds
 from webhooks import GROUP, configurations, running_webhook, write_certificate
 
 from control_plane import Api, Cluster, Refused
-from routers import RouterInCluster
+from router_in_cluster import RouterInCluster
 from tierrouter_operator.client import Client, read_access
 from tierrouter_operator.webhook.app import RunningWebhook
 from tierrouter_operator.webhook.certificates import CertificateKeeper
