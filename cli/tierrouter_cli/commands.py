@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tierrouter_cli.exits import explained_errors
-from tierrouter_cli.options import Dialect, Format, Headers
+from tierrouter_cli.options import Dialect, Format, Headers, check_log_format, port_variable, variable
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
 from tierrouter_cli.webhook import webhook
@@ -182,79 +182,55 @@ def operator_(
     ] = [],  # noqa: B006
     kubeconfig: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE",
-            envvar="TIERROUTER_OPERATOR_KUBECONFIG",
-            show_envvar=False,
-            help="How to reach the cluster. [default: the pod's own account, else as kubectl]",
+        variable(
+            "TIERROUTER_OPERATOR_KUBECONFIG",
+            "FILE",
+            "How to reach the cluster. [default: the pod's own account, else as kubectl]",
             show_default=False,
         ),
     ] = None,
     context: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            envvar="TIERROUTER_OPERATOR_CONTEXT",
-            show_envvar=False,
-            help="A context of the kubeconfig. [default: its current one]",
+        variable(
+            "TIERROUTER_OPERATOR_CONTEXT",
+            "NAME",
+            "A context of the kubeconfig. [default: its current one]",
             show_default=False,
         ),
     ] = None,
     log_format: Annotated[
         str,
-        typer.Option(
-            metavar="text|json",
-            envvar="TIERROUTER_OPERATOR_LOG_FORMAT",
-            show_envvar=False,
-            help="How log lines look, on stderr.",
-        ),
+        variable("TIERROUTER_OPERATOR_LOG_FORMAT", "text|json", "How log lines look, on stderr."),
     ] = "text",
     host: Annotated[
         str,
-        typer.Option(
-            metavar="ADDRESS",
-            envvar="TIERROUTER_OPERATOR_HOST",
-            show_envvar=False,
-            help="Address of both ports; probes and Prometheus come from outside the pod.",
+        variable(
+            "TIERROUTER_OPERATOR_HOST",
+            "ADDRESS",
+            "Address of both ports; probes and Prometheus come from outside the pod.",
         ),
     ] = "0.0.0.0",  # noqa: S104
     metrics_port: Annotated[
         int,
-        typer.Option(
-            min=1,
-            max=65535,
-            metavar="PORT",
-            envvar="TIERROUTER_OPERATOR_METRICS_PORT",
-            show_envvar=False,
-            help="/metrics.",
-        ),
+        port_variable("TIERROUTER_OPERATOR_METRICS_PORT", "/metrics."),
     ] = 9465,
     health_port: Annotated[
         int,
-        typer.Option(
-            min=1,
-            max=65535,
-            metavar="PORT",
-            envvar="TIERROUTER_OPERATOR_HEALTH_PORT",
-            show_envvar=False,
-            help="/healthz and /readyz.",
-        ),
+        port_variable("TIERROUTER_OPERATOR_HEALTH_PORT", "/healthz and /readyz."),
     ] = 9466,
     resync: Annotated[
         float,
-        typer.Option(
+        variable(
+            "TIERROUTER_OPERATOR_RESYNC",
+            "SECONDS",
+            "How often everything is compared with the API server.",
             min=1,
             max=3600,
-            metavar="SECONDS",
-            envvar="TIERROUTER_OPERATOR_RESYNC",
-            show_envvar=False,
-            help="How often everything is compared with the API server.",
         ),
     ] = 30.0,
 ) -> None:
     """Run the operator: compile every TierRouter of a cluster into what its sidecars mount."""
-    if log_format not in ("text", "json"):
-        raise typer.BadParameter(f'"{log_format}" is none of text, json', param_hint="--log-format")
+    check_log_format(log_format)
     with explained_errors():
         from tierrouter_cli.operate import operate
         from tierrouter_operator.settings import LogFormat, Settings

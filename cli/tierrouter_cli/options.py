@@ -1,6 +1,6 @@
 """Options that several commands take, here and in the plugin."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,3 +17,22 @@ Headers = Annotated[
     typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header as the agent would send it."),
 ]
 Format = Annotated[str, typer.Option(metavar="text|json", help="How to print it.")]
+
+
+def variable(name: str, metavar: str, help: str, **more: Any) -> Any:
+    """An option that is an environment variable too, for processes that a manifest starts."""
+    return typer.Option(metavar=metavar, envvar=name, show_envvar=False, help=help, **more)
+
+
+def port_variable(name: str, help: str) -> Any:
+    """As :func:`variable`, of a port to listen on."""
+    return variable(name, "PORT", help, min=1, max=65535)
+
+
+LOG_FORMATS = ("text", "json")
+
+
+def check_log_format(given: str) -> None:
+    """Raises BadParameter for one that there is not."""
+    if given not in LOG_FORMATS:
+        raise typer.BadParameter(f'"{given}" is none of {", ".join(LOG_FORMATS)}', param_hint="--log-format")
