@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -34,6 +35,20 @@ _ANSWER_S: Final = 1.0
 _CENSUS_S: Final = 20.0
 _ASKED_AGAIN_S: Final = 300.0
 """How long an answer of a sidecar that serves what it should is good for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Of one sidecar, or of nobody."""
+
+    serves: str
+    """A revision's name; empty for none."""
+    problem: str = ""
+    came: bool = True
+
+    @property
+    def explained(self) -> str:
+        return f"serves {self.serves}" if self.serves else self.problem
 
 
 class Sidecars:
@@ -104,9 +119,9 @@ class Sidecars:
                 await asyncio.sleep(max(0.0, began + after_s - time.monotonic()))
                 report, lagging = await self._ask(pods, revision)
                 is_last = after_s == _ROUNDS_S[-1]
-                if not lagging or is_last:
+                if not report.laggards or is_last:
                     self._know(key, Fleet(report, self.of(key).census))
-                if not lagging:
+                if not report.laggards:
                     return
                 await self._poke(lagging)
         except ApiError as error:
@@ -124,16 +139,23 @@ class Sidecars:
         for key in tuple(self._fleets):
             if self._store.get(key) is None:
                 del self._fleets[key]
-        for key in self._store.keys(ROUTER):
-            pods = injected.get(key, [])
-            census = Census(len(pods), tuple(sorted(without.get(key, ()))))
-            revision = self._in_force(key)
-            if not revision or key in self._spreading:
-                self._know(key, Fleet(self.of(key).report, census))
-                continue
-            report, lagging = await self._ask([pod for pod in pods if _is_running(pod)], revision)
-            self._know(key, Fleet(report, census))
-            await self._poke(lagging)
+        await asyncio.gather(
+            *(
+                self._look_at(key, injected.get(key, []), tuple(sorted(without.get(key, ()))))
+                for key in tuple(self._store.keys(ROUTER))
+            )
+        )
+
+    async def _look_at(self, key: Key, pods: list[Obj], without: tuple[str, ...]) -> None:
+        """One router's part of a census."""
+        census = Census(len(pods), without)
+        revision = self._in_force(key)
+        if not revision or key in self._spreading:
+            self._know(key, Fleet(self.of(key).report, census))
+            return
+        report, lagging = await self._ask([pod for pod in pods if _is_running(pod)], revision)
+        self._know(key, Fleet(report, census))
+        await self._poke(lagging)
 
     def _in_force(self, key: Key) -> str:
         router = self._store.get(key) or {}
@@ -194,29 +216,31 @@ class Sidecars:
             without.setdefault(Key(ROUTER, namespace, chosen.router), []).append(pod["metadata"]["name"])
 
     async def _ask(self, pods: list[Obj], revision: str) -> tuple[SidecarReport, list[Obj]]:
-        """What they serve, and the pods of those that do not serve ``revision``."""
-        answers = await asyncio.gather(*(self._served(pod, revision) for pod in pods))
-        lagging = [pod for pod, (served, _) in zip(pods, answers, strict=True) if served != revision]
-        laggards = tuple(
-            Laggard(pod["metadata"]["name"], f"serves {served}" if served else problem)
-            for pod, (served, problem) in zip(pods, answers, strict=True)
-            if served != revision
-        )
-        served_by_any = frozenset(served for served, _ in answers if served)
-        laggards = tuple(sorted(laggards, key=lambda laggard: laggard.pod))
-        report = SidecarReport(asked_for=revision, sidecars=len(pods), laggards=laggards, served=served_by_any)
-        return report, lagging
+        """What they serve, and the pods to tell once more: those that serve something else.
 
-    async def _served(self, pod: Obj, revision: str) -> tuple[str, str]:
-        """The revision that a pod's sidecar serves, or else why that is not known."""
+        One that does not answer is not helped by being told, and thousands of these would keep others waiting.
+        """
+        answers = await asyncio.gather(*(self._served(pod, revision) for pod in pods))
+        lagging = [(pod, answer) for pod, answer in zip(pods, answers, strict=True) if answer.serves != revision]
+        laggards = (Laggard(pod["metadata"]["name"], answer.explained) for pod, answer in lagging)
+        report = SidecarReport(
+            asked_for=revision,
+            sidecars=len(pods),
+            laggards=tuple(sorted(laggards, key=lambda laggard: laggard.pod)),
+            served=frozenset(answer.serves for answer in answers if answer.serves),
+        )
+        return report, [pod for pod, answer in lagging if answer.came]
+
+    async def _served(self, pod: Obj, revision: str) -> "_Answer":
+        """What a pod's sidecar says that it serves."""
         uid = pod["metadata"]["uid"]
         known, seen_s = self._current.get(uid, ("", 0.0))
         now = time.monotonic()
         if known == revision and now - seen_s < _ASKED_AGAIN_S:
-            return known, ""
+            return _Answer(known)
         address = (pod.get("status") or {}).get("podIP") or ""
         if not address:
-            return "", "it has no address yet"
+            return _Answer("", "it has no address yet", came=False)
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
             self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
@@ -226,10 +250,10 @@ class Sidecars:
                 said = orjson.loads(await answer.read())
                 served = str(said.get("stable") or "")
         except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError, AttributeError):
-            return "", "its sidecar does not answer"
+            return _Answer("", "its sidecar does not answer", came=False)
         if served == revision:
             self._current[uid] = (served, now)
-        return served, str(said.get("refused") or "it serves nothing yet")
+        return _Answer(served, str(said.get("refused") or "it serves nothing yet"))
 
     async def _poke(self, pods: Iterable[Obj]) -> None:
         """Change an annotation of each pod, at most fifty in a second."""

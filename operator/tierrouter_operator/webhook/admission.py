@@ -91,7 +91,10 @@ class Admission:
     async def validate(self, request: Obj) -> Answer:
         """The ``response`` to a TierRouter's ``request``, less its uid: rules that can't be compiled are refused."""
         try:
-            verdict = judge_rules(request.get("object") or {}, str(request.get("namespace") or ""))
+            router, before = request.get("object") or {}, request.get("oldObject") or {}
+            # Labels of a router that was taken earlier may always be changed, and finalizers taken away.
+            is_new = router.get("spec") != before.get("spec")
+            verdict = judge_rules(router, str(request.get("namespace") or "")) if is_new else ""
         except Exception:
             log.exception("a resource was taken unchecked, by a defect of the webhook")
             self._metrics.validations.labels("failed").inc()

@@ -29,6 +29,12 @@ class _Kept:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    task: "asyncio.Task[Namespace]"
+    began_s: float
+
+
 class Knowledge:
     """Reads namespaces; never raises for an API server that does not answer."""
 
@@ -36,22 +42,25 @@ class Knowledge:
         self._client = client
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
-        self._reading: dict[str, asyncio.Task[Namespace]] = {}
+        self._reading: dict[str, _Reading] = {}
 
     async def of(self, name: str, *, fresh: bool = False) -> Namespace:
         """What there is; ``fresh``: as of now, whatever was read before."""
+        asked_s = self._clock()
         kept = self._kept.get(name)
-        if not fresh and kept is not None and self._clock() - kept.at_s < KEPT_S:
+        if not fresh and kept is not None and asked_s - kept.at_s < KEPT_S:
             return kept.namespace
-        if fresh:
-            # What is being read may have been read before the caller's router was made.
-            return await self._read(name)
-        task = self._reading.get(name)
-        if task is None:
-            task = self._reading[name] = asyncio.create_task(self._read(name))
-            task.add_done_callback(lambda _: self._reading.pop(name, None))
-        # One caller that goes away must not take it from the others.
-        return await asyncio.shield(task)
+        while True:
+            reading = self._reading.get(name)
+            if reading is None:
+                reading = _Reading(asyncio.create_task(self._read(name)), self._clock())
+                self._reading[name] = reading
+                reading.task.add_done_callback(lambda _: self._reading.pop(name, None))
+            # One caller that goes away must not take it from the others.
+            found = await asyncio.shield(reading.task)
+            # What was being read already may be of before the caller's router was made.
+            if not fresh or reading.began_s >= asked_s:
+                return found
 
     async def _read(self, name: str) -> Namespace:
         at_s = self._clock()

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from routers import router_text
 
 from provider import Answer, Delivery, Status, Tokens, UsageStyle
 from provider.usage import chat_usage, messages_usage, responses_usage
-from routers import router_text
 
 ROOT = Path(__file__).resolve().parents[3]
 

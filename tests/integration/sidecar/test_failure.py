@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
+from routers import VENDOR_KEY, router_text
 
 from provider import Answer, Close, Delivery, Ending, Hang, InBandError, Reset, ScriptedProvider, Status, closed_port
-from routers import VENDOR_KEY, router_text
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 MESSAGES = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}

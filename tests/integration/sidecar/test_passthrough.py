@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from routers import SPARE_KEY, VENDOR_KEY, router_text
 
 from provider import Answer, Delivery, Raw, ToolCall
-from routers import SPARE_KEY, VENDOR_KEY, router_text
 
 AWKWARD = {
     "/v1/chat/completions": (

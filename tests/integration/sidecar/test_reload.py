@@ -2,8 +2,9 @@
 
 import asyncio
 
-from provider import Answer, Delivery
 from routers import router_text
+
+from provider import Answer, Delivery
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from routers import router_text
 
 from provider import Answer, ScriptedProvider, closed_port
-from routers import router_text
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 MESSAGES = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}

@@ -10,6 +10,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from routers import VENDOR_KEY, router_text
 from sdk_ways import (
     ANSWER,
     ASK,
@@ -33,7 +34,6 @@ from sdk_ways import (
 )
 
 from provider import Answer, Delivery, Ending, InBandError, Status, at
-from routers import VENDOR_KEY, router_text
 
 
 @pytest.fixture(autouse=True)
