@@ -109,6 +109,6 @@ def _facts(spec: Obj, models: Mapping[tuple[str, Any], Obj]) -> RouterFacts:
     used = [models.get((tier.get("provider"), tier.get("model")), {}) for tier in spec.get("tiers") or ()]
     contexts = [model["contextWindow"] for model in used if model.get("contextWindow")]
     outputs = [model["maxOutputTokens"] for model in used if model.get("maxOutputTokens")]
-    # An agent wants both or neither; without a cap of its own a model may fill what is left of its window.
-    windows = Windows(min(contexts), min(outputs or [min(contexts) // 4])) if contexts else None
+    # An agent keeps room for a whole answer free and compacts early: more than a quarter would leave it too little.
+    windows = Windows(min(contexts), min([*outputs, min(contexts) // 4])) if contexts else None
     return RouterFacts((spec.get("ledger") or {}).get("persistentVolumeClaim") or "", windows)
