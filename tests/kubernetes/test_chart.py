@@ -130,9 +130,9 @@ async def test_with_watched_namespaces_accounts_may_do_something_in_these_and_no
     for account, verb, group, resource in [
         ("operator", "get", "", "secrets"),
         ("operator", "patch", "", "pods"),
-        ("operator", "create", "apps", "deployments"),
+        ("operator", "create", "", "configmaps"),
         ("webhook", "list", "tierrouter.dev", "tierrouters"),
-        ("webhook", "get", "", "resourcequotas"),
+        ("webhook", "list", "", "resourcequotas"),
     ]:
         asked = {"verb": verb, "group": group, "resource": resource}
         assert await may(api, release, account, **asked, namespace=watched)
