@@ -186,3 +186,34 @@ async def test_a_codex_agent_finds_its_settings_in_a_file(here: Here) -> None:
     await here.start(here.agent(annotations={"tierrouter.dev/agent": "codex"}))
     said = await here.kubectl("exec", "agent", "-c", "agent", "--", "cat", "/etc/codex/config.toml")
     assert 'base_url = "http://127.0.0.1:8383/v1"' in said
+
+
+async def test_pods_of_a_deployment_and_of_a_cron_job_get_their_sidecar_too(here: Here) -> None:
+    await here.start_router()
+    pod = here.agent()
+    pod["metadata"]["labels"]["app"] = "web"
+    template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template},
+    }
+    await here.api.create(f"/apis/apps/v1/namespaces/{here.namespace}/deployments", deployment)
+    cron_job = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "nightly"},
+        "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job(here, "", "turns", "2")["spec"]}},
+    }
+    await here.api.create(f"/apis/batch/v1/namespaces/{here.namespace}/cronjobs", cron_job)
+    await here.kubectl("rollout", "status", "deployment/web", "--timeout", "60s")
+    (said,) = [
+        json.loads(line)
+        for line in (
+            await here.kubectl("exec", "deploy/web", "-c", "agent", "--", "python3", "agent.py", "turns", "1")
+        ).splitlines()
+    ]
+    assert said["status"] == 200
+    await here.kubectl("create", "job", "tonight", "--from", "cronjob/nightly")
+    await here.kubectl("wait", "job/tonight", "--for", "condition=Complete", "--timeout", "90s")
