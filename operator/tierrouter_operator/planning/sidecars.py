@@ -88,8 +88,9 @@ def _healthy(router: Obj, census: Census | None) -> Judgement:
         return Judgement(type_, "True", ConditionReason.INJECTED, message)
     named = ", ".join(census.without[:_NAMED])
     more = len(census.without) - _NAMED
+    pods, run = ("pod", "runs") if len(census.without) == 1 else ("pods", "run")
     message = (
-        f"{len(census.without)} pods asked for a sidecar and run without one: {named}"
+        f"{len(census.without)} {pods} asked for a sidecar and {run} without one: {named}"
         f"{f' and {more} more' if more > 0 else ''}; see their events, and whether the webhook runs, "
         "then make them again"
     )
