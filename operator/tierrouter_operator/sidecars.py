@@ -148,12 +148,12 @@ class Sidecars:
 
     async def _look_at(self, key: Key, pods: list[Obj], without: tuple[str, ...]) -> None:
         """One router's part of a census."""
-        census = Census(len(pods), without)
+        census = Census(without)
         revision = self._in_force(key)
         if not revision or key in self._spreading:
             self._know(key, Fleet(self.of(key).report, census))
             return
-        report, lagging = await self._ask([pod for pod in pods if _is_running(pod)], revision)
+        report, lagging = await self._ask(pods, revision)
         self._know(key, Fleet(report, census))
         await self._poke(lagging)
 
@@ -173,15 +173,16 @@ class Sidecars:
         return [_slim(pod) for pod in found if is_injected(pod) and _is_running(pod)]
 
     async def _look(self) -> tuple[Mapping[Key, list[Obj]], Mapping[Key, list[str]]]:
-        """Pods with a sidecar, and names of those that lack the one they asked for, by router."""
+        """Running pods with a sidecar, and names of those that lack the one they asked for, by router."""
         injected: dict[Key, list[Obj]] = {}
         without: dict[Key, list[str]] = {}
         wishes = await self._wishes()
         for namespace in self._namespaces or ("",):
             async for pod in self._client.list(POD.path(namespace), labels=ROUTER_LABEL):
                 if is_injected(pod):
-                    key = Key(ROUTER, pod["metadata"]["namespace"], pod["metadata"]["labels"][ROUTER_LABEL])
-                    injected.setdefault(key, []).append(_slim(pod))
+                    if _is_running(pod):
+                        key = Key(ROUTER, pod["metadata"]["namespace"], pod["metadata"]["labels"][ROUTER_LABEL])
+                        injected.setdefault(key, []).append(_slim(pod))
                 else:
                     self._count_missing(pod, wishes, without)
             lacking = f"!{ROUTER_LABEL},{INJECT_LABEL}"
@@ -289,5 +290,4 @@ def _is_running(pod: Obj) -> bool:
 def _slim(pod: Obj) -> Obj:
     """What is kept of a pod."""
     metadata: dict[str, Any] = {key: pod["metadata"].get(key) for key in ("name", "namespace", "uid")}
-    status = pod.get("status") or {}
-    return {"metadata": metadata, "status": {key: status.get(key) for key in ("phase", "podIP")}}
+    return {"metadata": metadata, "status": {"podIP": (pod.get("status") or {}).get("podIP")}}

@@ -35,7 +35,6 @@ class SidecarReport:
 class Census:
     """One look at which pods have the sidecar that they asked for."""
 
-    injected: int = 0
     without: tuple[str, ...] = ()
     """Running pods that asked for a sidecar of this router and have none."""
 

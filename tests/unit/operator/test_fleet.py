@@ -25,7 +25,7 @@ def said(found: dict[str, Any], fleet: Fleet) -> dict[str, tuple[str, str, str]]
 
 
 def report(*laggards: Laggard, sidecars: int = 3, asked_for: str = NOW) -> Fleet:
-    return Fleet(SidecarReport(asked_for=asked_for, sidecars=sidecars, laggards=laggards), Census(sidecars))
+    return Fleet(SidecarReport(asked_for=asked_for, sidecars=sidecars, laggards=laggards), Census())
 
 
 def test_before_anything_was_looked_at_nothing_is_claimed() -> None:
@@ -69,7 +69,7 @@ def test_a_reason_of_another_version_is_not_repeated() -> None:
 
 
 def test_pods_without_the_sidecar_that_they_asked_for_are_named() -> None:
-    fleet = Fleet(None, Census(0, ("a", "b")))
+    fleet = Fleet(None, Census(("a", "b")))
     status, reason, message = said(router(), fleet)["InjectionHealthy"]
     assert (status, reason) == ("False", "PodsNotInjected")
     assert message.startswith("2 pods asked for a sidecar and run without one: a, b;")
