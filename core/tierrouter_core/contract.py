@@ -52,6 +52,13 @@ REVISION_LABEL: Final = "tierrouter.dev/revision"
 """On a RouterRevision and its ConfigMap: the revision's name."""
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
+MODEL_SERVER_LABEL: Final = "tierrouter.dev/model-server"
+"""On the pods of a model server: the router whose local tier it serves."""
+
+# The model server.
+OLLAMA_IMAGE: Final = "ollama/ollama:0.17.4"
+OLLAMA_PORT: Final = 11434
+
 # Annotations of pods, by users.
 AGENT: Final = "tierrouter.dev/agent"
 """Which agent runs there, for its own settings: an ``Agent``."""
@@ -84,6 +91,10 @@ UNPINNED_REVISION: Final = "tierrouter.dev/unpinned-revision"
 REVISION_SPEC: Final = "tierrouter.dev/revision-spec"
 """The RouterRevision's spec as JSON, so that a lost one can be made again."""
 
+# Annotation of the model server's parts.
+WANTED_DIGEST: Final = "tierrouter.dev/wanted-digest"
+"""Digest of what the operator last wanted: what it no longer wants has to go."""
+
 # Annotation of users' Secrets.
 ALLOWED_HOSTS: Final = "tierrouter.dev/allowed-hosts"
 """Hosts, separated by commas, that the Secret's keys may be sent to; without it, any that a ModelProvider names."""
@@ -97,6 +108,11 @@ def active_name(router: str) -> str:
 def credentials_name(router: str) -> str:
     """The Secret that pods mount."""
     return f"{router}-credentials"
+
+
+def model_server_name(router: str) -> str:
+    """The Deployment, Service, claim, NetworkPolicy and PodDisruptionBudget of a router's model server."""
+    return f"{router}-ollama"
 
 
 class ConditionType(StrEnum):
@@ -148,6 +164,28 @@ class ConditionReason(StrEnum):
     INJECTED = "Injected"
     PODS_NOT_INJECTED = "PodsNotInjected"
     """Pods that asked for a sidecar run without one."""
+    NOT_NEEDED = "NotNeeded"
+    """The router names no local model."""
+    STARTING = "Starting"
+    UNSCHEDULABLE = "Unschedulable"
+    """No node takes the model server's pod."""
+    NO_GPU = "NoGPU"
+    """No node has as many free GPUs as are asked for."""
+    POD_FAILING = "PodFailing"
+    """The model server's pod can't be made, or does not stay up."""
+    PULLING = "Pulling"
+    PULL_FAILED = "PullFailed"
+    DISK_FULL = "DiskFull"
+    LOADING = "Loading"
+    LOAD_FAILED = "LoadFailed"
+    CONTEXT_TOO_SMALL = "ContextTooSmall"
+    """The model is loaded with a smaller context window than was asked for: prompts would be cut off unseen."""
+    MODEL_MISSING = "ModelMissing"
+    """An external model server does not have the model."""
+    UNREACHABLE = "Unreachable"
+    LOADED = "Loaded"
+    AVAILABLE = "Available"
+    """An external model server has the model, and says no more of it."""
     NOT_OBSERVED = "NotObserved"
     """Nothing looks at this yet."""
 
@@ -196,6 +234,8 @@ class EventReason(StrEnum):
     """What the user wrote can't be published; the message says why."""
     PROVIDER_NOT_READY = "ProviderNotReady"
     NAME_TAKEN = "NameTaken"
+    MODEL_SERVER_READY = "ModelServerReady"
+    MODEL_SERVER_NOT_READY = "ModelServerNotReady"
     DOCUMENT_RESTORED = "DocumentRestored"
     DOCUMENT_LOST = "DocumentLost"
     CHILD_RESTORED = "ChildRestored"

@@ -16,6 +16,7 @@ from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.events import EventPoster
 from tierrouter_operator.execute import Executor
 from tierrouter_operator.metrics import Metrics
+from tierrouter_operator.model_servers import ModelServers
 from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, ROUTER, SECRET, Key, Obj
 from tierrouter_operator.planning.references import router_of
 from tierrouter_operator.planning.writes import Apply, Create, Replace, Write
@@ -76,7 +77,8 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
             queue.add(router)
 
         sidecars = Sidecars(client, store, seen, metrics, settings.namespaces, settings.census_s)
-        reconciler = Reconciler(store, executor, metrics, sidecars.of)
+        model_servers = ModelServers(client, store, seen)
+        reconciler = Reconciler(store, executor, metrics, sidecars.of, model_servers.follow)
         queue = reconciler.queue
 
         def changed(key: Key, obj: Obj) -> None:
@@ -98,7 +100,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         # The first look fills the store; only then is there anything to decide, and only then are there events.
         tasks = [asyncio.create_task(_watch(watches, settings, resync, queue)), asyncio.create_task(events.run())]
         tasks += [asyncio.create_task(_work(reconciler, resync)), asyncio.create_task(resync.run())]
-        tasks.append(asyncio.create_task(_count(sidecars, resync)))
+        tasks += [asyncio.create_task(_count(sidecars, resync)), asyncio.create_task(model_servers.run())]
         ended = asyncio.ensure_future(_first_end(tasks))
         try:
             yield Running(reconciler, resync, store, metrics, port_of(page), port_of(health), ended)

@@ -137,6 +137,11 @@ class Client:
         """PUT at the body's version."""
         return await self._request("PUT", path, body, query={"fieldManager": self._manager})
 
+    async def delete(self, path: str, uid: str) -> None:
+        """Delete this very object; what it owns goes after it."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        await self._request("DELETE", path, body)
+
     async def delete_collection(self, path: str, labels: str) -> None:
         """Delete every object of a collection that has these labels."""
         await self._request("DELETE", path, query={"labelSelector": labels})

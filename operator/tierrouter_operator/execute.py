@@ -6,12 +6,13 @@ from typing import Final, Protocol
 from tierrouter_core.contract import REVISION_LABEL, ROUTER_LABEL
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError, RefusedError
-from tierrouter_operator.planning.kinds import CONFIG_MAP, SECRET, Key, Obj, key_of
+from tierrouter_operator.planning.kinds import CONFIG_MAP, MODEL_SERVER, SECRET, Key, Obj, key_of
 from tierrouter_operator.planning.observed import Refusal
 from tierrouter_operator.planning.writes import (
     Apply,
     ApplyStatus,
     Create,
+    Delete,
     DeleteRevisions,
     Plan,
     PostEvent,
@@ -67,8 +68,11 @@ class Executor:
                 await self._do(write)
             self._on_write(write)
 
-    async def _do(self, write: Create | Apply | Replace | ApplyStatus | DeleteRevisions) -> None:
+    async def _do(self, write: Create | Apply | Replace | ApplyStatus | DeleteRevisions | Delete) -> None:
         if isinstance(write, DeleteRevisions):
+            await self._delete_revisions(write)
+            return
+        if isinstance(write, Delete):
             await self._delete(write)
             return
         key = key_of(write.body)
@@ -85,7 +89,7 @@ class Executor:
             if _NAMESPACE_ENDS in error.said:
                 # Everything here goes, and the router with it.
                 raise NamespaceEnds from None
-            raise WriteRefused(Refusal(str(key), error.said)) from None
+            raise WriteRefused(Refusal(str(key), key.kind, error.said)) from None
         if _is_watched(answer):
             self._store.strangers.discard(key)
         self._store.put(key, answer)
@@ -102,14 +106,27 @@ class Executor:
             case ApplyStatus(body):
                 return await self._client.apply(f"{path}/status", body)
 
-    async def _delete(self, write: DeleteRevisions) -> None:
+    async def _delete(self, write: Delete) -> None:
+        metadata = write.found["metadata"]
+        key = Key(write.kind, metadata["namespace"], metadata["name"])
+        try:
+            await self._client.delete(write.kind.path(key.namespace, key.name), metadata["uid"])
+        except (ConflictError, NotFoundError):
+            await self.refresh(key)
+            raise Superseded from None
+        except RefusedError as error:
+            raise WriteRefused(Refusal(f"to delete {key}", write.kind, error.said)) from None
+        # It may take its time: until it is gone it is seen to be on its way.
+        await self.refresh(key)
+
+    async def _delete_revisions(self, write: DeleteRevisions) -> None:
         names = ",".join(write.revisions)
         labels = f"{ROUTER_LABEL}={write.router},{REVISION_LABEL} in ({names})"
         try:
             await self._client.delete_collection(write.kind.path(write.namespace), labels)
         except RefusedError as error:
             what = f"{write.kind.kind} {write.namespace}/{write.revisions[0]}"
-            raise WriteRefused(Refusal(f"to delete {what}", error.said)) from None
+            raise WriteRefused(Refusal(f"to delete {what}", write.kind, error.said)) from None
         except ApiError:
             raise
         for name in write.revisions:
@@ -132,6 +149,6 @@ class NamespaceEnds(Exception):  # noqa: N818 (no fault of anybody's)
 
 
 def _is_watched(obj: Obj) -> bool:
-    """Whether a watch tells of it: of ConfigMaps only those with a router's label do."""
-    kinds = {CONFIG_MAP.kind, SECRET.kind}
+    """Whether a watch tells of it: of many kinds only those with a router's label do."""
+    kinds = {CONFIG_MAP.kind, SECRET.kind, *(kind.kind for kind in MODEL_SERVER)}
     return obj.get("kind") not in kinds or ROUTER_LABEL in (obj["metadata"].get("labels") or {})

@@ -3,18 +3,24 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from tierrouter_core.contract import active_name, credentials_name
-from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, SECRET, Key, Obj
+from tierrouter_core.contract import active_name, credentials_name, model_server_name
+from tierrouter_operator.planning.kinds import CONFIG_MAP, MODEL_SERVER, PROVIDER, REVISION, SECRET, Key, Kind, Obj
+from tierrouter_operator.planning.model_server_state import Said
 from tierrouter_operator.planning.observed import Observed, ObservedProvider, Refusal
 from tierrouter_operator.planning.references import secret_of
 from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 from tierrouter_operator.store import Store, newest_of
 
-Fingerprint = tuple[tuple[tuple[str, str], ...], Fleet]
+Fingerprint = tuple[tuple[tuple[str, str], ...], tuple[Fleet, Said | None] | tuple[()]]
 
 
 def observe_router(
-    store: Store, key: Key, now: datetime, refused: Refusal | None, fleet: Fleet = NOTHING_SEEN
+    store: Store,
+    key: Key,
+    now: datetime,
+    refused: Refusal | None,
+    fleet: Fleet = NOTHING_SEEN,
+    said: Said | None = None,
 ) -> Observed | None:
     """What there is of a router; None where it is gone."""
     router = store.get(key)
@@ -41,9 +47,17 @@ def observe_router(
         config_maps=config_maps,
         credentials=store.get(Key(SECRET, namespace, credentials_name(name))),
         now=now,
+        model_server=_model_server(store, key),
+        said=said,
         fleet=fleet,
         refused=refused,
     )
+
+
+def _model_server(store: Store, key: Key) -> dict[Kind, Obj]:
+    name = model_server_name(key.name)
+    found = {kind: store.get(Key(kind, key.namespace, name)) for kind in MODEL_SERVER}
+    return {kind: obj for kind, obj in found.items() if obj is not None}
 
 
 def observe_provider(store: Store, key: Key, now: datetime) -> ObservedProvider | None:
@@ -59,7 +73,7 @@ def observe_provider(store: Store, key: Key, now: datetime) -> ObservedProvider 
 def fingerprint(observed: Observed | ObservedProvider) -> Fingerprint:
     """Equal for equal states: the versions of everything that was selected."""
     if isinstance(observed, ObservedProvider):
-        return newest_of(obj for obj in (observed.provider, observed.secret) if obj is not None), NOTHING_SEEN
+        return newest_of(obj for obj in (observed.provider, observed.secret) if obj is not None), ()
     credentials = () if observed.credentials is None else (observed.credentials,)
     objects = newest_of(
         (
@@ -68,10 +82,11 @@ def fingerprint(observed: Observed | ObservedProvider) -> Fingerprint:
             *observed.secrets.values(),
             *observed.revisions,
             *observed.config_maps.values(),
+            *observed.model_server.values(),
             *credentials,
         )
     )
-    return objects, observed.fleet
+    return objects, (observed.fleet, observed.said)
 
 
 def unread_secrets(store: Store, key: Key) -> tuple[Key, ...]:

@@ -19,7 +19,8 @@ from tierrouter_operator.observe import (
     observe_router,
     unread_secrets,
 )
-from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Key
+from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Key, Obj
+from tierrouter_operator.planning.model_server_state import Said
 from tierrouter_operator.planning.observed import Observed, ObservedProvider, Refusal
 from tierrouter_operator.planning.plan import RouterPlanner
 from tierrouter_operator.planning.provider import plan_provider
@@ -66,10 +67,12 @@ class Reconciler:
         executor: Executor,
         metrics: Metrics,
         fleet_of: Callable[[Key], Fleet] = lambda _: NOTHING_SEEN,
+        said_of: Callable[[Key, Obj], Said | None] = lambda *_: None,
     ) -> None:
-        """``fleet_of``: what was seen of a router's pods."""
+        """``fleet_of``: what was seen of a router's pods; ``said_of``: how far its model server is."""
         self._store = store
         self._fleet_of = fleet_of
+        self._said_of = said_of
         self._executor = executor
         self._metrics = metrics
         self._prices = PriceBook()
@@ -146,9 +149,14 @@ class Reconciler:
     def _observe(self, key: Key) -> Observed | ObservedProvider | None:
         now = datetime.now(UTC).replace(microsecond=0)
         if key.kind is ROUTER:
-            return observe_router(self._store, key, now, None, self._fleet_of(key))
+            return self._observe_router(key, now)
         assert key.kind is PROVIDER
         return observe_provider(self._store, key, now)
+
+    def _observe_router(self, key: Key, now: datetime, refused: Refusal | None = None) -> Observed | None:
+        router = self._store.get(key)
+        said = None if router is None else self._said_of(key, router)
+        return observe_router(self._store, key, now, refused, self._fleet_of(key), said)
 
     async def _plan(self, observed: Observed | ObservedProvider) -> Plan:
         if isinstance(observed, ObservedProvider):
@@ -163,9 +171,7 @@ class Reconciler:
         log.warning("%s: the API server refuses %s: %s", key, refusal.what, refusal.message)
         if key.kind is not ROUTER:
             return
-        observed = observe_router(
-            self._store, key, datetime.now(UTC).replace(microsecond=0), refusal, self._fleet_of(key)
-        )
+        observed = self._observe_router(key, datetime.now(UTC).replace(microsecond=0), refusal)
         if observed is None:
             return
         try:

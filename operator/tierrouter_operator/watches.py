@@ -17,12 +17,23 @@ from kubernetes.aio.client import Configuration
 
 from tierrouter_core.contract import ROUTER_LABEL
 from tierrouter_operator.errors import OperatorError
-from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, ROUTER, SECRET, SUITE, Key, Kind, Obj
+from tierrouter_operator.planning.kinds import (
+    CONFIG_MAP,
+    MODEL_SERVER,
+    PROVIDER,
+    REVISION,
+    ROUTER,
+    SECRET,
+    SUITE,
+    Key,
+    Kind,
+    Obj,
+)
 from tierrouter_operator.store import Store, version_of
 
 _STOPPING_S: Final = 3.0
-WATCHED: Final = (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET)
-LABELLED: Final = {CONFIG_MAP: ROUTER_LABEL}
+WATCHED: Final = (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET, *MODEL_SERVER)
+LABELLED: Final = dict.fromkeys((CONFIG_MAP, *MODEL_SERVER), ROUTER_LABEL)
 """Kinds of which only objects with this label are watched. Users' Secrets carry none of ours, so all are watched."""
 
 

@@ -183,6 +183,7 @@ DEFINITIONS: tuple[Definition, ...] = (
             Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
             Column("Mode", ".spec.mode"),
             Column("Revision", ".status.activeRevision"),
+            Column("Local-Model", '.status.conditions[?(@.type=="ModelServerReady")].reason'),
             Column("Canary", ".status.canaryRevision", wide=True),
             Column("Sidecars", ".status.sidecars", "integer", wide=True),
             Column("Up-To-Date", ".status.sidecarsUpToDate", "integer", wide=True),

@@ -61,12 +61,11 @@ def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
         "spec.budgets": "no spending limit is enforced" if spec.budgets else "",
         "spec.deepShare": _deep_share(spec),
         "spec.rollout": "only regression runs make revisions that roll out" if spec.rollout else "",
-        "spec.localModel": "no Ollama is started, run it yourself" if local and local.runtime == "Ollama" else "",
+        "spec.localModel": "outside of a cluster no Ollama is started, run it yourself"
+        if local and local.runtime == "Ollama"
+        else "",
         "spec.session.switchBudgetPercent": "switches are not limited by their cost"
         if spec.session.switch_budget_percent is not None
-        else "",
-        "spec.tiers[].spillTo": "a tier that fails goes to fallbackTo or fallbackTier"
-        if any(tier.spill_to for tier in spec.tiers)
         else "",
         "spec.tiers[].hostedTools": "hosted tools are sent on as they are"
         if any(tier.hosted_tools != "Strip" for tier in spec.tiers)

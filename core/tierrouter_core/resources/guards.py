@@ -3,13 +3,22 @@
 This version reads and checks them; ``compile`` warns about those that nothing acts on yet.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
+from tierrouter_core.contract import OLLAMA_IMAGE
 from tierrouter_core.resources.fields import resource, setting
-from tierrouter_core.resources.kinds import Boolean, Choice, Duration, Integer, ListOf, Money, Text
+from tierrouter_core.resources.kinds import Boolean, Choice, Duration, Integer, ListOf, MapOf, Money, ObjectOf, Text
 from tierrouter_core.resources.metadata import dns_label
 
 _TIER = dns_label(40)
+_LABEL_NAME = Text(pattern=r"(?:[!-.0-~]+/)?[-A-Za-z0-9_.]*", words="a label's name", max_length=316)
+_LABEL_VALUE = Text(pattern=r"[-A-Za-z0-9_.]*", words="a label's value", max_length=63)
+_OBJECT_NAME = Text(
+    pattern=r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)?",
+    words="an object's name of lower-case letters, digits, dashes and dots",
+    max_length=253,
+)
 _DAY_MS = 24 * 3_600_000
 _IMAGE_NAME = Text(pattern=r"[!-~]*", words="a container image's name without blanks", max_length=512)
 _QUANTITY = Text(
@@ -90,6 +99,21 @@ class Rollout:
 
 
 @resource
+class Toleration:
+    """A taint of nodes that the model server's pod puts up with, as Kubernetes has it."""
+
+    key: str = setting(_LABEL_NAME, "The taint's key.", default="", means="every taint")
+    operator: str = setting(Choice(of=("Equal", "Exists")), "`Exists`: whatever its value is.", default="Equal")
+    value: str = setting(_LABEL_VALUE, "The taint's value.", default="")
+    effect: str = setting(
+        Choice(of=("", "NoSchedule", "PreferNoSchedule", "NoExecute")),
+        "The taint's effect.",
+        default="",
+        means="every effect",
+    )
+
+
+@resource
 class LocalModel:
     """The model server of the local tier."""
 
@@ -98,7 +122,10 @@ class LocalModel:
         "`Ollama`: run by the operator; `External`: run by somebody else.",
         default="Ollama",
     )
-    image: str = setting(_IMAGE_NAME, "Its container image.", default="", means="the operator's own choice")
+    tier: str = setting(
+        _TIER, "The tier that it serves; its ModelProvider says where an external server is.", default="local"
+    )
+    image: str = setting(_IMAGE_NAME, "Its container image.", default="", means=f"`{OLLAMA_IMAGE}`")
     model: str = setting(
         Text(pattern=r"[!-~]*", words="a model's name without blanks", max_length=256),
         "The model to load; `Ollama` needs it.",
@@ -108,4 +135,37 @@ class LocalModel:
         Integer(minimum=512, maximum=100_000_000), "Its context window in tokens.", default=65_536
     )
     gpus: int = setting(Integer(maximum=64), "GPUs to ask for.", default=1)
+    gpu_resource: str = setting(
+        Text(
+            pattern=r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?",
+            words="a resource's name such as amd.com/gpu",
+            max_length=316,
+        ),
+        "What the cluster calls a GPU. Its taint of the same name is tolerated.",
+        default="nvidia.com/gpu",
+    )
     storage: str = setting(_QUANTITY, "Disk space for its weights.", default="40Gi")
+    storage_class_name: str = setting(
+        _OBJECT_NAME, "The storage class of the claim that is made for them.", default="", means="the cluster's default"
+    )
+    existing_claim: str = setting(
+        _OBJECT_NAME,
+        "A claim that is there already: none is made, and the weights outlive the router.",
+        default="",
+        means="one is made",
+    )
+    runtime_class_name: str = setting(
+        _OBJECT_NAME, "The pod's runtime class, where GPUs need one.", default="", means="the cluster's default"
+    )
+    node_selector: Mapping[str, str] = setting(
+        MapOf(key=_LABEL_NAME, item=_LABEL_VALUE, max_items=32),
+        "Labels of the nodes that it may run on.",
+        default_factory=dict,
+        means="any node",
+    )
+    tolerations: tuple[Toleration, ...] = setting(
+        ListOf(item=ObjectOf(cls=Toleration), max_items=32),
+        "Taints of nodes that it puts up with.",
+        default=(),
+        means="none",
+    )

@@ -42,7 +42,7 @@ class TierSpec:
     )
     spill_to: str = setting(
         _TIER_OR_NONE,
-        "Tier that serves while this one's local model is cold or full. Not acted on yet.",
+        "Tier that serves while this one's model server is not ready or full; tried before `fallbackTo`.",
         default="",
     )
     hosted_tools: str = setting(
@@ -213,7 +213,7 @@ class RouterSpec:
         ObjectOf(cls=Rollout), "How revisions made by regression runs take over. Not acted on yet.", default=None
     )
     local_model: LocalModel | None = setting(
-        ObjectOf(cls=LocalModel), "The local tier's model server. Not acted on yet.", default=None
+        ObjectOf(cls=LocalModel), "The local tier's model server. Acts in a cluster alone.", default=None
     )
     pinned_revision: str = setting(
         dns_label(63, may_be_empty=True),

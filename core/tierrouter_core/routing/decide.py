@@ -271,8 +271,8 @@ class Router:
         return known
 
     def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
-        named = first.fallback_to or (self.document.fallback_tier,)
-        others = [able[name] for name in named if name in able and name != first.name]
+        named = (first.spill_to, *(first.fallback_to or (self.document.fallback_tier,)))
+        others = [able[name] for name in dict.fromkeys(named) if name in able and name != first.name]
         if others or self.document.fallback_tier == first.name:
             return others
         # The named ones don't speak the dialect: the first tier that does takes their place.

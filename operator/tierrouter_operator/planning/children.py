@@ -60,25 +60,25 @@ def annotation(obj: Obj, name: str) -> str:
 
 def revision_config_map(router: Obj, name: str, document: bytes, spec: Mapping[str, Any]) -> Create:
     """The revision's document. It carries the RouterRevision's spec too, so that one can be made again from it."""
-    body = _child(CONFIG_MAP, router, name, {REVISION_LABEL: name}, {REVISION_SPEC: canonical_json(spec).decode()})
+    body = child(CONFIG_MAP, router, name, {REVISION_LABEL: name}, {REVISION_SPEC: canonical_json(spec).decode()})
     return Create({**body, "immutable": True, "data": {DOCUMENT_FILE: document.decode()}})
 
 
 def router_revision(router: Obj, name: str, spec: Mapping[str, Any]) -> Create:
     """The RouterRevision itself."""
-    return Create({**_child(REVISION, router, name, {REVISION_LABEL: name}), "spec": dict(spec)})
+    return Create({**child(REVISION, router, name, {REVISION_LABEL: name}), "spec": dict(spec)})
 
 
 def active_config_map(router: Obj, annotations: Mapping[str, str], data: Mapping[str, str]) -> Obj:
     """What pods mount, as it should be."""
     name = active_name(router["metadata"]["name"])
-    return {**_child(CONFIG_MAP, router, name, {}, annotations), "data": dict(data)}
+    return {**child(CONFIG_MAP, router, name, {}, annotations), "data": dict(data)}
 
 
 def credentials_secret(router: Obj, data: Mapping[str, str]) -> Obj:
     """The keys that pods mount, as they should be. ``data`` is in base64, as the API has it."""
     name = credentials_name(router["metadata"]["name"])
-    return {**_child(SECRET, router, name, {}), "type": "Opaque", "data": dict(data)}
+    return {**child(SECRET, router, name, {}), "type": "Opaque", "data": dict(data)}
 
 
 def brought_to(wanted: Obj, found: Obj | None) -> list[Write]:
@@ -140,9 +140,10 @@ def owner_reference(router: Obj) -> Mapping[str, Any]:
     }
 
 
-def _child(
+def child(
     kind: Kind, router: Obj, name: str, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
+    """What all of a router's children have in common."""
     metadata: dict[str, Any] = {
         "name": name,
         "namespace": router["metadata"]["namespace"],

@@ -32,6 +32,15 @@ def found_condition(obj: Obj, type_: ConditionType) -> Mapping[str, Any]:
     return next((condition for condition in conditions if condition.get("type") == type_), {})
 
 
+def as_before(obj: Obj, type_: ConditionType, otherwise: str) -> Judgement:
+    """The condition as the object has it; where it has none, that nothing is known, in the words of ``otherwise``."""
+    found = found_condition(obj, type_)
+    try:
+        return Judgement(type_, found["status"], ConditionReason(found["reason"]), found["message"])
+    except (KeyError, ValueError):
+        return Judgement(type_, "Unknown", ConditionReason.NOT_OBSERVED, otherwise)
+
+
 def status_write(
     kind: Kind, obj: Obj, judgements: Sequence[Judgement], values: Mapping[str, Any], now: datetime
 ) -> Iterator[ApplyStatus]:

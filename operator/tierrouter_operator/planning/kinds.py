@@ -33,10 +33,18 @@ SUITE: Final = Kind(API_VERSION, regression.SUITE_KIND, "regressionsuites")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 SECRET: Final = Kind("v1", "Secret", "secrets")
 POD: Final = Kind("v1", "Pod", "pods")
+DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
+SERVICE: Final = Kind("v1", "Service", "services")
+CLAIM: Final = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+MODEL_SERVER: Final = (CLAIM, SERVICE, NETWORK_POLICY, DISRUPTION_BUDGET, DEPLOYMENT)
+"""What a model server consists of, in the order in which it is made."""
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 
 _BY_NAME: Final = {
-    (kind.api_version, kind.kind): kind for kind in (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET, EVENT)
+    (kind.api_version, kind.kind): kind
+    for kind in (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET, EVENT, *MODEL_SERVER)
 }
 
 

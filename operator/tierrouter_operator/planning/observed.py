@@ -1,10 +1,11 @@
 """What the operator saw of one router or one provider, at one time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from tierrouter_operator.planning.kinds import Obj
+from tierrouter_operator.planning.kinds import Kind, Obj
+from tierrouter_operator.planning.model_server_state import Said
 from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 
 
@@ -14,6 +15,7 @@ class Refusal:
 
     what: str
     """The object, for people: ``ConfigMap agents/coding-active``."""
+    kind: Kind
     message: str
     """The API server's own words."""
 
@@ -35,6 +37,10 @@ class Observed:
     """The Secret of that name, whoever made it."""
     now: datetime
     """UTC."""
+    model_server: Mapping[Kind, Obj] = field(default_factory=dict)
+    """What has the names of its model server's parts, whoever made it."""
+    said: Said | None = None
+    """How far its model server is."""
     fleet: Fleet = NOTHING_SEEN
     """What was seen of its pods."""
     refused: Refusal | None = None

@@ -36,7 +36,8 @@ from tierrouter_operator.planning.collection import collect
 from tierrouter_operator.planning.conditions import found_condition, timestamp
 from tierrouter_operator.planning.credentials import Credentials, compose
 from tierrouter_operator.planning.history import History, Revision
-from tierrouter_operator.planning.kinds import Obj
+from tierrouter_operator.planning.kinds import MODEL_SERVER, Obj
+from tierrouter_operator.planning.model_server_plan import plan_model_server
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.statuses import revision_status, router_judgements, router_status
 from tierrouter_operator.planning.trouble import Trouble
@@ -76,7 +77,7 @@ class RouterPlanner:
 
 def _refusal(observed: Observed) -> Trouble | None:
     """The API server's last word on a write of the last attempt."""
-    if observed.refused is None:
+    if observed.refused is None or observed.refused.kind in MODEL_SERVER:
         return None
     message = f"the API server refuses {observed.refused.what}: {observed.refused.message}"
     return Trouble(ConditionReason.WRITE_REFUSED, message)
@@ -127,15 +128,16 @@ def _published(observed: Observed, history: History, choice: Choice, asked: Aske
         writes += revision_status(each, obj, revision.name, activation, revision.number)
     deletions, again = collect(observed, history, kept, protected)
     held = _held(choice, asked)
-    judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet)
+    server = plan_model_server(observed)
+    writes += server.writes
+    judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet, server.judgement)
     gone = {name for deletion in deletions for name in deletion.revisions}
     count = sum(each.name not in gone for each in kept)
     writes += router_status(router, judgements, revision.name, history.canary_name, count, observed.fleet, observed.now)
     writes += _events(observed, history, choice, credentials, restored, bool(active_writes) and is_put_right)
     writes += deletions
-    if choice.trouble is not None and choice.trouble.reason is ConditionReason.WAITING_FOR_DELETION:
-        again = _WAIT_S
-    return Plan(tuple(writes), again)
+    is_waiting = choice.trouble is not None and choice.trouble.reason is ConditionReason.WAITING_FOR_DELETION
+    return Plan(tuple(writes), _WAIT_S if is_waiting or server.is_waiting else again)
 
 
 def _documents(router: Obj, history: History, choice: Choice, writes: list[Write]) -> bool:
@@ -256,14 +258,15 @@ def _only_said(observed: Observed, history: History, trouble: Trouble) -> Plan:
     published: Choice | Trouble = trouble
     if stable is not None and history.active is not None:
         published = _standing(history, stable, trouble)
-    judgements = router_judgements(router, published, credentials.trouble, "", observed.fleet)
+    server = plan_model_server(observed)
+    judgements = router_judgements(router, published, credentials.trouble, "", observed.fleet, server.judgement)
     name = "" if history.active is None or stable is None else stable.name
     count = len(history.revisions)
-    writes: list[Write] = list(
-        router_status(router, judgements, name, history.canary_name, count, observed.fleet, observed.now)
-    )
+    writes: list[Write] = list(server.writes)
+    writes += list(router_status(router, judgements, name, history.canary_name, count, observed.fleet, observed.now))
     writes += _complaint(router, trouble, ConditionType.CONFIG_PUBLISHED, EventReason.CONFIG_REJECTED)
-    again = _WAIT_S if trouble.reason is ConditionReason.WAITING_FOR_DELETION else None
+    is_waiting = server.is_waiting or trouble.reason is ConditionReason.WAITING_FOR_DELETION
+    again = _WAIT_S if is_waiting else None
     return Plan(tuple(writes), again)
 
 

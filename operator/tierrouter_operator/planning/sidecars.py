@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tierrouter_core.contract import ConditionReason, ConditionType
-from tierrouter_operator.planning.conditions import Judgement, found_condition
+from tierrouter_operator.planning.conditions import Judgement, as_before
 from tierrouter_operator.planning.kinds import Obj
 
 _NAMED = 5
@@ -67,7 +67,7 @@ def _up_to_date(router: Obj, report: SidecarReport | None, in_force: str) -> Jud
     type_ = ConditionType.SIDECARS_UP_TO_DATE
     if report is None or report.asked_for != in_force:
         # A change is under way: what was said is said until it has been looked at.
-        return _as_before(router, type_, "sidecars are not asked yet what they serve")
+        return as_before(router, type_, "sidecars are not asked yet what they serve")
     if not report.sidecars:
         return Judgement(type_, "True", ConditionReason.NO_SIDECARS, "no running pod has a sidecar of this router")
     if not report.laggards:
@@ -81,7 +81,7 @@ def _up_to_date(router: Obj, report: SidecarReport | None, in_force: str) -> Jud
 def _healthy(router: Obj, census: Census | None) -> Judgement:
     type_ = ConditionType.INJECTION_HEALTHY
     if census is None:
-        return _as_before(router, type_, "pods are not looked at yet")
+        return as_before(router, type_, "pods are not looked at yet")
     if not census.without:
         message = "every running pod that asked for a sidecar of this router has one"
         return Judgement(type_, "True", ConditionReason.INJECTED, message)
@@ -94,11 +94,3 @@ def _healthy(router: Obj, census: Census | None) -> Judgement:
         "then make them again"
     )
     return Judgement(type_, "False", ConditionReason.PODS_NOT_INJECTED, message)
-
-
-def _as_before(router: Obj, type_: ConditionType, otherwise: str) -> Judgement:
-    found = found_condition(router, type_)
-    try:
-        return Judgement(type_, found["status"], ConditionReason(found["reason"]), found["message"])
-    except (KeyError, ValueError):
-        return Judgement(type_, "Unknown", ConditionReason.NOT_OBSERVED, otherwise)

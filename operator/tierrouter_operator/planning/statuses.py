@@ -14,11 +14,14 @@ from tierrouter_operator.planning.sidecars import Fleet, fleet_counts, fleet_jud
 from tierrouter_operator.planning.trouble import Trouble
 from tierrouter_operator.planning.writes import ApplyStatus
 
-_NOT_LOOKED_AT = {ConditionType.MODEL_SERVER_READY: "model servers are not run yet"}
-
 
 def router_judgements(
-    router: Obj, choice: Choice | Trouble | None, credentials: Trouble | None, held: str, fleet: Fleet
+    router: Obj,
+    choice: Choice | Trouble | None,
+    credentials: Trouble | None,
+    held: str,
+    fleet: Fleet,
+    server: Judgement,
 ) -> list[Judgement]:
     """All six conditions.
 
@@ -28,6 +31,7 @@ def router_judgements(
         credentials: what is wrong with the providers.
         held: what a pin keeps from being done; empty for nothing.
         fleet: what was seen of its pods.
+        server: what is said of its model server; it keeps nobody from serving, since turns spill.
     """
     published = _published(choice, held)
     if credentials is None:
@@ -41,11 +45,8 @@ def router_judgements(
         if bad
         else Judgement(ConditionType.READY, "True", ConditionReason.READY, published.message)
     )
-    rest = [
-        Judgement(type_, "Unknown", ConditionReason.NOT_OBSERVED, message) for type_, message in _NOT_LOOKED_AT.items()
-    ]
     in_force = choice.revision.name if isinstance(choice, Choice) else ""
-    return [ready, published, providers, *fleet_judgements(router, fleet, in_force), *rest]
+    return [ready, published, providers, *fleet_judgements(router, fleet, in_force), server]
 
 
 def _published(choice: Choice | Trouble | None, held: str) -> Judgement:

@@ -44,6 +44,14 @@ class DeleteRevisions:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete this very object, with what it has made."""
+
+    kind: Kind
+    found: Obj
+
+
+@dataclass(frozen=True, slots=True)
 class PostEvent:
     """An event; losing it is no failure."""
 
@@ -55,7 +63,7 @@ class PostEvent:
     message: str
 
 
-Write = Create | Apply | Replace | ApplyStatus | DeleteRevisions | PostEvent
+Write = Create | Apply | Replace | ApplyStatus | DeleteRevisions | Delete | PostEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,17 @@ import orjson
 import yaml
 
 from tierrouter_core.canonical import canonical_json, digest
-from tierrouter_core.contract import STABLE_FILE, active_name, credentials_name
+from tierrouter_core.contract import STABLE_FILE, active_name, credentials_name, model_server_name
 from tierrouter_core.spend.price import Price
-from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, ROUTER, SECRET, Kind, kind_of
+from tierrouter_operator.planning.kinds import CONFIG_MAP, MODEL_SERVER, REVISION, ROUTER, SECRET, Kind, kind_of
+from tierrouter_operator.planning.model_server_state import Said
 from tierrouter_operator.planning.observed import Observed, Refusal
 from tierrouter_operator.planning.plan import RouterPlanner
 from tierrouter_operator.planning.writes import (
     Apply,
     ApplyStatus,
     Create,
+    Delete,
     DeleteRevisions,
     Plan,
     PostEvent,
@@ -41,7 +43,7 @@ class AlreadyThere(Exception):
 
 
 class World:
-    """One namespace with one router."""
+    """One namespace with one router, which names no local model."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,11 +51,14 @@ class World:
         self.providers: dict[str, Obj] = {}
         self.events: list[PostEvent] = []
         self.refused: Refusal | None = None
+        self.said: Said | None = None
         self.prices: Mapping[tuple[str, str, str], Price] = {}
         self._version = 0
         for document in yaml.safe_load_all(EXAMPLE.read_text()):
             document["metadata"]["namespace"] = "agents"
             if document["kind"] == "TierRouter":
+                # Most tests are about what is published; those of the model server put it back.
+                self.local_model = document["spec"].pop("localModel")
                 self.put(ROUTER, document)
             else:
                 self.providers[document["metadata"]["name"]] = self._stamped(document)
@@ -124,6 +129,12 @@ class World:
             config_maps={name: obj for (kind, name), obj in objects.items() if kind == CONFIG_MAP},
             credentials=objects.get((SECRET, ours)),
             now=self.now,
+            model_server={
+                kind: obj
+                for kind in MODEL_SERVER
+                if (obj := objects.get((kind, model_server_name("coding")))) is not None
+            },
+            said=self.said,
             refused=self.refused,
         )
 
@@ -165,6 +176,9 @@ class World:
                 if key in self.objects:
                     raise AlreadyThere(key[1])
                 self.put(key[0], copy.deepcopy(dict(body)))
+            case Delete(kind, gone):
+                assert self.objects[kind, gone["metadata"]["name"]]["metadata"]["uid"] == gone["metadata"]["uid"]
+                del self.objects[kind, gone["metadata"]["name"]]
             case Apply(body) | Replace(body):
                 self._update(dict(body), replaces=isinstance(write, Replace))
             case ApplyStatus(body):
@@ -179,10 +193,13 @@ class World:
         if replaces:
             assert body["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"]
             found["metadata"] |= {"labels": {}, "annotations": {}}
-            found["data"] = {}
+            found.pop("data", None)
+            found.pop("spec", None)
         for key in ("labels", "annotations"):
             found["metadata"][key] = (found["metadata"].get(key) or {}) | (body["metadata"].get(key) or {})
-        found["data"] = (found.get("data") or {}) | body["data"]
+        for key in ("data", "spec"):
+            if key in body:
+                found[key] = (found.get(key) or {}) | copy.deepcopy(body[key])
         self._touch(found)
 
     def _stamped(self, obj: Obj) -> Obj:

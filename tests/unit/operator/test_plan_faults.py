@@ -331,7 +331,7 @@ def test_a_revision_whose_lost_document_can_not_be_made_again_is_followed_by_a_n
 
 def test_what_the_api_server_refuses_is_said_and_ends_when_it_is_taken(world: World) -> None:
     world.threshold("file_count", 6)
-    world.refused = Refusal("ConfigMap agents/coding-x", "exceeded quota: maps")
+    world.refused = Refusal("ConfigMap agents/coding-x", CONFIG_MAP, "exceeded quota: maps")
     plan = world.plan()
     assert all(isinstance(write, ApplyStatus | PostEvent) for write in plan.writes)
     world.settle()
