@@ -8,6 +8,7 @@ from helm_chart import NAMESPACE, Obj, Rendered, render, values
 
 READ = {"get", "list", "watch"}
 MAKE = READ | {"create", "patch"}
+OWN = READ | {"create", "update", "delete"}
 
 OPERATOR = {
     ("tierrouter.dev", "tierrouters"): READ,
@@ -20,6 +21,11 @@ OPERATOR = {
     ("", "configmaps"): MAKE | {"update", "deletecollection"},
     ("", "secrets"): MAKE | {"update"},
     ("", "pods"): {"list", "patch"},
+    ("apps", "deployments"): OWN,
+    ("", "services"): OWN,
+    ("networking.k8s.io", "networkpolicies"): OWN,
+    ("policy", "poddisruptionbudgets"): OWN,
+    ("", "persistentvolumeclaims"): MAKE,
     ("", "namespaces"): {"get", "list"},
     ("events.k8s.io", "events"): {"create"},
 }

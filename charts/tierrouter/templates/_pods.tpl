@@ -46,6 +46,8 @@ affinity:
 {{- $own := index (first .).Values (last .) -}}
 labels:
   {{- include "tierrouter.selectorLabels" . | nindent 2 }}
+  # Model servers let the operator in by this.
+  app.kubernetes.io/part-of: tierrouter
   {{- with (first .).Values.commonLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
