@@ -43,6 +43,12 @@ def _first(world: World) -> None:
     pass
 
 
+def _model_server(world: World) -> None:
+    world.settle()
+    world.spec["localModel"] = world.local_model
+    world.change()
+
+
 def _changed(world: World) -> None:
     world.settle()
     world.threshold("file_count", 6)
@@ -62,7 +68,9 @@ def _pinned(world: World) -> None:
     world.change()
 
 
-@pytest.mark.parametrize("case", [_first, _changed, _broken, _pinned], ids=lambda case: case.__name__.strip("_"))
+@pytest.mark.parametrize(
+    "case", [_first, _changed, _broken, _pinned, _model_server], ids=lambda case: case.__name__.strip("_")
+)
 def test_the_writes_are_these(case, request: pytest.FixtureRequest) -> None:
     world = _fixed()
     case(world)
