@@ -27,6 +27,7 @@ trap 'rm -f "$log"' EXIT
 load "tierrouter/sidecar:$version" sidecar/Dockerfile .
 load "tierrouter/operator:$version" operator/Dockerfile .
 load tierrouter/e2e-agent:dev tests/e2e/agent/Dockerfile tests
+load tierrouter/e2e-registry:dev tests/e2e/registry/Dockerfile tests/e2e/registry
 helm upgrade --install tierrouter charts/tierrouter --namespace tierrouter-system --create-namespace \
     --wait --timeout 3m >/dev/null
 # What is told by tag alone may be older than what was just built.

@@ -27,7 +27,7 @@ class RouterInCluster:
         self.path = f"{self.base}/tierrouters/{name}"
 
     async def apply(self, secrets: bool = True, provider_url: str = "", **changes: Any) -> None:
-        """``kubectl apply`` of the example under this name, with ``spec`` fields changed, and of its Secrets.
+        """``kubectl apply`` of the example under this name, with ``spec`` fields changed (None: left out), and of its Secrets.
 
         With a ``provider_url`` every ModelProvider is there instead of where the example has it.
         """
@@ -35,7 +35,8 @@ class RouterInCluster:
             document["metadata"]["namespace"] = self.namespace
             if document["kind"] == "TierRouter":
                 document["metadata"]["name"] = self.name
-                document["spec"] |= changes
+                changed = document["spec"] | changes
+                document["spec"] = {field: value for field, value in changed.items() if value is not None}
                 router = document
                 continue
             if provider_url:

@@ -47,8 +47,8 @@ class Here:
         await self.until_ready("provider")
 
     async def start_router(self, **changes: Any) -> None:
-        """The example's router, whose providers are all the scripted one."""
-        await self.router.apply(provider_url=self.provider_url, **changes)
+        """The example's router without its local model, whose providers are all the scripted one."""
+        await self.router.apply(provider_url=self.provider_url, **{"localModel": None, **changes})
         await self.router.until_condition("Ready", "True")
 
     def agent(

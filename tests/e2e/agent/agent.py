@@ -21,7 +21,7 @@ _PLACES = ("/proc/self/environ", "/proc/1/environ")
 def turn(number: int, client: Any) -> dict[str, Any]:
     """One turn; the dialect, and whether it is streamed, follow the number."""
     openai, anthropic = client
-    task = json.dumps({"file_count": int(os.environ.get("FILE_COUNT", "0"))})
+    task = os.environ.get("TASK") or json.dumps({"file_count": int(os.environ.get("FILE_COUNT", "0"))})
     headers = {"x-tierrouter-session": f"s-{number}", "x-tierrouter-task": task}
     text = f"turn {number}"
     match number % 3:
