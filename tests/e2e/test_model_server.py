@@ -125,7 +125,8 @@ async def test_a_model_is_pulled_loaded_and_serves_and_turns_spill_while_it_can_
 
     await here.api.until(is_loaded, "the model is loaded", 120)
     assert any("% of" in message for message in messages), messages
-    assert set(spilled) == {"fallback"}, "turns are served while the model is on its way"
+    # The kubelet may find it ready a moment before the operator says so.
+    assert set(spilled) - {"local"} == {"fallback"}, "turns are served while the model is on its way"
     table = await here.kubectl("get", "tro")
     assert table.splitlines()[0].split() == ["NAME", "READY", "MODE", "REVISION", "LOCAL-MODEL", "AGE"]
     assert "Loaded" in table.splitlines()[1].split()

@@ -1,4 +1,4 @@
-"""A registry that Ollama can pull one model from, by its own protocol: manifests and blobs, with ranges.
+"""A registry that Ollama can pull one model from, by its own protocol: manifests and blobs, with ranges and redirects.
 
 It serves ``library/smollm2:135m`` on port 5000, as slowly as a registry far away, and prints a line for each request.
 """
@@ -47,26 +47,31 @@ class Registry(BaseHTTPRequestHandler):
     def _answer(self, *, with_body: bool) -> None:
         if self.path == "/v2/library/smollm2/manifests/135m":
             self._send(200, self.manifest, with_body=with_body)
-        elif (
-            self.path.startswith("/v2/library/smollm2/blobs/") and (name := self.path.rpartition("/")[2]) in self.blobs
-        ):
-            content = self.blobs[name]
-            found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-            if found is None:
-                self._send(200, content, with_body=with_body)
-            else:
-                first, last = int(found[1]), int(found[2] or len(content) - 1)
-                part = f"bytes {first}-{last}/{len(content)}"
-                self._send(206, content[first : last + 1], with_body=with_body, part=part)
+        elif (name := self.path.rpartition("/")[2]) in self.blobs:
+            self._send_blob(name, with_body=with_body)
         else:
             error = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}
             self._send(404, json.dumps(error).encode(), with_body=with_body)
 
-    def _send(self, status: int, content: bytes, *, with_body: bool, part: str = "") -> None:
+    def _send_blob(self, name: str, *, with_body: bool) -> None:
+        content = self.blobs[name]
+        if with_body and self.path.startswith("/v2/"):
+            # Ollama takes blobs only from another host than the registry itself.
+            self._send(307, b"", with_body=False, headers={"Location": f"http://registry:5000/{name}"})
+            return
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if found is None:
+            self._send(200, content, with_body=with_body)
+            return
+        first, last = int(found[1]), int(found[2] or len(content) - 1)
+        headers = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
+        self._send(206, content[first : last + 1], with_body=with_body, headers=headers)
+
+    def _send(self, status: int, content: bytes, *, with_body: bool, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
-        if part:
-            self.send_header("Content-Range", part)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         if with_body:
             for at in range(0, len(content), _CHUNK):
