@@ -173,6 +173,7 @@ async def test_what_keeps_a_model_from_serving_is_said(here: Here, volume: str) 
     condition = await here.router.until_condition("ModelServerReady", "False", "NoGPU", 60)
     assert "no node has 1 free nvidia.com/gpu" in condition["message"]
 
-    await change_local_model(here, gpus=0, image="registry.invalid/ollama:1")
-    await here.router.until_condition("ModelServerReady", "False", "PodFailing", 60)
+    await change_local_model(here, gpus=0, image=AGENT_IMAGE)
+    condition = await here.router.until_condition("ModelServerReady", "False", "PodFailing", 60)
+    assert "CrashLoopBackOff" in condition["message"], "which is no Ollama"
     assert (await here.router.condition("Ready"))["status"] == "True"

@@ -27,10 +27,12 @@ def turn(number: int, client: Any) -> dict[str, Any]:
     match number % 3:
         case 0:
             raw = openai.chat.completions.with_raw_response.create(
-                model="auto", messages=[{"role": "user", "content": text}], extra_headers=headers
+                model="auto", max_tokens=64, messages=[{"role": "user", "content": text}], extra_headers=headers
             )
         case 1:
-            raw = openai.responses.with_raw_response.create(model="auto", input=text, extra_headers=headers)
+            raw = openai.responses.with_raw_response.create(
+                model="auto", max_output_tokens=64, input=text, extra_headers=headers
+            )
         case _:
             raw = anthropic.messages.with_raw_response.create(
                 model="auto", max_tokens=64, messages=[{"role": "user", "content": text}], extra_headers=headers
