@@ -219,6 +219,60 @@ async def test_the_operator_changes_of_a_pod_only_the_poke(
         await as_operator.create(f"/api/v1/namespaces/{namespace}/pods", {**pod(), "metadata": {"name": "mine"}})
 
 
+def model_server(owner: str = "TierRouter", name: str = "coding-ollama", **pod: Any) -> Obj:
+    labels = {"app": "model"}
+    container: Obj = {
+        "name": "ollama",
+        "image": "ollama:1",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    whole = {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True},
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        **pod,
+    }
+    owners = [{"apiVersion": "tierrouter.dev/v1alpha1", "kind": owner, "name": "coding", "uid": "u"}]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "ownerReferences": owners},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": whole}},
+    }
+
+
+async def test_the_operator_runs_model_servers_and_nothing_else(
+    installed: Api, as_operator: Api, namespace: str
+) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    await as_operator.create(path, model_server())
+    secret = {"name": "keys", "secret": {"secretName": "openai"}}
+    taken = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "openai", "key": "api-key"}}}
+    container = model_server()["spec"]["template"]["spec"]["containers"][0]
+    for refused in (
+        {"serviceAccountName": "admin"},
+        {"automountServiceAccountToken": True},
+        {"hostNetwork": True},
+        {"hostPID": True},
+        {"volumes": [{"name": "node", "hostPath": {"path": "/"}}]},
+        {"volumes": [secret]},
+        {"containers": [{**container, "env": [taken]}]},
+        {"containers": [{**container, "securityContext": {"privileged": True}}]},
+        {"initContainers": [container]},
+    ):
+        with pytest.raises(Refused, match="gets no service account, no key, nothing of its node"):
+            await as_operator.create(path, model_server(**refused))
+    for body in (model_server(owner="Deployment"), model_server(name="other")):
+        with pytest.raises(Refused, match="no Deployment but that of a TierRouter's model server"):
+            await as_operator.create(path, body)
+    theirs = model_server(owner="Deployment", name="theirs")
+    await installed.create(path, theirs)
+    with pytest.raises(Refused, match="no Deployment but that of a TierRouter's model server"):
+        await as_operator.delete(f"{path}/theirs")
+    await as_operator.delete(f"{path}/coding-ollama")
+
+
 async def test_the_operator_works_with_these_rights_and_no_others(
     cluster: Cluster, installed: Api, operator_token: str, namespace: str, tmp_path: Path
 ) -> None:
@@ -247,6 +301,23 @@ async def test_the_operator_works_with_these_rights_and_no_others(
             return len(await router.revisions()) == 1
 
         await installed.until(is_collected, "the older revision is collected: the operator may delete")
+        deployment = f"/apis/apps/v1/namespaces/{namespace}/deployments/coding-ollama"
+        await installed.patch(deployment, {"spec": {"replicas": 0}})
+
+        async def is_healed() -> bool:
+            return (await installed.get(deployment))["spec"]["replicas"] == 1
+
+        await installed.until(is_healed, "the operator may make model servers and put them right")
+        await router.patch(localModel=None)
+
+        async def is_gone() -> bool:
+            try:
+                await installed.get(deployment)
+            except Refused as refused:
+                return refused.code == 404
+            return False
+
+        await installed.until(is_gone, "the operator may delete model servers")
         assert running.resync.problem == ""
 
 
@@ -267,8 +338,9 @@ async def test_the_operator_works_with_these_rights_and_no_others(
         ("patch", "", "namespaces", False),
         ("patch", "", "pods/ephemeralcontainers", False),
         ("create", "", "pods/exec", False),
-        ("create", "apps", "deployments", False),
-        ("delete", "apps", "deployments", False),
+        ("create", "apps", "deployments", True),
+        ("patch", "apps", "deployments", False),
+        ("create", "apps", "daemonsets", False),
         ("delete", "", "persistentvolumeclaims", False),
         ("get", "", "nodes", False),
         ("create", "rbac.authorization.k8s.io", "clusterrolebindings", False),
