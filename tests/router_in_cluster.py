@@ -110,6 +110,15 @@ class RouterInCluster:
         found: Obj = await self.api.until(is_so, f"{self.name} is {type_}={status} {reason}", timeout_s)
         return found
 
+    async def until_settled(self) -> None:
+        """Published, and the model server's pod was seen: nothing is left to write."""
+        await self.until_condition("Ready", "True")
+
+        async def is_seen() -> bool:
+            return "Pod" in (await self.condition("ModelServerReady"))["message"]
+
+        await self.api.until(is_seen, "the model server's pod is seen")
+
     async def children(self) -> list[str]:
         """Paths of everything that belongs to the router."""
         uid = (await self.get())["metadata"]["uid"]

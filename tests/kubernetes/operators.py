@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from control_plane import AuditLog
 from tierrouter_operator.app import Running, operator
 from tierrouter_operator.settings import Settings
+
+_WRITES = ("create", "update", "patch", "delete", "deletecollection")
 
 COMMAND = str(Path(sys.executable).with_name("tierrouter"))
 
@@ -47,3 +50,13 @@ def operator_process(kubeconfig: Path, *flags: str, log: Path) -> Iterator[subpr
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+def writes_of_the_operator(audit: AuditLog, since: int, namespace: str) -> list[str]:
+    """What it wrote in a namespace since then: verb, resource and name."""
+    found = audit.requests(since, verb=_WRITES)
+    return [
+        f"{each.verb} {each.resource} {each.name}"
+        for each in found
+        if each.user_agent == "tierrouter-operator" and each.namespace == namespace
+    ]

@@ -6,14 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
-from operators import running_operator
+from operators import running_operator, writes_of_the_operator
 
 from control_plane import AuditLog, Cluster
 from router_in_cluster import RouterInCluster, quiet
 from tierrouter_core.contract import ACTIVATION, ALLOWED_HOSTS, DOCUMENT_FILE, STABLE_REVISION
 from tierrouter_operator import reconcile
-
-WRITES = ("create", "update", "patch", "delete", "deletecollection")
 
 
 @pytest.fixture
@@ -21,17 +19,8 @@ async def served(cluster: Cluster, router: RouterInCluster) -> AsyncIterator[Rou
     """A router that an operator has published, with the operator running."""
     async with running_operator(cluster.kubeconfig, router.namespace):
         await router.apply()
-        await router.until_condition("Ready", "True")
+        await router.until_settled()
         yield router
-
-
-def writes_of_the_operator(audit: AuditLog, since: int, namespace: str) -> list[str]:
-    found = audit.requests(since, verb=WRITES)
-    return [
-        f"{each.verb} {each.resource} {each.name}"
-        for each in found
-        if each.user_agent == "tierrouter-operator" and each.namespace == namespace
-    ]
 
 
 async def test_an_applied_router_is_published_and_says_so(served: RouterInCluster) -> None:
@@ -85,7 +74,7 @@ async def test_a_change_takes_seven_requests_and_then_there_are_none(served: Rou
 async def test_a_restart_writes_nothing(cluster: Cluster, router: RouterInCluster, audit: AuditLog) -> None:
     await router.apply()
     async with running_operator(cluster.kubeconfig, router.namespace):
-        await router.until_condition("Ready", "True")
+        await router.until_settled()
         await quiet(0.5)
     mark = audit.mark()
     async with running_operator(cluster.kubeconfig, router.namespace, resync_s=1):
