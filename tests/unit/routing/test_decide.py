@@ -199,6 +199,13 @@ def test_the_fallback_tier_comes_next_and_a_tier_may_name_others():
     assert [t.tier_name for t in decide(replace(doc, tiers=tiers)).targets] == ["routine", "local", "deep"]
 
 
+def test_a_tier_spills_before_it_falls_back_and_to_no_tier_twice():
+    doc = document()
+    spilling = replace(doc.tiers["routine"], spill_to="deep", fallback_to=("local", "deep"))
+    doc = replace(doc, tiers={**doc.tiers, "routine": spilling})
+    assert [t.tier_name for t in decide(doc).targets] == ["routine", "deep", "local"]
+
+
 def test_observe_serves_what_was_asked_for_and_says_what_would_have_been_decided():
     decision = decide(document(mode=Mode.OBSERVE), requested_model="big", variables={"task.sandboxed": True})
     assert (served_by(decision), decision.reason) == ("deep", Reason.OBSERVE)
