@@ -207,3 +207,29 @@ def _loop_began_without_thinking(request: Request) -> bool:
         elif entry.get("role") == "user" and not any(block.get("type") == "tool_result" for block in blocks):
             break
     return first is not None and (not first or first[0].get("type") not in ("thinking", "redacted_thinking"))
+
+
+def written_thinking(
+    model_id: str, effort: str, cap: int, *, forced: bool, in_bare_loop: bool
+) -> dict[str, dict[str, Any]] | None:
+    """``thinking`` and ``output_config`` of a request that another dialect's client wrote; None for other models.
+
+    Args:
+        effort: of :data:`tierrouter_core.wire.model.EFFORTS`.
+        cap: ``max_tokens``.
+        forced: a tool is prescribed.
+        in_bare_loop: a tool loop is open whose first answer does not begin with thinking.
+    """
+    accepts = accepted_by(model_id)
+    if accepts is None:
+        return None
+    off = effort == "none" or (effort == "minimal" and not accepts.adaptive)
+    if off and accepts.disabled is not Off.NEVER:
+        return {"thinking": {"type": "disabled"}}
+    level = "low" if effort in ("none", "minimal") else effort
+    if accepts.adaptive:
+        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": level}}
+    budget = lowered_budget(_BUDGETS.get(level, _BUDGETS["high"]), cap)
+    if budget is None or forced or in_bare_loop:
+        return {"thinking": {"type": "disabled"}}
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}

@@ -21,27 +21,35 @@ _MESSAGES_TYPES = {
 }
 
 
+def meaning_of(kind: str) -> Meaning:
+    """What a provider's type or code of an error means for the client."""
+    if "rate_limit" in kind or kind == "429":
+        return Meaning.WAIT
+    return Meaning.DRAINING if "overloaded" in kind or kind in ("529", "503") else Meaning.INTERNAL
+
+
 def in_band_error(
     dialect: Dialect,
     message: str,
     *,
     meaning: Meaning = Meaning.INTERNAL,
+    kind: str = "",
     response: Mapping[str, Any] | None = None,
     next_sequence_number: int = 0,
     opened: bool = False,
 ) -> bytes:
     """The events that end a broken stream; after them the body ends.
 
-    The last three are for Responses: what is known of the response (at least its ``id``), the number of the next
-    event, and whether ``response.created`` has been sent. Where it has not, it goes first, because the SDK
-    can't read a failure of a response that never began.
+    ``kind`` is the provider's own word for it, which Chat's clients see. The last three are for Responses: what is
+    known of the response (at least its ``id``), the number of the next event, and whether ``response.created`` has
+    been sent. Where it has not, it goes first, because the SDK can't read a failure of a response that never began.
     """
     throttled = meaning is Meaning.WAIT
     if dialect is Dialect.MESSAGES:
         error = {"type": _MESSAGES_TYPES.get(meaning, "api_error"), "message": message}
         return _event(b"error", {"type": "error", "error": error})
     if dialect is Dialect.CHAT:
-        code = "rate_limit_exceeded" if throttled else "upstream_cut"
+        code = "rate_limit_exceeded" if throttled else kind or "upstream_cut"
         return _event(b"", {"error": {"message": message, "type": "server_error", "param": None, "code": code}})
     base = {"id": UNKNOWN_RESPONSE_ID, "object": "response", "created_at": 0, "model": "", "output": [], "usage": None}
     base |= response or {}

@@ -1,0 +1,118 @@
+"""Chat's streams, and what its imitators make of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tierrouter_core.names import Dialect
+from tierrouter_core.wire.counts import details, items
+from tierrouter_core.wire.decoder import StreamDecoder
+from tierrouter_core.wire.events import (
+    Began,
+    CallPiece,
+    Failed,
+    Finish,
+    Finished,
+    RawEvent,
+    RefusalPiece,
+    TextPiece,
+    ThinkingPiece,
+)
+from tierrouter_core.wire.model import ToolKind
+from tierrouter_core.wire.reported_error import reported_error
+
+FINISHES: Mapping[str, Finish] = {
+    "stop": Finish.STOP,
+    "tool_calls": Finish.TOOL_CALLS,
+    "function_call": Finish.TOOL_CALLS,
+    "length": Finish.LENGTH,
+    "content_filter": Finish.FILTER,
+}
+
+
+class ChatDecoder(StreamDecoder):
+    """Anonymous chunks with deltas."""
+
+    dialect = Dialect.CHAT
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = False
+        self._keys: dict[str, int] = {}
+        self._by_index: dict[int, int] = {}
+        self._has_arguments: set[int] = set()
+        self._last = -1
+
+    def _read(self, kind: str, payload: Mapping[str, Any], out: list[RawEvent]) -> None:
+        if not self._begun:
+            self._begun = True
+            out.append(Began(str(payload.get("id") or ""), str(payload.get("model") or "")))
+        for choice in items(payload.get("choices"))[:1]:
+            choice = details(choice)
+            # A server that doesn't stream sends the whole message in one chunk.
+            self.message(details(choice.get("delta") or choice.get("message")), out)
+            finish = choice.get("finish_reason")
+            if finish == "error":
+                error = reported_error(self.dialect, payload)
+                out.append(
+                    Failed(error.message if error else "the choice ended in an error", error.kind if error else "")
+                )
+            elif isinstance(finish, str) and finish:
+                out.append(Finished(FINISHES.get(finish, Finish.STOP)))
+
+    def message(self, delta: Mapping[str, Any], out: list[RawEvent]) -> None:
+        """A delta, or a whole message, which has the same fields."""
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        if not thought and delta.get("reasoning_details"):
+            texts = [
+                details(detail).get("text") or details(detail).get("summary")
+                for detail in items(delta["reasoning_details"])
+            ]
+            thought = "".join(text for text in texts if isinstance(text, str))
+        if thought and isinstance(thought, str):
+            out.append(ThinkingPiece(thought))
+        content = delta.get("content")
+        if isinstance(content, list):
+            content = "".join(text for part in content if isinstance(text := details(part).get("text"), str))
+        if content and isinstance(content, str):
+            out.append(TextPiece(content))
+        refusal = delta.get("refusal")
+        if refusal and isinstance(refusal, str):
+            out.append(RefusalPiece(refusal))
+        for call in items(delta.get("tool_calls")):
+            if isinstance(call, dict):
+                self._call(call, out)
+
+    def _call(self, call: Mapping[str, Any], out: list[RawEvent]) -> None:
+        custom = call.get("type") == "custom"
+        function = details(call.get("custom" if custom else "function"))
+        arguments = function.get("input" if custom else "arguments")
+        if arguments is None:
+            arguments = ""
+        elif not isinstance(arguments, str):
+            arguments = orjson.dumps(arguments).decode()
+        id_, name = call.get("id"), function.get("name")
+        id_ = id_ if isinstance(id_, str) else ""
+        name = name if isinstance(name, str) else ""
+        key = self._key(call.get("index"), id_, name)
+        if arguments:
+            self._has_arguments.add(key)
+        out.append(CallPiece(key, id_, name, arguments, ToolKind.CUSTOM if custom else ToolKind.FUNCTION))
+
+    def _key(self, index: object, id_: str, name: str) -> int:
+        """Which call a piece belongs to: by its id, its index, or that it names itself anew."""
+        position = index if isinstance(index, int) else None
+        if id_:
+            key = self._keys.get(id_)
+            if key is None:
+                key = self._keys[id_] = self._last = self._last + 1
+        else:
+            known = self._by_index.get(position) if position is not None else (self._last if self._last >= 0 else None)
+            if known is None or (name and known in self._has_arguments):
+                key = self._last = self._last + 1
+            else:
+                key = known
+        if position is not None:
+            self._by_index[position] = key
+        return key

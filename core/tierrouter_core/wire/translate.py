@@ -1,0 +1,293 @@
+"""Translation between dialects: what the rest of the program sees of it.
+
+A request goes from its dialect to a :class:`~tierrouter_core.wire.model.Prompt` and from there to the target's; an
+answer from the target's dialect to events and from there to the client's. A dialect is a folder with six files and a
+row of the table below; no dialect knows of another. Nothing here does I/O: bytes in, bytes out.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from tierrouter_core.names import Dialect
+from tierrouter_core.spend.usage import Usage
+from tierrouter_core.value_class import keyword_value_class, value_class
+from tierrouter_core.wire.chat.answer_parse import parse_chat_answer
+from tierrouter_core.wire.chat.answer_render import render_chat_answer
+from tierrouter_core.wire.chat.request_parse import parse_chat
+from tierrouter_core.wire.chat.request_render import render_chat
+from tierrouter_core.wire.chat.stream_decode import ChatDecoder
+from tierrouter_core.wire.chat.stream_encode import ChatEncoder
+from tierrouter_core.wire.compose import Composer, Sealing
+from tierrouter_core.wire.decoder import StreamDecoder
+from tierrouter_core.wire.encoder import Collected, Envelope, StreamEncoder, collected
+from tierrouter_core.wire.events import (
+    Began,
+    Closed,
+    ComposedEvent,
+    Delta,
+    Ended,
+    Failed,
+    Finished,
+    KeepAlive,
+    Opened,
+    RawEvent,
+)
+from tierrouter_core.wire.messages.answer_parse import parse_messages_answer
+from tierrouter_core.wire.messages.answer_render import render_messages_answer
+from tierrouter_core.wire.messages.request_parse import parse_messages
+from tierrouter_core.wire.messages.request_render import render_messages
+from tierrouter_core.wire.messages.stream_decode import MessagesDecoder
+from tierrouter_core.wire.messages.stream_encode import MessagesEncoder
+from tierrouter_core.wire.meter import StreamMeter, stream_meter
+from tierrouter_core.wire.meter_base import CUT
+from tierrouter_core.wire.model import Prompt, Untranslatable
+from tierrouter_core.wire.render import Rendered, Wanted
+from tierrouter_core.wire.reported_error import ReportedError
+from tierrouter_core.wire.request import Request
+from tierrouter_core.wire.responses.answer_parse import parse_responses_answer
+from tierrouter_core.wire.responses.answer_render import render_responses_answer
+from tierrouter_core.wire.responses.request_parse import parse_responses
+from tierrouter_core.wire.responses.request_render import render_responses
+from tierrouter_core.wire.responses.stream_decode import ResponsesDecoder
+from tierrouter_core.wire.responses.stream_encode import ResponsesEncoder
+from tierrouter_core.wire.tool_names import Named
+
+
+@value_class
+class _Codec:
+    """What a dialect can do."""
+
+    parse: Callable[[Mapping[str, Any]], Prompt]
+    render: Callable[[Prompt, Wanted], Rendered]
+    decoder: Callable[[], StreamDecoder]
+    encoder: Callable[[Envelope], StreamEncoder]
+    parse_answer: Callable[[Mapping[str, Any]], list[RawEvent]]
+    render_answer: Callable[[Collected, Usage, Envelope], dict[str, Any]]
+
+
+_CODECS: Mapping[Dialect, _Codec] = {
+    Dialect.MESSAGES: _Codec(
+        parse_messages,
+        render_messages,
+        MessagesDecoder,
+        MessagesEncoder,
+        parse_messages_answer,
+        render_messages_answer,
+    ),
+    Dialect.CHAT: _Codec(parse_chat, render_chat, ChatDecoder, ChatEncoder, parse_chat_answer, render_chat_answer),
+    Dialect.RESPONSES: _Codec(
+        parse_responses,
+        render_responses,
+        ResponsesDecoder,
+        ResponsesEncoder,
+        parse_responses_answer,
+        render_responses_answer,
+    ),
+}
+
+
+@keyword_value_class
+class Translated:
+    """A request in another dialect, and the way back of its answer."""
+
+    body: bytes
+    source: Dialect
+    """The client's."""
+    target: Dialect
+    """The provider's."""
+    lost: tuple[str, ...]
+    """Harmless fields that were left behind, in the order of the alphabet."""
+    names: Mapping[str, Named]
+    stop: tuple[str, ...]
+    sealing: Sealing
+
+
+@value_class
+class Refused:
+    """Why a request can't be translated."""
+
+    field: str
+    """The client's own path to it: ``messages.3.content.1``."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.why}"
+
+
+def translate_request(request: Request, target: Dialect, wanted: Wanted) -> Translated | Refused:
+    """``request`` in the dialect ``target``. A function of its arguments alone, so that prompts cached stay cached."""
+    try:
+        prompt = _CODECS[request.dialect].parse(request.parsed)
+        rendered = _CODECS[target].render(prompt, wanted)
+    except Untranslatable as error:
+        return Refused(error.field, error.why)
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        # A client's value of an unforeseen shape: the same dialect's provider would refuse it too.
+        return Refused("body", f"a value has an unexpected shape ({type(error).__name__}: {error})")
+    return Translated(
+        body=orjson.dumps(rendered.body),
+        source=request.dialect,
+        target=target,
+        lost=tuple(sorted(prompt.lost)),
+        names=rendered.names,
+        stop=rendered.stop,
+        sealing=Sealing(wanted.seal_key, wanted.profile.vendor),
+    )
+
+
+class StreamTranslator:
+    """One streamed answer on its way from a provider's dialect to the client's, metered as it passes.
+
+    It is used as a :class:`~tierrouter_core.wire.meter_base.StreamMeter` is: feed it, send on what it returns, and
+    call :meth:`end` once. Nothing goes out before the provider has said something of the answer itself.
+    """
+
+    def __init__(self, translated: Translated, envelope: Envelope) -> None:
+        self._meter: StreamMeter = stream_meter(translated.target)
+        self._decoder = _CODECS[translated.target].decoder()
+        self._composer = Composer(translated.names, translated.sealing, translated.stop)
+        self._encoder = _CODECS[translated.source].encoder(envelope)
+        self._envelope = envelope
+        self._begun = False
+        self._finish: Finished | None = None
+        self._failure: Failed | None = None
+        self._over = False
+
+    @property
+    def malformed(self) -> int:
+        """Events that mattered and could not be parsed."""
+        return self._meter.malformed
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer's end has come."""
+        return self._finish is not None and self._failure is None
+
+    @property
+    def over(self) -> bool:
+        """Whether the client has all it will get, whatever else the provider sends."""
+        return self._over
+
+    @property
+    def error(self) -> ReportedError | None:
+        """The error that the provider reported inside the stream."""
+        return None if self._failure is None else ReportedError(self._failure.message, self._failure.kind)
+
+    @property
+    def failed(self) -> str | None:
+        """That error's message."""
+        return None if self._failure is None else self._failure.message
+
+    def usage_or_estimate(self, input_estimate: int) -> Usage:
+        """What was used; ``input_estimate`` is the input, in tokens, where the stream doesn't tell it."""
+        return self._meter.usage_or_estimate(input_estimate)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The client's events that ``chunk`` completes; raises SseError on an event without end."""
+        if self._over:
+            return b""
+        self._meter.feed(chunk)
+        return self._encoded(self._composer.compose(self._decoder.feed(chunk)))
+
+    def end(self, reason: str = CUT) -> bytes:
+        """The last of the answer: its end where the provider said so, else the error that says that it is cut."""
+        if self._over:
+            return b""
+        self._meter.end()
+        out = self._encoded(self._composer.compose(self._decoder.end()))
+        if self._over:
+            return out
+        self._over = True
+        if self._finish is not None:
+            return out + self._finished(self._finish)
+        return out + self._encoder.fail(Failed(reason))
+
+    def _encoded(self, events: list[ComposedEvent]) -> bytes:
+        out: list[bytes] = []
+        for event in events:
+            kind = type(event)
+            if kind is Delta:
+                out.append(self._encoder.delta(event.text))  # type: ignore[union-attr]
+            elif isinstance(event, Opened):
+                self._begin(out)
+                out.append(self._encoder.opened(event))
+            elif isinstance(event, Closed):
+                out.append(self._encoder.closed(event.proof))
+            elif isinstance(event, Finished):
+                # Its usage may come after it.
+                self._finish = event
+            elif isinstance(event, Failed):
+                self._failure = event
+                self._over = True
+                out.append(self._encoder.fail(event))
+                break
+            elif isinstance(event, Ended):
+                if self._finish is not None:
+                    self._over = True
+                    out.append(self._finished(self._finish))
+                    break
+            elif isinstance(event, KeepAlive):
+                if self._begun:
+                    out.append(self._encoder.keep_alive())
+            else:
+                assert isinstance(event, Began)
+        return b"".join(out)
+
+    def _begin(self, out: list[bytes]) -> None:
+        if not self._begun:
+            self._begun = True
+            out.append(self._encoder.begin())
+
+    def _finished(self, finish: Finished) -> bytes:
+        out: list[bytes] = []
+        self._begin(out)
+        out.append(self._encoder.finish(finish, self._meter.usage_or_estimate(self._envelope.input_estimate)))
+        return b"".join(out)
+
+
+def translate_answer(translated: Translated, body: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:
+    """A whole answer in the client's dialect; what went wrong where it is none."""
+    answer = collected(_composed(translated, body))
+    if isinstance(answer, Failed):
+        return answer
+    return orjson.dumps(_CODECS[translated.source].render_answer(answer, usage, envelope))
+
+
+def stream_of_answer(translated: Translated, body: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:
+    """A whole answer as the stream that the client asked for; what went wrong where it is none."""
+    answer = collected(_composed(translated, body))
+    if isinstance(answer, Failed):
+        return answer
+    encoder = _CODECS[translated.source].encoder(envelope)
+    out = [encoder.begin()]
+    for said in answer.said:
+        out.append(encoder.opened(said.opened))
+        if said.text:
+            out.append(encoder.delta(said.text))
+        out.append(encoder.closed(said.proof))
+    out.append(encoder.finish(answer.finished, usage))
+    return b"".join(out)
+
+
+def answer_of_stream(translated: Translated, stream: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:
+    """A stream that came though none was asked for, as the whole answer."""
+    decoder = _CODECS[translated.target].decoder()
+    composer = Composer(translated.names, translated.sealing, translated.stop)
+    events = [*composer.compose(decoder.feed(stream)), *composer.compose(decoder.end())]
+    answer = collected(events)
+    if isinstance(answer, Failed):
+        return answer
+    return orjson.dumps(_CODECS[translated.source].render_answer(answer, usage, envelope))
+
+
+def _composed(translated: Translated, body: bytes) -> list[ComposedEvent]:
+    try:
+        payload = orjson.loads(body.strip())
+    except orjson.JSONDecodeError:
+        return [Failed("the provider answered with a body that is not JSON")]
+    if not isinstance(payload, dict):
+        return [Failed("the provider answered with a body that is not a JSON object")]
+    composer = Composer(translated.names, translated.sealing, translated.stop)
+    return composer.compose(_CODECS[translated.target].parse_answer(payload))
