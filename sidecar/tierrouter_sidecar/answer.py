@@ -10,6 +10,7 @@ from tierrouter_core.names import Outcome
 from tierrouter_core.wire.dialects import response_headers
 from tierrouter_core.wire.meter import StreamMeter
 from tierrouter_core.wire.sse import SseError
+from tierrouter_core.wire.translate import StreamTranslator
 from tierrouter_core.wire.unary import estimate_unary, rename_unary_model, unary_error, unary_usage
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import TurnRecord
@@ -86,7 +87,7 @@ async def relay_stream(
     upstream: Answer,
     record: TurnRecord,
     ours: Headers,
-    meter: StreamMeter,
+    meter: StreamMeter | StreamTranslator,
     *,
     input_estimate: int,
 ) -> web.StreamResponse:
@@ -106,7 +107,7 @@ async def relay_stream(
     broken = ""
     try:
         content = upstream.content
-        while True:
+        while not meter.over:
             try:
                 chunk = await content.readany()
             except _BROKEN as error:
@@ -125,7 +126,8 @@ async def relay_stream(
                     record.first_byte()
                 await response.write(events)
         if record.first_byte_s is None and not meter.complete:
-            raise AttemptFailed(AttemptKind.CUT, broken or f"{provider} ended its answer before the first event")
+            why = broken or meter.failed or f"{provider} ended its answer before the first event"
+            raise AttemptFailed(AttemptKind.CUT, why)
         tail = meter.end(broken) if broken else meter.end()
         if record.first_byte_s is None:
             await response.prepare(request)
@@ -147,7 +149,7 @@ async def relay_stream(
     return response
 
 
-def _outcome(meter: StreamMeter, *, otherwise: Outcome) -> Outcome:
+def _outcome(meter: StreamMeter | StreamTranslator, *, otherwise: Outcome) -> Outcome:
     """How a stream ended. A client that leaves after the last event, as SDKs do, has had its answer."""
     if meter.failed is not None:
         return Outcome.UPSTREAM_ERROR

@@ -63,6 +63,12 @@ FAILOVERS: Final = Metric(
 EDITS: Final = Metric(
     "tierrouter_request_edits_total", "counter", "Edits of requests that otherwise pass unchanged.", ("edit",)
 )
+TRANSLATION_LOSSY: Final = Metric(
+    "tierrouter_translation_lossy_total",
+    "counter",
+    "Fields left behind where a request was translated to another dialect; all of them harmless.",
+    ("field",),
+)
 MALFORMED_EVENTS: Final = Metric(
     "tierrouter_malformed_events_total",
     "counter",

@@ -23,14 +23,18 @@ from tierrouter_core.names import (
     TurnKind,
 )
 from tierrouter_core.routing.decide import Decision, SessionState, printable
+from tierrouter_core.routing.fitting import Fit, fit
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.turn import ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.claude import without_betas
-from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
-from tierrouter_core.wire.edits import BETAS, Edited, EditPlan, edit_request
+from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of, turns_endpoint
+from tierrouter_core.wire.edits import BETAS, Edited
+from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.failures import Meaning, WireError, final_error
-from tierrouter_core.wire.meter import stream_meter
+from tierrouter_core.wire.meter import StreamMeter, stream_meter
+from tierrouter_core.wire.translate import Refused, StreamTranslator, Translated
+from tierrouter_core.wire.translated_error import translated_error
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import EVENT_STREAM, headers_of, read_body, relay_stream, relay_unary, send
 from tierrouter_sidecar.credentials import Credentials
@@ -40,6 +44,7 @@ from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.outgoing import Outgoing, outgoing, raw_query
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.translated import relay_translated_unary
 from tierrouter_sidecar.upstream import FAILOVER_STATUSES, AttemptFailed, AttemptKind, Upstream, failure_of
 
 log = logging.getLogger("tierrouter")
@@ -56,6 +61,8 @@ class Understood:
     read: ReadTurn
     decision: Decision
     notices: tuple[str, ...]
+    first: Fit | None = None
+    """The request as the first target gets it; None where nobody does."""
 
 
 @dataclass(slots=True)
@@ -74,6 +81,9 @@ class TurnServer:
     def understand(self, in_force: InForce, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Understood:
         """Read a request and decide who serves it, by what is remembered of its session.
 
+        A tier that can't be given the request, in its own dialect or translated, is left out and the decision made
+        again.
+
         Raises:
             MalformedRequestError: the body or a header makes no sense; the message is for the client.
         """
@@ -83,6 +93,15 @@ class TurnServer:
         idle_s = in_force.document.session.idle_timeout_ms / 1000
         state = self.sessions.get(key, time.monotonic(), idle_s)
         decision = in_force.router.decide(read.turn, state)
+        first: Fit | None = None
+        unfit: dict[str, str] = {}
+        while decision.targets and endpoint.kind.generates:
+            target = decision.targets[0]
+            first = fit(read.request, target, self.salt)
+            if not isinstance(first, Refused) or target.tier_name in unfit:
+                break
+            unfit[target.tier_name] = str(first)
+            decision = in_force.router.decide(replace(read.turn, unfit=unfit), state)
         if compacts:
             # Only OpenAI's own API compacts; its answer is paid for like a turn's.
             targets = openai_targets(in_force.document)
@@ -91,7 +110,7 @@ class TurnServer:
         notices = read.notices
         if decision.hint_outcome == "not_allowed":
             notices = (*notices, f"the hint {decision.hint} is not allowed")
-        return Understood(read, decision, notices)
+        return Understood(read, decision, notices, first)
 
     async def serve(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
@@ -151,6 +170,7 @@ class _Way:
         self._failures: list[tuple[Target, AttemptFailed]] = []
         self._attempt_open = False
         self._estimate = understood.read.input_estimate
+        self._first = understood.first
         self._upstream: Answer | None = None
 
     async def walk(self) -> web.StreamResponse:
@@ -211,14 +231,15 @@ class _Way:
 
     async def _attempt(self, target: Target, deadline_s: float) -> web.StreamResponse:
         record, failover = self._record, self._document.failover
-        edited = self._edited(target)
+        fitted = self._fitted(target)
+        translated = fitted if isinstance(fitted, Translated) else None
         try:
-            call = outgoing(self._server.credentials, target, self._endpoint, self._headers, raw_query(self._http))
+            call = self._outgoing(target, translated)
         except CredentialError as error:
             raise AttemptFailed(AttemptKind.CREDENTIAL, str(error)) from None
         headers = call.headers
-        if edited.unpaired_betas:
-            headers = without_betas(headers, edited.unpaired_betas)
+        if isinstance(fitted, Edited) and fitted.unpaired_betas:
+            headers = without_betas(headers, fitted.unpaired_betas)
             if headers != list(call.headers):
                 record.edits = (*record.edits, BETAS)
         patience_s = failover.headers_timeout_ms / 1000 if record.request.stream else failover.total_timeout_ms / 1000
@@ -230,39 +251,72 @@ class _Way:
             "POST",
             call.path,
             headers,
-            edited.body,
+            fitted.body,
             failover,
             wait_s,
         )
         if upstream.status != 200:
-            return await self._not_200(target, upstream, call)
-        ours = self._our_headers(target)
+            return await self._not_200(target, upstream, call, translated)
+        if translated is not None:
+            return await self._relay_translated(target, upstream, translated)
+        assert isinstance(fitted, Edited)
+        return await self._relay(target, upstream, fitted)
+
+    def _fitted(self, target: Target) -> Edited | Translated:
+        """The request as ``target`` gets it; another tier's turn where it can't."""
+        first, self._first = self._first, None
+        fitted = fit(self._record.request, target, self._server.salt) if first is None else first
+        if isinstance(fitted, Refused):
+            raise AttemptFailed(AttemptKind.UNFIT, f"{target.tier_name} can't take this turn: {fitted}")
+        if isinstance(fitted, Edited):
+            self._record.edits = fitted.edits
+        elif fitted.lost:
+            for name in fitted.lost:
+                self._server.metrics.count(m.TRANSLATION_LOSSY, name)
+            self._notices = (*self._notices, f"left behind in translation: {', '.join(fitted.lost)}")
+        return fitted
+
+    def _outgoing(self, target: Target, translated: Translated | None) -> Outgoing:
+        credentials = self._server.credentials
+        if translated is None:
+            return outgoing(credentials, target, self._endpoint, self._headers, raw_query(self._http))
+        # The client's own headers belong to its dialect, and so does its query.
+        return outgoing(credentials, target, turns_endpoint(translated.target), {}, "")
+
+    async def _relay(self, target: Target, upstream: Answer, edited: Edited) -> web.StreamResponse:
+        record, ours = self._record, self._our_headers(target)
         rename = record.request.model if self._document.response_model == "Requested" else None
         if upstream.content_type == EVENT_STREAM:
             meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
-            try:
-                return await relay_stream(self._http, upstream, record, ours, meter, input_estimate=self._estimate)
-            finally:
-                if meter.malformed:
-                    self._server.metrics.count(m.MALFORMED_EVENTS, target.provider.name, by=meter.malformed)
+            return await self._relay_stream(target, upstream, ours, meter)
         return await relay_unary(self._http, upstream, record, ours, input_estimate=self._estimate, rename_model=rename)
 
-    def _edited(self, target: Target) -> Edited:
-        model, tier = target.model, target.tier
-        plan = EditPlan(
-            model_id=target.model_id,
-            cap=None if model is None else model.max_output_tokens,
-            tier_max_tokens=0 if tier is None else tier.max_tokens,
-            clamp=tier is not None and tier.clamp,
-            request_defaults=target.provider.request_defaults,
-            inject_usage=model is None or model.capabilities.get("includeUsage", True) is not False,
+    async def _relay_translated(self, target: Target, upstream: Answer, translated: Translated) -> web.StreamResponse:
+        record, ours = self._record, self._our_headers(target)
+        envelope = Envelope(
+            turn_id=record.turn_id,
+            model=record.request.model if self._document.response_model == "Requested" else target.model_id,
+            created_s=int(record.arrived_s),
+            input_estimate=self._estimate,
+            include_usage=record.request.wants_usage is True,
         )
-        edited = edit_request(self._record.request, plan)
-        self._record.edits = edited.edits
-        return edited
+        if upstream.content_type == EVENT_STREAM and record.request.stream:
+            return await self._relay_stream(target, upstream, ours, StreamTranslator(translated, envelope))
+        return await relay_translated_unary(self._http, upstream, record, ours, translated, envelope)
 
-    async def _not_200(self, target: Target, upstream: Answer, call: Outgoing) -> web.StreamResponse:
-        """A provider's refusal: another tier's chance, or the client's to read, word for word."""
+    async def _relay_stream(
+        self, target: Target, upstream: Answer, ours: list[tuple[str, str]], meter: StreamMeter | StreamTranslator
+    ) -> web.StreamResponse:
+        try:
+            return await relay_stream(self._http, upstream, self._record, ours, meter, input_estimate=self._estimate)
+        finally:
+            if meter.malformed:
+                self._server.metrics.count(m.MALFORMED_EVENTS, target.provider.name, by=meter.malformed)
+
+    async def _not_200(
+        self, target: Target, upstream: Answer, call: Outgoing, translated: Translated | None
+    ) -> web.StreamResponse:
+        """A provider's refusal: another tier's chance, or the client's to read, word for word or in its dialect."""
         status = upstream.status
         if status in FAILOVER_STATUSES:
             raise failure_of(target.provider, status, upstream.headers)
@@ -276,6 +330,12 @@ class _Way:
         body = call.without_key(await read_body(upstream, target.provider.name))
         self._record.outcome = Outcome.UPSTREAM_ERROR
         self._server.metrics.count(m.ATTEMPT_ERRORS, target.provider.name, "client_error")
+        if translated is not None:
+            error = translated_error(translated.source, translated.target, status, body, self._record.turn_id)
+            response = error_response(error)
+            response.headers.extend(self._our_headers(target))
+            await send(self._http, response, self._record)
+            return response
         matches = target.model_id == self._record.request.model
         headers = headers_of(upstream, self._our_headers(target), matches_requested=matches)
         response = web.Response(status=status, body=body, headers=headers)
@@ -299,7 +359,9 @@ class _Way:
         """All targets failed: say which, and tell the client's own retries what will help."""
         tried = "; ".join(f"{target.tier_name}: {failure.message}" for target, failure in self._failures)
         waits = [failure.retry_after_s for _, failure in self._failures if failure.retry_after_s is not None]
-        if all(failure.kind is AttemptKind.CREDENTIAL for _, failure in self._failures):
+        if all(failure.kind is AttemptKind.UNFIT for _, failure in self._failures):
+            return await self._refuse(Meaning.NOT_SERVABLE, f"no tier could serve this turn ({tried})")
+        if all(failure.kind in (AttemptKind.CREDENTIAL, AttemptKind.UNFIT) for _, failure in self._failures):
             return await self._refuse(Meaning.FINAL, f"no tier could serve this turn ({tried})")
         wait_s = min(MAX_RETRY_AFTER_S, max(1, round(min(waits, default=DEFAULT_RETRY_AFTER_S))))
         return await self._refuse(Meaning.WAIT, f"no tier could serve this turn ({tried})", wait_s)

@@ -27,6 +27,8 @@ class AttemptKind(StrEnum):
     OVERLOADED = "overloaded"
     SERVER_ERROR = "server_error"
     CREDENTIAL = "credential"
+    UNFIT = "unfit"
+    """The tier can't be given the turn: what it holds has no counterpart in the tier's dialect."""
 
 
 class AttemptFailed(Exception):  # noqa: N818 (it is an outcome, handled by the next attempt)

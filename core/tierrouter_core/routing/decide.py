@@ -7,18 +7,20 @@ The order, first answer wins:
 3. A model hint with ``pin``, then the rules, then the other model hints.
 4. The session's own tier, the subagents' tier, the default tier or its split.
 
-Last, the dialect: a tier that does not speak the client's is passed over for the first that does.
+Last, what the turn holds: a tier that can't take it, in its own dialect or translated, is passed over for the first
+that can.
 """
 
 import fnmatch
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import field
 
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
 from tierrouter_core.routing.rules import Evaluation, RuleSet
-from tierrouter_core.routing.targets import Target, requested_target, speaks, target_of_tier
+from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier
 from tierrouter_core.routing.variables import Value
 from tierrouter_core.value_class import keyword_value_class, value_class
 
@@ -49,6 +51,8 @@ class Turn:
     subagent: bool = False
     has_tools: bool = False
     variables: Mapping[str, Value]
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """Tiers that can't take this turn, as was found by trying to translate it, and why."""
 
 
 @value_class
@@ -107,7 +111,7 @@ class Router:
         self.document = document
         self.rules = RuleSet(document.rules, document.thresholds)
         self._targets = {tier.name: target_of_tier(document, tier) for tier in document.tiers.values()}
-        # Which tiers speak a dialect never changes within a document.
+        # Which tiers can be spoken to never changes within a document.
         self._able_tiers: dict[tuple[Dialect, bool], Mapping[str, Tier]] = {}
         self._model_hints = tuple(
             (re.compile(fnmatch.translate(hint.match), re.IGNORECASE), hint) for hint in document.model_hints
@@ -150,7 +154,7 @@ class Router:
             choice, errors = self._in_loop(turn, state.current, choice)
         elif choice is None:
             choice, errors = self._at_safe_point(turn, state)
-        targets, reason, detail, state = self._with_dialect(turn, choice, state)
+        targets, reason, detail, state = self._with_ladder(turn, choice, state)
         return Decision(targets, reason, detail, state, shown, outcome, errors)
 
     def _hint_of(self, turn: Turn) -> tuple[str | None, bool]:
@@ -237,17 +241,18 @@ class Router:
         detail = f"the session falls into this {weight} of {total} of the split"
         return _Choice(drawn, Reason.SPLIT, detail, becomes_home=True)
 
-    def _with_dialect(
+    def _with_ladder(
         self, turn: Turn, choice: _Choice, state: SessionState
     ) -> tuple[tuple[Target, ...], Reason, str, SessionState]:
-        """Order the targets: the chosen tier, then its fallbacks; or the first tier that speaks the dialect."""
+        """Order the targets: the chosen tier, then its fallbacks; or the first tier that can take the turn."""
         chosen = self.document.tiers[choice.tier]
-        able = self._able(turn.dialect, turn.has_tools)
+        able = self._able(turn)
         state = SessionState(choice.tier if choice.becomes_home else state.home, choice.tier)
+        why = (
+            turn.unfit.get(choice.tier) or f"it does not speak {turn.dialect}{' with tools' if turn.has_tools else ''}"
+        )
         if not able:
-            detail = f"{choice.tier} was chosen ({choice.detail}), but no tier of this router speaks {turn.dialect}"
-            if turn.has_tools:
-                detail += " with tools"
+            detail = f"{choice.tier} was chosen ({choice.detail}), but no tier of this router can take the turn: {why}"
             return (), Reason.NOT_SERVABLE, detail, state
         if chosen.name in able:
             first, reason, detail = chosen, choice.reason, choice.detail
@@ -255,27 +260,30 @@ class Router:
             first = next(iter(able.values()))
             reason = Reason.DIALECT
             detail = (
-                f"{choice.tier} was chosen ({choice.reason}: {choice.detail}) but does not speak {turn.dialect}"
-                f"{' with tools' if turn.has_tools else ''}; {first.name} is the first tier that does"
+                f"{choice.tier} was chosen ({choice.reason}: {choice.detail}) but can't take the turn: {why}; "
+                f"{first.name} is the first tier that can"
             )
         ladder = [first, *self._fallbacks(first, able)]
         targets = tuple(self._targets[tier.name] for tier in ladder)
         return targets, reason, detail, SessionState(state.home, first.name)
 
-    def _able(self, dialect: Dialect, has_tools: bool) -> Mapping[str, Tier]:
-        known = self._able_tiers.get((dialect, has_tools))
+    def _able(self, turn: Turn) -> Mapping[str, Tier]:
+        key = (turn.dialect, turn.has_tools)
+        known = self._able_tiers.get(key)
         if known is None:
             models = ((tier, self.document.model_of(tier)) for tier in self.document.tiers.values())
-            known = {tier.name: tier for tier, model in models if speaks(model, dialect, has_tools=has_tools)}
-            self._able_tiers[dialect, has_tools] = known
-        return known
+            able = (tier for tier, model in models if spoken(model, turn.dialect, has_tools=turn.has_tools) is not None)
+            known = self._able_tiers[key] = {tier.name: tier for tier in able}
+        if not turn.unfit:
+            return known
+        return {name: tier for name, tier in known.items() if name not in turn.unfit}
 
     def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
         named = (first.spill_to, *(first.fallback_to or (self.document.fallback_tier,)))
         others = [able[name] for name in dict.fromkeys(named) if name in able and name != first.name]
         if others or self.document.fallback_tier == first.name:
             return others
-        # The named ones don't speak the dialect: the first tier that does takes their place.
+        # The named ones can't take the turn: the first tier that can takes their place.
         return [tier for tier in able.values() if tier.name != first.name][:1]
 
 

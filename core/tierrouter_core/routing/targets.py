@@ -1,4 +1,4 @@
-"""Where a turn may go: a tier's model at its provider, and which targets speak a client's dialect."""
+"""Where a turn may go: a tier's model at its provider, and the dialect in which it gets a client's turn."""
 
 from dataclasses import dataclass
 
@@ -47,15 +47,28 @@ def speaks(model: Model, dialect: Dialect, *, has_tools: bool) -> bool:
     return not (has_tools and (dialect, "tools") in model.reject)
 
 
+def spoken(model: Model, dialect: Dialect, *, has_tools: bool) -> Dialect | None:
+    """The dialect in which the model gets a client's turn: the client's own where it can, else its best.
+
+    None where it takes no turn with tools at all.
+    """
+    if speaks(model, dialect, has_tools=has_tools):
+        return dialect
+    return next((other for other in model.dialects if speaks(model, other, has_tools=has_tools)), None)
+
+
 def requested_target(document: Document, requested_model: str, dialect: Dialect) -> Target | None:
-    """What was asked for: a tier's model by either name, else any known model, else the dialect's own vendor.
+    """What was asked for: a tier's model by either name, else a known one of the dialect, else the dialect's vendor.
 
     The last is for Observe and Off: an agent's side calls name models that no tier has, and must not break.
     """
-    for tier in document.tiers.values():
-        model = document.model_of(tier)
-        if requested_model in (model.name, model.id) and dialect in model.dialects:
-            return target_of_tier(document, tier)
+    named = [
+        (tier, model)
+        for tier in document.tiers.values()
+        if requested_model in ((model := document.model_of(tier)).name, model.id)
+    ]
+    for tier, _ in sorted(named, key=lambda one: dialect not in one[1].dialects):
+        return target_of_tier(document, tier)
     for provider in document.providers.values():
         for model in provider.models.values():
             if requested_model in (model.name, model.id) and dialect in model.dialects:

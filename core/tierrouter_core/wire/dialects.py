@@ -32,6 +32,7 @@ __all__ = [
     "request_headers",
     "response_headers",
     "target_of",
+    "turns_endpoint",
     "upstream_query",
 ]
 
@@ -106,6 +107,15 @@ def endpoint_for(method: str, path: str) -> Endpoint | None:
     if stored["cancel"]:
         return Endpoint(EndpointKind.CANCEL, Dialect.RESPONSES, path) if method == "POST" else None
     return Endpoint(EndpointKind.RESPONSE, Dialect.RESPONSES, path) if method in ("GET", "DELETE") else None
+
+
+def turns_endpoint(dialect: Dialect) -> Endpoint:
+    """The endpoint at which a provider takes turns of a dialect."""
+    return next(
+        Endpoint(kind, spoken, path)
+        for path, (_, kind, spoken) in _FIXED.items()
+        if spoken is dialect and kind.generates
+    )
 
 
 def dialect_of_path(path: str, anthropic_version: bool = False) -> Dialect:

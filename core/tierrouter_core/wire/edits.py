@@ -13,20 +13,24 @@ import orjson
 from tierrouter_core.names import Dialect
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.claude import DISABLED, adapted_thinking, lowered_budget, unpaired_betas
+from tierrouter_core.wire.counts import details, items
 from tierrouter_core.wire.json_members import set_member
 from tierrouter_core.wire.json_splice import set_top_level
 from tierrouter_core.wire.request import Request, cap_keys
+from tierrouter_core.wire.sealed import PREFIX, is_sealed
 
 MODEL = "model"
 MAX_TOKENS = "max_tokens"
 THINKING = "thinking"
 STREAM_OPTIONS = "stream_options"
 REQUEST_DEFAULTS = "request_defaults"
-EDITS: tuple[str, ...] = (MODEL, MAX_TOKENS, THINKING, STREAM_OPTIONS, REQUEST_DEFAULTS)
+SEALED_REASONING = "sealed_reasoning"
+EDITS: tuple[str, ...] = (MODEL, MAX_TOKENS, THINKING, STREAM_OPTIONS, SEALED_REASONING, REQUEST_DEFAULTS)
 """The names of a body's edits, in the order in which they are made."""
 BETAS = "betas"
 """The edit of a header that goes with one of the body."""
 
+_SEAL = PREFIX.encode()
 _NEVER_DEFAULTED = frozenset({"model", "stream"})
 """The client decides these even by leaving them out."""
 
@@ -77,6 +81,7 @@ def edit_request(request: Request, plan: EditPlan) -> Edited:
     thinking = _thinking(request, plan.model_id, caps.get("max_tokens"))
     apply(THINKING, thinking)
     apply(STREAM_OPTIONS, usage)
+    apply(SEALED_REASONING, _without_seals(request))
     apply(REQUEST_DEFAULTS, _defaults(request, plan, values))
     body = set_top_level(request.body, values) if values else request.body
     betas = unpaired_betas(plan.model_id, thinking)
@@ -135,6 +140,30 @@ def _stream_options(request: Request, plan: EditPlan) -> dict[str, bytes]:
     if not isinstance(options, dict):  # the provider's to refuse, in its own words
         return {}
     return {"stream_options": set_member(request.body, "stream_options", "include_usage", b"true")}
+
+
+def _without_seals(request: Request) -> dict[str, bytes]:
+    """The conversation less what models of other dialects thought: their seals mean nothing to this provider.
+
+    Always all of it, so that what the provider sees of a conversation stays the same from turn to turn.
+    """
+    if _SEAL not in request.body or request.dialect is Dialect.CHAT:
+        return {}
+    if request.dialect is Dialect.RESPONSES:
+        given = request.parsed.get("input")
+        kept = [item for item in items(given) if not is_sealed(str(details(item).get("encrypted_content")))]
+        return {"input": orjson.dumps(kept)} if len(kept) != len(items(given)) else {}
+    messages, changed = [], False
+    for message in request.parsed["messages"]:
+        blocks = items(details(message).get("content"))
+        bare = [block for block in blocks if not is_sealed(str(details(block).get("signature")))]
+        if len(bare) != len(blocks):
+            changed = True
+            if not bare:
+                continue
+            message = {**message, "content": bare}
+        messages.append(message)
+    return {"messages": orjson.dumps(messages)} if changed else {}
 
 
 def _defaults(request: Request, plan: EditPlan, set_already: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -64,6 +64,11 @@ class StreamMeter(ABC):
         return self._finished and self.error is None
 
     @property
+    def over(self) -> bool:
+        """Never: a provider is read to its end, so that its connection can be used again."""
+        return False
+
+    @property
     def failed(self) -> str | None:
         """The message of the error that the provider reported inside the stream."""
         return None if self.error is None else self.error.message

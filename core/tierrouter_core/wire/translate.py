@@ -154,6 +154,7 @@ class StreamTranslator:
         self._finish: Finished | None = None
         self._failure: Failed | None = None
         self._over = False
+        self._cancels = bool(translated.stop)
 
     @property
     def malformed(self) -> int:
@@ -167,8 +168,8 @@ class StreamTranslator:
 
     @property
     def over(self) -> bool:
-        """Whether the client has all it will get, whatever else the provider sends."""
-        return self._over
+        """Whether the provider may stop: a stop sequence that it wasn't told has come."""
+        return self._over and self._cancels and self._finish is not None
 
     @property
     def error(self) -> ReportedError | None:
@@ -221,7 +222,9 @@ class StreamTranslator:
             elif isinstance(event, Failed):
                 self._failure = event
                 self._over = True
-                out.append(self._encoder.fail(event))
+                if self._begun:
+                    # Else nothing has gone out, and another tier may serve the turn.
+                    out.append(self._encoder.fail(event))
                 break
             elif isinstance(event, Ended):
                 if self._finish is not None:

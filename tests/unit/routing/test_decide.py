@@ -169,22 +169,29 @@ def only(dialects: dict[str, tuple[Dialect, ...]]):
     return document(models=[model(name, *dialects.get(name, (Dialect.CHAT,))) for name in names])
 
 
-def test_a_tier_of_another_dialect_is_passed_over_for_the_first_that_speaks_it():
+def test_a_tier_of_another_dialect_serves_too_because_its_turns_are_translated():
     doc = only({"middle": (Dialect.RESPONSES,), "tiny": (Dialect.RESPONSES,)})
     decision = decide(doc, dialect=Dialect.RESPONSES)
+    assert (served_by(decision), decision.reason) == ("routine", Reason.DEFAULT)
+    assert served_by(decide(only({}), dialect=Dialect.MESSAGES)) == "routine"
+
+
+def test_a_tier_that_cant_take_the_turn_is_passed_over_for_the_first_that_can():
+    decision = decide(unfit={"routine": "messages.0.content.1: the model takes no images"})
     assert (served_by(decision), decision.reason) == ("reasoning", Reason.DIALECT)
     assert "routine was chosen" in decision.detail
-    assert [target.tier_name for target in decision.targets] == ["reasoning", "local"]
+    assert "messages.0.content.1: the model takes no images" in decision.detail
+    assert "routine" not in [target.tier_name for target in decision.targets]
 
 
-def test_a_dialect_that_no_tier_speaks_is_not_servable():
-    decision = decide(only({}), dialect=Dialect.MESSAGES)
+def test_a_turn_that_no_tier_can_take_is_not_servable_and_the_field_is_named():
+    decision = decide(unfit=dict.fromkeys(document().tiers, "previous_response_id: kept by its own vendor"))
     assert decision.targets == ()
     assert decision.reason is Reason.NOT_SERVABLE
-    assert "AnthropicMessages" in decision.detail
+    assert "previous_response_id" in decision.detail
 
 
-def test_a_model_that_refuses_tools_in_a_dialect_is_passed_over_for_turns_with_tools():
+def test_a_model_that_refuses_tools_in_its_only_dialect_is_passed_over_for_turns_with_tools():
     picky = model("cheap", Dialect.CHAT, reject=((Dialect.CHAT, "tools"),))
     doc = document(models=[picky, *(model(name) for name in ("middle", "big", "tiny", "spare"))])
     assert served_by(decide(doc)) == "routine"

@@ -1,0 +1,51 @@
+"""A provider's refusal of a translated request, as the client's own dialect would say it."""
+
+import re
+from collections.abc import Mapping
+
+import orjson
+
+from tierrouter_core.names import Dialect
+from tierrouter_core.wire.counts import details
+from tierrouter_core.wire.failures import Meaning, WireError, final_error
+from tierrouter_core.wire.reported_error import reported_error
+
+_MEANINGS: Mapping[int, Meaning] = {
+    402: Meaning.FINAL,
+    403: Meaning.FORBIDDEN,
+    404: Meaning.NOT_FOUND,
+    413: Meaning.TOO_LARGE,
+}
+_OVERFLOW = re.compile(
+    r"context_length_exceeded|exceed_context_size|prompt is too long|maximum context length|context window|"
+    r"too many (?:input )?tokens",
+    re.IGNORECASE,
+)
+_NUMBERS = re.compile(r"(?<![\w.])\d{4,}(?![\w.])")
+CONTEXT_CODE = "context_length_exceeded"
+
+
+def translated_error(source: Dialect, target: Dialect, status: int, body: bytes, turn_id: str) -> WireError:
+    """The error for a client of ``source``; the provider's own words stay in the message.
+
+    A prompt that is too long is said in the words by which agents know to compact.
+    """
+    try:
+        payload = details(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        payload = {}
+    error = reported_error(target, payload)
+    text = error.message if error else body[:300].decode("utf-8", "replace").strip()
+    message = text or f"the provider answered with status {status} and said nothing"
+    if status in (400, 413, 422) and _OVERFLOW.search(f"{error.kind if error else ''} {message}"):
+        if source is Dialect.MESSAGES:
+            message = f"{_too_long(message)} ({message})"
+        return final_error(source, Meaning.BAD_REQUEST, message, turn_id=turn_id, code=CONTEXT_CODE)
+    return final_error(source, _MEANINGS.get(status, Meaning.BAD_REQUEST), message, turn_id=turn_id)
+
+
+def _too_long(message: str) -> str:
+    numbers = sorted({int(number) for number in _NUMBERS.findall(message)}, reverse=True)
+    if len(numbers) < 2:
+        return "prompt is too long"
+    return f"prompt is too long: {numbers[0]} tokens > {numbers[1]} maximum"

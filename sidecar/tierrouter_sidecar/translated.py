@@ -1,0 +1,62 @@
+"""Answers that come as one body, or go out as one, on their way to a client of another dialect."""
+
+from aiohttp import web
+
+from tierrouter_core.names import Outcome
+from tierrouter_core.wire.encoder import Envelope
+from tierrouter_core.wire.events import Failed
+from tierrouter_core.wire.meter import stream_meter
+from tierrouter_core.wire.sse import SseError
+from tierrouter_core.wire.translate import Translated, answer_of_stream, stream_of_answer, translate_answer
+from tierrouter_core.wire.unary import estimate_unary, unary_reported_error, unary_usage
+from tierrouter_sidecar.answer import EVENT_STREAM, Headers, headers_of, read_body, send
+from tierrouter_sidecar.exchange import Answer
+from tierrouter_sidecar.record import TurnRecord
+from tierrouter_sidecar.upstream import AttemptFailed, AttemptKind
+
+
+async def relay_translated_unary(
+    request: web.BaseRequest,
+    upstream: Answer,
+    record: TurnRecord,
+    ours: Headers,
+    translated: Translated,
+    envelope: Envelope,
+) -> web.StreamResponse:
+    """Relay a 200 whose body, or whose answer, is one piece.
+
+    A provider that streams unasked, or doesn't though it was asked to, is understood all the same.
+
+    Raises:
+        AttemptFailed: the body is no answer; nothing has been sent.
+    """
+    assert record.target is not None
+    provider = record.target.provider.name
+    body = await read_body(upstream, provider)
+    dialect, streamed = translated.target, upstream.content_type == EVENT_STREAM
+    if streamed:
+        meter = stream_meter(dialect)
+        try:
+            meter.feed(body)
+        except SseError as error:
+            raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider}: {error}") from None
+        meter.end()
+        record.usage = meter.usage_or_estimate(envelope.input_estimate)
+        answer = answer_of_stream(translated, body, envelope, record.usage)
+    else:
+        reported = unary_reported_error(dialect, body)
+        if reported is not None:
+            raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider} answered 200 with an error: {reported.message}")
+        usage = unary_usage(dialect, body)
+        record.usage = usage if usage is not None else estimate_unary(dialect, body, envelope.input_estimate)
+        turn = stream_of_answer if record.request.stream else translate_answer
+        answer = turn(translated, body, envelope, record.usage)
+    if isinstance(answer, Failed):
+        raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider}: {answer.message}")
+    record.outcome = Outcome.ANSWERED
+    content_type = EVENT_STREAM if record.request.stream else "application/json"
+    theirs = [pair for pair in headers_of(upstream, ours, matches_requested=False) if pair[0] != "content-type"]
+    response = web.Response(status=200, body=answer, headers=[*theirs, ("content-type", content_type)])
+    record.first_byte()
+    await send(request, response, record)
+    return response
