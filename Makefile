@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart e2e kind bench bench-operator bench-pods crds manifests lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart e2e kind bench bench-translation bench-operator bench-pods crds manifests lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,9 @@ kind: ## a cluster for `make e2e`, where Docker can pull images
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench
+
+bench-translation: setup ## what translating a turn costs, against passing it through (two minutes)
+	@.venv/bin/python -m bench.translation
 
 bench-operator: setup ## what the operator costs, on a real API server (about ten minutes)
 	@PYTHONPATH=tests .venv/bin/python -m bench.cluster

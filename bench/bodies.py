@@ -32,7 +32,9 @@ _PROSE = (
 )
 
 
-def agent_body(size_bytes: int = 400_000, *, model: Literal["first", "last"] = "first", nonce: int = 0) -> bytes:
+def agent_body(
+    size_bytes: int = 400_000, *, model: Literal["first", "last"] = "first", nonce: int = 0, stream: bool = False
+) -> bytes:
     """A Messages request in the middle of a tool loop, of about ``size_bytes``.
 
     ``model`` says where its key stands: Claude Code writes it first, SDKs may write it last. ``nonce`` changes the
@@ -45,7 +47,7 @@ def agent_body(size_bytes: int = 400_000, *, model: Literal["first", "last"] = "
         "tools": _tools(rng),
         "metadata": {"user_id": json.dumps({"device_id": "d" * 64, "account_uuid": "", "session_id": SESSION})},
         "thinking": {"type": "adaptive"},
-        "stream": False,
+        "stream": stream,
     }
     messages = [_user("Rename `Ledger.flush` to `Ledger.sync` everywhere, and make the tests pass.")]
     size = len(_dump(fields))

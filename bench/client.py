@@ -32,10 +32,11 @@ class Reply:
     """From sending the request to its last byte."""
 
 
-def post(port: int, body: bytes, *, session: str, path: str = "/v1/messages?beta=true") -> bytes:
-    """A whole request as bytes, with the headers that Claude Code sends."""
+def post(port: int, body: bytes, *, session: str, hint: str = "", path: str = "/v1/messages?beta=true") -> bytes:
+    """A whole request as bytes, with the headers that Claude Code sends; ``hint`` asks for a tier."""
+    hinted = f"x-tierrouter-hint: {hint}\r\n" if hint else ""
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{_HEADERS}"
+        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{_HEADERS}{hinted}"
         f"x-claude-code-session-id: {session}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

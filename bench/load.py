@@ -25,9 +25,9 @@ class Workload:
     must_contain: bytes
     """Bytes that every answer has."""
 
-    def requests(self, port: int) -> list[bytes]:
+    def requests(self, port: int, *, session: str = SESSION, hint: str = "") -> list[bytes]:
         """The requests as sent to ``port``; no two in a row are equal, so that no cache of whole bodies helps."""
-        return [post(port, body, session=SESSION) for body in self.bodies]
+        return [post(port, body, session=session, hint=hint) for body in self.bodies]
 
 
 def small() -> Workload:
@@ -53,9 +53,11 @@ def big_model_last(size_bytes: int) -> Workload:
     return Workload("big, model last", bodies, b"Hello from")
 
 
-async def latencies(port: int, workload: Workload, requests: int) -> list[float]:
-    """Seconds per request, one after another over one connection, in rising order."""
-    prepared = workload.requests(port)
+async def latencies(
+    port: int, workload: Workload, requests: int, *, session: str = SESSION, hint: str = ""
+) -> list[float]:
+    """Seconds per request, one after another over one connection, in rising order; ``hint`` asks for a tier."""
+    prepared = workload.requests(port, session=session, hint=hint)
     connection = await Connection.open(port)
     try:
         times = []

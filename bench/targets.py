@@ -98,21 +98,27 @@ class Started:
 
 def proxies(upstream: str, folder: Path) -> tuple[Target, Target, Target]:
     """The bare proxy, the raw relay and TierRouter, all in front of ``upstream`` (an origin)."""
-    bare, raw, ours, admin = (free_port() for _ in range(4))
-    router = folder / "router.yaml"
-    router.write_text(ROUTER_FILE.format(base_url=f"{upstream}/v1"))
-    run = ["run", "-f", str(router), "--port", str(ours), "--admin-port", str(admin), "--state-dir"]
+    bare, raw = free_port(), free_port()
     small = ["--upstream", upstream, "--port"]
     return (
         Target("bare", [sys.executable, "-m", "bench.bare_proxy", *small, str(bare)], bare, bare),
         Target("raw", [sys.executable, "-m", "bench.raw_relay", *small, str(raw)], raw, raw),
-        Target(
-            "tierrouter",
-            [*_tierrouter_command(), *run, str(folder / "state")],
-            ours,
-            admin,
-            {"BENCH_API_KEY": "bench", "TIERROUTER_LOG_LEVEL": "WARNING"},
-        ),
+        tierrouter(ROUTER_FILE.format(base_url=f"{upstream}/v1"), folder),
+    )
+
+
+def tierrouter(router_file: str, folder: Path) -> Target:
+    """TierRouter with the router and the providers of ``router_file``, whose keys are all ``BENCH_API_KEY``."""
+    port, admin = free_port(), free_port()
+    router = folder / "router.yaml"
+    router.write_text(router_file)
+    run = ["run", "-f", str(router), "--port", str(port), "--admin-port", str(admin), "--state-dir"]
+    return Target(
+        "tierrouter",
+        [*_tierrouter_command(), *run, str(folder / "state")],
+        port,
+        admin,
+        {"BENCH_API_KEY": "bench", "TIERROUTER_LOG_LEVEL": "WARNING"},
     )
 
 

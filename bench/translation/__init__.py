@@ -1,0 +1,1 @@
+"""What translating a turn costs, against passing it through."""
