@@ -10,6 +10,7 @@ from tierrouter_core.routing.variables import Value, defaults
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.identity import Identity, identify
 from tierrouter_core.wire.request import Request, estimate_input_tokens, read_request
+from tierrouter_core.wire.signed_thinking import carries_signed_thinking
 
 MAIN_AGENT = "main"
 
@@ -34,7 +35,7 @@ def read_turn(
 
     Args:
         headers: by lower-case name.
-        salt: makes derived session keys pseudonymous.
+        salt: makes derived session keys pseudonymous, and is what reasoning is sealed with.
         kind: the turn's kind where the endpoint alone says it.
 
     Raises:
@@ -66,6 +67,7 @@ def read_turn(
         session=identity.session,
         subagent=subagent,
         has_tools=request.has_tools,
+        signed_thinking=request.kind is TurnKind.TOOL_LOOP and carries_signed_thinking(request, salt),
         variables=variables,
     )
     return ReadTurn(request, identity, turn, estimate, notices)

@@ -20,9 +20,10 @@ from dataclasses import field
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
 from tierrouter_core.routing.rules import Evaluation, RuleSet
-from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier
+from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier, vendor_of
 from tierrouter_core.routing.variables import Value
 from tierrouter_core.value_class import keyword_value_class, value_class
+from tierrouter_core.wire.signed_thinking import SIGNING_VENDOR
 
 
 @value_class
@@ -50,6 +51,8 @@ class Turn:
     session: str
     subagent: bool = False
     has_tools: bool = False
+    signed_thinking: bool = False
+    """The open tool loop holds thinking with a signature."""
     variables: Mapping[str, Value]
     unfit: Mapping[str, str] = field(default_factory=dict)
     """Tiers that can't take this turn, as was found by trying to translate it, and why."""
@@ -111,6 +114,7 @@ class Router:
         self.document = document
         self.rules = RuleSet(document.rules, document.thresholds)
         self._targets = {tier.name: target_of_tier(document, tier) for tier in document.tiers.values()}
+        self._signing = frozenset(name for name, target in self._targets.items() if vendor_of(target) == SIGNING_VENDOR)
         # Which tiers can be spoken to never changes within a document.
         self._able_tiers: dict[tuple[Dialect, bool], Mapping[str, Tier]] = {}
         self._model_hints = tuple(
@@ -189,16 +193,19 @@ class Router:
         return None, "not_allowed"
 
     def _in_loop(self, turn: Turn, current: str, hinted: _Choice | None) -> tuple[_Choice, tuple[Evaluation, ...]]:
-        """Inside a tool loop a switch throws away the cache and may break signed thinking: upward only, if at all."""
+        """Inside a tool loop a switch throws away the cache: upward only, and not where thinking is signed."""
         rank = self.document.tiers[current].rank
+        signed = turn.signed_thinking and current in self._signing
         if hinted is not None and hinted.reason is Reason.HINT and self.document.tiers[hinted.tier].rank > rank:
-            return hinted, ()
+            return (_kept(current, hinted.tier) if signed else hinted), ()
         if turn.kind is TurnKind.TOOL_LOOP:
 
             def upward(rule: Rule) -> bool:
                 return rule.escalate and self.document.tiers[rule.tier].rank > rank
 
             matched, errors = self.rules.first_match(turn.variables, among=upward)
+            if matched is not None and signed:
+                return _kept(current, matched.rule.tier), errors
             if matched is not None:
                 return _Choice(matched.rule.tier, Reason.ESCALATION, _rule_detail(matched)), errors
         else:
@@ -285,6 +292,12 @@ class Router:
             return others
         # The named ones can't take the turn: the first tier that can takes their place.
         return [tier for tier in able.values() if tier.name != first.name][:1]
+
+
+def _kept(current: str, wanted: str) -> _Choice:
+    """The current tier, where another is wanted that can't go on with signed thinking."""
+    detail = f"the open tool loop carries thinking that {current}'s vendor has signed; {wanted} has to wait for its end"
+    return _Choice(current, Reason.TOOL_LOOP, detail)
 
 
 def _rule_detail(evaluation: Evaluation) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tierrouter_core.document.model import Document, Model, Provider, Tier
 from tierrouter_core.names import Dialect
+from tierrouter_core.wire.quirks import profile_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ def target_of_tier(document: Document, tier: Tier) -> Target:
     """The tier's target."""
     model = document.model_of(tier)
     return Target(document.provider_of(tier), model.id, model, tier)
+
+
+def vendor_of(target: Target) -> str:
+    """Whose model it is, wherever it is served."""
+    capabilities = {} if target.model is None else target.model.capabilities
+    return profile_of(target.provider.base_url, target.model_id, capabilities).vendor
 
 
 def speaks(model: Model, dialect: Dialect, *, has_tools: bool) -> bool:

@@ -155,6 +155,39 @@ def test_only_rules_that_escalate_act_inside_a_loop_and_only_upward():
     assert served_by(down) == "deep"
 
 
+def claude_on_routine():
+    claude = replace(model("cheap"), id="anthropic/claude-sonnet-4.6")
+    return document(models=[claude, *(model(name) for name in ("middle", "big", "tiny", "spare"))])
+
+
+@pytest.mark.parametrize("wish", [{"hint": "deep"}, {"variables": {"session.tool_errors_in_a_row": 3}}])
+def test_no_switch_is_made_inside_a_loop_that_carries_signed_thinking(wish):
+    state = SessionState("routine", "routine")
+    kept = decide(claude_on_routine(), state, kind=TurnKind.TOOL_LOOP, signed_thinking=True, **wish)
+    assert (served_by(kept), kept.reason) == ("routine", Reason.TOOL_LOOP)
+    assert "signed" in kept.detail
+    assert "deep has to wait" in kept.detail
+
+
+@pytest.mark.parametrize("wish", [{"hint": "deep"}, {"variables": {"session.tool_errors_in_a_row": 3}}])
+def test_thinking_that_no_vendor_checks_binds_no_loop(wish):
+    state = SessionState("routine", "routine")
+    assert served_by(decide(state=state, kind=TurnKind.TOOL_LOOP, signed_thinking=True, **wish)) == "deep"
+    unsigned = decide(claude_on_routine(), state, kind=TurnKind.TOOL_LOOP, signed_thinking=False, **wish)
+    assert served_by(unsigned) == "deep"
+
+
+def test_signed_thinking_doesnt_keep_a_tier_that_cant_take_the_turn():
+    decision = decide(
+        claude_on_routine(),
+        SessionState("routine", "routine"),
+        kind=TurnKind.TOOL_LOOP,
+        signed_thinking=True,
+        unfit={"routine": "messages.3.content.0: the model takes no images"},
+    )
+    assert served_by(decision) == "reasoning"
+
+
 def test_a_loop_of_an_unknown_session_is_decided_like_a_prompt():
     decision = decide(kind=TurnKind.TOOL_LOOP)
     assert (served_by(decision), decision.reason) == ("routine", Reason.DEFAULT)
