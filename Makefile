@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart e2e kind bench bench-translation bench-operator bench-pods crds manifests lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart e2e kind bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +76,9 @@ bench-pods: setup ## what injection costs and how fast a change reaches pods, on
 
 crds: setup ## crds/*.yaml from the declarations in core
 	@.venv/bin/python scripts/crds.py
+
+translation-docs: setup ## the tables of docs/translation.md from what the code does
+	@.venv/bin/python scripts/translation_table.py
 
 manifests: setup ## manifests/*.yaml from the chart
 	@.venv/bin/python scripts/manifests.py
