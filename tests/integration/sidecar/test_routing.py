@@ -73,24 +73,43 @@ async def test_a_hint_holds_through_its_tool_loop_and_no_longer(sidecar):
     assert other.tier == "routine"
 
 
-async def test_a_turn_moves_to_the_first_tier_that_speaks_its_dialect(start, provider):
-    text = router_text(provider.base_url, dialects="OpenAIChat", spare_dialects="AnthropicMessages")
-    sidecar = await start(text)
+async def test_a_turn_is_served_by_its_tier_whatever_its_provider_speaks(start, provider):
+    sidecar = await start(router_text(provider.base_url, dialects="OpenAIChat", spare_dialects="AnthropicMessages"))
     got = await sidecar.post("/v1/messages", MESSAGES)
+    assert (got.status, got.tier, got.reason.partition(":")[0]) == (200, "routine", "Default")
+    assert provider.last.path == "/v1/chat/completions"
+
+
+IMAGE_BY_ID = {"type": "image", "source": {"type": "file", "file_id": "file_1"}}
+
+
+async def test_a_turn_moves_to_the_first_tier_that_can_take_it(start, provider):
+    sidecar = await start(router_text(provider.base_url, dialects="OpenAIChat", spare_dialects="AnthropicMessages"))
+    pinned = {**MESSAGES, "messages": [{"role": "user", "content": [IMAGE_BY_ID]}]}
+    got = await sidecar.post("/v1/messages", pinned)
     assert (got.status, got.tier) == (200, "fallback")
     assert got.reason.startswith("Dialect: routine was chosen")
+    assert "messages.0.content.0" in got.reason
+    assert provider.last.path == "/v1/messages"
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "shape"),
-    [("/v1/messages", 403, "permission_error"), ("/v1/responses", 400, "invalid_request_error")],
+    ("path", "more", "field", "status", "shape"),
+    [
+        ("/v1/messages", {"container": "c1"}, "container", 403, "permission_error"),
+        ("/v1/responses", {"previous_response_id": "r1"}, "previous_response_id", 400, "invalid_request_error"),
+    ],
 )
-async def test_a_dialect_that_no_tier_speaks_is_not_servable(start, provider, path, status, shape):
+async def test_a_turn_that_no_tier_can_take_is_refused_with_the_fields_name(
+    start, provider, path, more, field, status, shape
+):
     sidecar = await start(router_text(provider.base_url, dialects="OpenAIChat"))
-    got = await sidecar.post(path, BODIES[path])
+    got = await sidecar.post(path, {**BODIES[path], **more})
     assert got.status == status
     assert got.json["error"]["type"] == shape
-    assert "no tier of this router speaks" in got.json["error"]["message"]
+    assert "no tier of this router can take the turn" in got.json["error"]["message"]
+    assert f"{field}: " in got.json["error"]["message"]
+    assert provider.requests == []
     (row,) = await sidecar.rows()
     assert (row.outcome, row.tier, row.attempts) == ("refused", "", 0)
 

@@ -303,14 +303,14 @@ async def test_a_missing_key_is_a_status_error_that_says_what_to_set(start, conn
     assert provider.requests == []
 
 
-async def test_a_dialect_that_no_tier_speaks_is_refused_for_good(start, connect, provider):
+async def test_what_no_tier_can_take_is_refused_for_good(start, connect, provider):
     only_messages = connect((await start(router_text(provider.base_url, dialects=MESSAGES))).url)
-    for dialect in (CHAT, RESPONSES):
-        with pytest.raises(openai.BadRequestError, match="no tier of this router speaks"):
-            await CALLERS[dialect][1](only_messages)
+    for dialect, more in ((CHAT, {"n": 2}), (RESPONSES, {"previous_response_id": "r1"})):
+        with pytest.raises(openai.BadRequestError, match="no tier of this router can take the turn"):
+            await CALLERS[dialect][1](only_messages, extra_body=more)
     only_chat = connect((await start(router_text(provider.base_url, dialects=CHAT))).url)
-    with pytest.raises(anthropic.PermissionDeniedError, match="no tier of this router speaks"):
-        await CALLERS[MESSAGES][1](only_chat)
+    with pytest.raises(anthropic.PermissionDeniedError, match="no tier of this router can take the turn"):
+        await CALLERS[MESSAGES][1](only_chat, extra_body={"container": "c1"})
     assert provider.requests == []
 
 
