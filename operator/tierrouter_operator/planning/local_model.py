@@ -10,6 +10,8 @@ from tierrouter_operator.planning.kinds import Obj
 from tierrouter_operator.planning.trouble import Trouble
 
 OLLAMA: Final = "Ollama"
+CONTEXT_VARIABLE: Final = "OLLAMA_CONTEXT_LENGTH"
+"""By which its container is told how large a context window is wanted, in tokens."""
 _REGISTRY: Final = "registry.ollama.ai/"
 _NAMESPACE: Final = "library/"
 

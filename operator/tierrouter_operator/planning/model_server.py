@@ -24,7 +24,7 @@ from tierrouter_operator.planning.kinds import (
     Kind,
     Obj,
 )
-from tierrouter_operator.planning.local_model import shown_name
+from tierrouter_operator.planning.local_model import CONTEXT_VARIABLE, shown_name
 
 _HOME: Final = "/var/lib/ollama"
 _USER: Final = 1000
@@ -138,7 +138,7 @@ def _container(local: LocalModel) -> dict[str, Any]:
         "HOME": _HOME,
         "OLLAMA_HOST": f":{OLLAMA_PORT}",
         "OLLAMA_MODELS": f"{_HOME}/models",
-        "OLLAMA_CONTEXT_LENGTH": str(local.context_length),
+        CONTEXT_VARIABLE: str(local.context_length),
         "OLLAMA_KEEP_ALIVE": "-1",
         # What serves others must not be pushed out of memory by what somebody else loads.
         "OLLAMA_MAX_LOADED_MODELS": "1",

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tierrouter_core.contract import ConditionReason
 from tierrouter_core.resources.guards import LocalModel
 from tierrouter_operator.planning.kinds import Obj
-from tierrouter_operator.planning.local_model import shown_name
+from tierrouter_operator.planning.local_model import CONTEXT_VARIABLE, shown_name
 
 _NO_SPACE: Final = "no space left on device"
 _TAKES_A_WHILE: Final = {"ContainerCreating", "PodInitializing"}
@@ -42,7 +42,8 @@ class Step(Enum):
 
 def from_pods(local: LocalModel, deployment: Obj | None, pods: Sequence[Obj]) -> Said | Address:
     """The server's address, or why there is none."""
-    living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    # A pod of an earlier wish runs on for a moment; what it has loaded says nothing of what is asked for now.
+    living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and _has_context(pod, local)]
     if not living:
         return _without_pod(local, deployment, bool(pods))
     pod = max(living, key=lambda each: str(each["metadata"].get("creationTimestamp")))
@@ -69,6 +70,12 @@ def from_pods(local: LocalModel, deployment: Obj | None, pods: Sequence[Obj]) ->
     if container.get("started") and status.get("podIP"):
         return Address(str(status["podIP"]), str(pod["metadata"].get("uid")))
     return Said(local, ConditionReason.STARTING, f"Pod {name} starts")
+
+
+def _has_context(pod: Obj, local: LocalModel) -> bool:
+    container: Mapping[str, Any] = next(iter((pod.get("spec") or {}).get("containers") or ()), {})
+    given = {each.get("name"): each.get("value") for each in container.get("env") or ()}
+    return given.get(CONTEXT_VARIABLE) == str(local.context_length)
 
 
 def _without_pod(local: LocalModel, deployment: Obj | None, is_ending: bool) -> Said:

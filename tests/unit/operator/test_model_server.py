@@ -1,6 +1,7 @@
 """What becomes of a router's local model: objects, what is put right, and what is said."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tierrouter_operator.planning.kinds import (
     NETWORK_POLICY,
     SERVICE,
 )
-from tierrouter_operator.planning.local_model import shown_name
+from tierrouter_operator.planning.local_model import CONTEXT_VARIABLE, shown_name
 from tierrouter_operator.planning.model_server_state import (
     Address,
     PullProgress,
@@ -242,6 +243,7 @@ def test_a_model_is_looked_for_by_the_name_that_ollama_shows(model: str, shown: 
 def pod(**status: Any) -> Obj:
     return {
         "metadata": {"name": f"{NAME}-1", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"containers": [{"env": [{"name": CONTEXT_VARIABLE, "value": str(LOCAL.context_length)}]}]},
         "status": status,
     }
 
@@ -291,6 +293,13 @@ def test_a_server_that_has_started_is_asked_and_one_that_ends_is_not() -> None:
     said = from_pods(LOCAL, None, [running])
     assert isinstance(said, Said)
     assert said.reason is ConditionReason.STARTING
+
+
+def test_a_pod_of_an_earlier_wish_is_not_judged_by_the_new_one() -> None:
+    running = pod(podIP="10.0.0.1", containerStatuses=[{"started": True, "state": {"running": {}}}])
+    said = from_pods(replace(LOCAL, context_length=2 * LOCAL.context_length), None, [running])
+    assert isinstance(said, Said)
+    assert (said.reason, said.message) == (ConditionReason.STARTING, "the pod before it ends")
 
 
 def listed(**model: Any) -> Obj:
