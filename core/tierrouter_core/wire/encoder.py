@@ -104,6 +104,7 @@ def usage_of_messages(usage: Usage) -> dict[str, Any]:
         "cache_creation_input_tokens": usage.cache_write_5m + usage.cache_write_1h,
         "cache_read_input_tokens": usage.cache_read,
         "output_tokens": usage.output,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning_output},
     }
 
 

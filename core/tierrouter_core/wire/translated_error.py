@@ -21,7 +21,7 @@ _OVERFLOW = re.compile(
     r"too many (?:input )?tokens",
     re.IGNORECASE,
 )
-_NUMBERS = re.compile(r"(?<![\w.])\d{4,}(?![\w.])")
+_NUMBERS = re.compile(r"(?<![\w.])\d{4,}(?!\w|\.\d)")
 CONTEXT_CODE = "context_length_exceeded"
 
 
