@@ -31,15 +31,14 @@ class ResponsesDecoder(StreamDecoder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._calls: dict[object, int | str] = {}
+        self._calls: dict[str, int | str] = {}
         """The calls' keys, by the id of their items."""
-        self._said: set[object] = set()
+        self._said: set[int | str] = set()
         """Items of which there were deltas."""
         self._items = 0
         self._refused = False
 
     def _read(self, kind: str, payload: Mapping[str, Any], out: list[RawEvent]) -> None:
-        item_id = payload.get("item_id")
         text = payload.get("delta")
         match kind:
             case "response.output_text.delta" if isinstance(text, str):
@@ -47,7 +46,8 @@ class ResponsesDecoder(StreamDecoder):
                 out.append(TextPiece(text))
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 if isinstance(text, str):
-                    out.append(CallPiece(self._calls.get(item_id, _name(payload)), arguments=text))
+                    key = self._calls.get(_text(payload.get("item_id")), _name(payload))
+                    out.append(CallPiece(key, arguments=text))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" if isinstance(text, str):
                 self._said.add(_name(payload))
                 out.append(ThinkingPiece(text))
@@ -89,7 +89,7 @@ class ResponsesDecoder(StreamDecoder):
         if kind is None:
             return
         key = _name(payload)
-        self._calls[item.get("id") or key] = key
+        self._calls[_text(item.get("id"))] = key
         out.append(CallPiece(key, str(item.get("call_id") or ""), str(item.get("name") or ""), "", kind))
 
     def item(self, item: Mapping[str, Any], key: int | str, out: list[RawEvent]) -> None:
@@ -116,6 +116,10 @@ class ResponsesDecoder(StreamDecoder):
             case _:
                 pass
         self._said.discard(key)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _name(payload: Mapping[str, Any]) -> int | str:
