@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart e2e kind bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart e2e kind fuzz bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,10 @@ e2e: setup ## end-to-end tests with real pods, on the kind-* cluster of the curr
 
 kind: ## a cluster for `make e2e`, where Docker can pull images
 	kind create cluster --config tests/e2e/kind.yaml
+
+fuzz: setup ## the properties of translation with a hundred times as many examples (FUZZ_FACTOR=100; half an hour)
+	$(call lane,properties of translation)
+	@FUZZ_FACTOR=$${FUZZ_FACTOR:-100} $(PYTEST) -n 2 tests/unit/wire/test_translated_requests.py tests/unit/wire/test_translated_streams.py
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench

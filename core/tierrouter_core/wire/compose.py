@@ -71,7 +71,11 @@ class _Call:
 class Composer:
     """One answer's. After ``Finished`` or ``Failed`` it says nothing more but ``Ended``."""
 
-    def __init__(self, names: Mapping[str, Named], sealing: Sealing, stop: Sequence[str] = ()) -> None:
+    def __init__(
+        self, names: Mapping[str, Named], sealing: Sealing, stop: Sequence[str] = (), *, turn_id: str = ""
+    ) -> None:
+        """``turn_id`` makes ids for calls that the provider gave none, unlike all others of their conversation."""
+        self._turn_id = turn_id
         self._names = names
         self._sealing = sealing
         self._scanner = StopScanner(stop) if stop else None
@@ -199,7 +203,7 @@ class Composer:
         self._calls += 1
         named = self._names.get(call.name)
         call.wraps = named is not None and named.kind is not ToolKind.FUNCTION and call.kind is ToolKind.FUNCTION
-        id_ = call.id or f"call_{self._sealing_id()}"
+        id_ = call.id or f"call_{self._turn_id}_{self._calls}"
         if named is None:
             out.append(Opened(Segment.CALL, id_, call.name, "", call.kind))
         else:
@@ -212,10 +216,6 @@ class Composer:
         if text:
             call.end = JsonEnd()
             self._arguments(call, text, out)
-
-    def _sealing_id(self) -> str:
-        """An id for a call that the provider gave none, unlike the others of this answer."""
-        return f"{self._calls:04d}"
 
     def _arguments(self, call: _Call, text: str, out: list[ComposedEvent]) -> None:
         if not text:

@@ -147,7 +147,7 @@ class StreamTranslator:
     def __init__(self, translated: Translated, envelope: Envelope) -> None:
         self._meter: StreamMeter = stream_meter(translated.target)
         self._decoder = _CODECS[translated.target].decoder()
-        self._composer = Composer(translated.names, translated.sealing, translated.stop)
+        self._composer = _composer(translated, envelope)
         self._encoder = _CODECS[translated.source].encoder(envelope)
         self._envelope = envelope
         self._begun = False
@@ -252,7 +252,7 @@ class StreamTranslator:
 
 def translate_answer(translated: Translated, body: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:
     """A whole answer in the client's dialect; what went wrong where it is none."""
-    answer = collected(_composed(translated, body))
+    answer = collected(_composed(translated, body, envelope))
     if isinstance(answer, Failed):
         return answer
     return orjson.dumps(_CODECS[translated.source].render_answer(answer, usage, envelope))
@@ -260,7 +260,7 @@ def translate_answer(translated: Translated, body: bytes, envelope: Envelope, us
 
 def stream_of_answer(translated: Translated, body: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:
     """A whole answer as the stream that the client asked for; what went wrong where it is none."""
-    answer = collected(_composed(translated, body))
+    answer = collected(_composed(translated, body, envelope))
     if isinstance(answer, Failed):
         return answer
     encoder = _CODECS[translated.source].encoder(envelope)
@@ -277,7 +277,7 @@ def stream_of_answer(translated: Translated, body: bytes, envelope: Envelope, us
 def answer_of_stream(translated: Translated, stream: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:
     """A stream that came though none was asked for, as the whole answer."""
     decoder = _CODECS[translated.target].decoder()
-    composer = Composer(translated.names, translated.sealing, translated.stop)
+    composer = _composer(translated, envelope)
     events = [*composer.compose(decoder.feed(stream)), *composer.compose(decoder.end())]
     answer = collected(events)
     if isinstance(answer, Failed):
@@ -285,12 +285,15 @@ def answer_of_stream(translated: Translated, stream: bytes, envelope: Envelope, 
     return orjson.dumps(_CODECS[translated.source].render_answer(answer, usage, envelope))
 
 
-def _composed(translated: Translated, body: bytes) -> list[ComposedEvent]:
+def _composer(translated: Translated, envelope: Envelope) -> Composer:
+    return Composer(translated.names, translated.sealing, translated.stop, turn_id=envelope.turn_id)
+
+
+def _composed(translated: Translated, body: bytes, envelope: Envelope) -> list[ComposedEvent]:
     try:
         payload = orjson.loads(body.strip())
     except orjson.JSONDecodeError:
         return [Failed("the provider answered with a body that is not JSON")]
     if not isinstance(payload, dict):
         return [Failed("the provider answered with a body that is not a JSON object")]
-    composer = Composer(translated.names, translated.sealing, translated.stop)
-    return composer.compose(_CODECS[translated.target].parse_answer(payload))
+    return _composer(translated, envelope).compose(_CODECS[translated.target].parse_answer(payload))

@@ -34,7 +34,7 @@ WHOLE = Answer(text="Ok, “so” 😀", thinking="plan it", tool_calls=CALLS, u
 
 
 @EVERY_PAIR
-@settings(max_examples=25 * FUZZ_FACTOR)
+@settings(max_examples=10 * FUZZ_FACTOR)
 @given(ANSWERS)
 def test_the_client_gets_what_the_model_said(client: Dialect, upstream: Dialect, answer: Answer) -> None:
     read = read_stream(client, sent_on(translator(client, upstream), events_of(upstream, answer)))
@@ -48,7 +48,7 @@ def test_the_client_gets_what_the_model_said(client: Dialect, upstream: Dialect,
 
 
 @EVERY_PAIR
-@settings(max_examples=25 * FUZZ_FACTOR)
+@settings(max_examples=10 * FUZZ_FACTOR)
 @given(ANSWERS, st.lists(st.integers(0, 10**6), max_size=12), st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_how_the_network_cuts_a_stream_changes_nothing(
     client: Dialect, upstream: Dialect, answer: Answer, places: list[int], line_end: bytes
@@ -181,6 +181,17 @@ def test_a_custom_tools_call_comes_back_as_the_client_declared_it(upstream: Dial
     assert b'"namespace":"fs"' in sent
 
 
+@pytest.mark.parametrize("client", [RESPONSES, MESSAGES], ids=pair_id)
+def test_calls_without_ids_get_some_that_no_other_turn_has(client: Dialect) -> None:
+    def call(index: int) -> bytes:
+        delta = {"tool_calls": [{"index": index, "function": {"name": "ls", "arguments": "{}"}}]}
+        return b"data: " + orjson.dumps({"choices": [{"delta": delta, "finish_reason": None}]}) + b"\n\n"
+
+    end = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    calls = read_stream(client, sent_on(translator(client, CHAT), [call(0), call(1), end])).calls
+    assert [id_ for id_, _, _ in calls] == ["call_t1_1", "call_t1_2"], "t1 is the turn's id"
+
+
 @EVERY_PAIR
 def test_a_stop_sequence_ends_the_answer_wherever_it_is_cut(client: Dialect, upstream: Dialect) -> None:
     answer = Answer(text=["one E", "N", "D two", " three"])
@@ -222,7 +233,7 @@ def test_memory_does_not_grow_with_the_answer(client: Dialect, upstream: Dialect
 
 
 @EVERY_PAIR
-@settings(max_examples=60 * FUZZ_FACTOR)
+@settings(max_examples=25 * FUZZ_FACTOR)
 @given(
     st.lists(
         st.binary(max_size=60) | st.sampled_from([b"data: ", b"event: ", b"\n\n", b"{}", b"[]", b"null", b"\r"]),
@@ -248,7 +259,7 @@ JSON = st.recursive(
 
 
 @EVERY_PAIR
-@settings(max_examples=80 * FUZZ_FACTOR)
+@settings(max_examples=30 * FUZZ_FACTOR)
 @given(st.data())
 def test_streams_that_are_bent_are_never_taken_for_complete_without_their_finish(
     client: Dialect, upstream: Dialect, data: st.DataObject

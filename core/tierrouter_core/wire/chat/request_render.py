@@ -274,7 +274,8 @@ def _hints(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
         ("metadata", "metadata", prompt.metadata),
         ("prompt_cache_key", "cache", prompt.cache_key),
         ("service_tier", "service_tier", prompt.service_tier),
-        ("store", "store", prompt.store),
+        # Not to store is what every server does that knows no storing.
+        ("store", "store", prompt.store if openai else prompt.store or None),
     ):
         if value is None:
             continue

@@ -79,7 +79,7 @@ def render_messages(prompt: Prompt, wanted: Wanted) -> Rendered:
         ("verbosity", prompt.verbosity),
         ("metadata", prompt.metadata),
         ("service_tier", prompt.service_tier),
-        ("store", prompt.store),
+        ("store", prompt.store or None),
         ("cache", prompt.cache_key),
     ):
         if value is not None:
