@@ -9,8 +9,9 @@ from tierrouter_core.routing.task_header import read_task
 from tierrouter_core.routing.variables import Value, defaults
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.identity import Identity, identify
-from tierrouter_core.wire.request import Request, estimate_input_tokens, read_request
+from tierrouter_core.wire.request import Request, read_request
 from tierrouter_core.wire.signed_thinking import carries_signed_thinking
+from tierrouter_core.wire.token_estimate import weigh
 
 MAIN_AGENT = "main"
 
@@ -22,8 +23,8 @@ class ReadTurn:
     request: Request
     identity: Identity
     turn: Turn
-    input_estimate: int
-    """Input tokens, estimated from the body."""
+    weight: float
+    """Its input in tokens of an average model."""
     notices: tuple[str, ...] = ()
     """What was ignored, for ``x-tierrouter-notice``."""
 
@@ -46,11 +47,11 @@ def read_turn(
         request = replace(request, kind=kind)
     identity = identify(request, headers, salt)
     subagent = identity.agent != MAIN_AGENT
-    estimate = estimate_input_tokens(request)
+    weight = weigh(request)
     variables: dict[str, Value] = defaults()
     variables["turn.kind"] = str(request.kind)
     variables["turn.agent"] = "subagent" if subagent else MAIN_AGENT
-    variables["turn.context_tokens"] = estimate
+    variables["turn.context_tokens"] = round(weight)
     variables["turn.has_images"] = request.has_images
     variables["turn.dialect"] = str(dialect)
     variables["turn.requested_model"] = request.model
@@ -70,4 +71,4 @@ def read_turn(
         signed_thinking=request.kind is TurnKind.TOOL_LOOP and carries_signed_thinking(request, salt),
         variables=variables,
     )
-    return ReadTurn(request, identity, turn, estimate, notices)
+    return ReadTurn(request, identity, turn, weight, notices)

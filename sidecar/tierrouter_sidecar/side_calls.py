@@ -1,6 +1,7 @@
 """Calls that are no turns: counting tokens, and what only OpenAI's own servers keep."""
 
 import logging
+import time
 from collections.abc import Mapping
 
 import orjson
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
+from tierrouter_core.routing.fitting import dialect_for
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind
 from tierrouter_core.wire.edits import with_model
@@ -17,7 +19,7 @@ from tierrouter_sidecar.answer import headers_of, read_body
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.outgoing import outgoing, raw_query
-from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, error_response, openai_targets
+from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, conversation_of, error_response, openai_targets
 from tierrouter_sidecar.upstream import AttemptFailed
 
 log = logging.getLogger("tierrouter")
@@ -26,11 +28,17 @@ COUNT_PATIENCE_S = 3.0
 """Agents wait for a count before every turn; past this our own estimate serves better."""
 
 
+COUNTS_NOT_S = 60.0
+"""So long a model is not asked again whose provider refused to count: most know no such path."""
+
+
 class SideCalls:
     """Answers them here, or by the tier that the conversation would go to."""
 
     def __init__(self, turns: TurnServer) -> None:
         self._turns = turns
+        self._counts_not: dict[tuple[tuple[str, str], EndpointKind], float] = {}
+        """Until when, by the monotonic clock; as many entries as documents name models."""
 
     async def forward(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
@@ -47,11 +55,14 @@ class SideCalls:
             understood = self._turns.understand(in_force, endpoint, headers, body)
         except MalformedRequestError as error:
             return error_response(final_error(endpoint.dialect, Meaning.BAD_REQUEST, str(error)))
+        read = understood.read
+        tokens = round(read.weight)
         for target in understood.decision.targets[:1]:
-            counted = await self._counted_by(target, http, endpoint, in_force, headers, understood.read.request)
+            counted = await self._counted_by(target, http, endpoint, in_force, headers, read.request)
             if counted is not None:
                 return counted
-        answer: dict[str, object] = {"input_tokens": understood.read.input_estimate}
+            tokens = self._turns.tokens.count(target, conversation_of(read), read.weight)
+        answer: dict[str, object] = {"input_tokens": tokens}
         if endpoint.dialect is Dialect.RESPONSES:
             answer["object"] = "response.input_tokens"
         return web.Response(body=orjson.dumps(answer), content_type="application/json")
@@ -65,13 +76,19 @@ class SideCalls:
         headers: Mapping[str, str],
         request: Request,
     ) -> web.Response | None:
-        """The provider's own count, or None if it has none to give."""
+        """The provider's own count, or None if it has none to give: also where turns reach it in another dialect."""
+        asked = (target.key, endpoint.kind)
+        if dialect_for(request, target) is not request.dialect or time.monotonic() < self._counts_not.get(asked, 0.0):
+            return None
         body = with_model(request, target.model_id)
         try:
-            return await self._relay(target, http, endpoint, in_force, headers, body, COUNT_PATIENCE_S, only_ok=True)
+            counted = await self._relay(target, http, endpoint, in_force, headers, body, COUNT_PATIENCE_S, only_ok=True)
         except (AttemptFailed, CredentialError) as error:
             log.debug("counting tokens here, %s does not: %s", target.provider.name, error)
             return None
+        if counted is None:
+            self._counts_not[asked] = time.monotonic() + COUNTS_NOT_S
+        return counted
 
     async def _stored(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes

@@ -44,6 +44,7 @@ from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.outgoing import Outgoing, outgoing, raw_query
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.token_memory import TokenMemory
 from tierrouter_sidecar.translated import relay_translated_unary
 from tierrouter_sidecar.upstream import FAILOVER_STATUSES, AttemptFailed, AttemptKind, Upstream, failure_of
 
@@ -76,6 +77,7 @@ class TurnServer:
     salt: bytes
     pod: str = ""
     sessions: SessionStore = field(default_factory=SessionStore)
+    tokens: TokenMemory = field(default_factory=TokenMemory)
     in_flight: int = 0
 
     def understand(self, in_force: InForce, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Understood:
@@ -89,7 +91,7 @@ class TurnServer:
         """
         compacts = endpoint.kind is EndpointKind.COMPACT
         read = read_turn(endpoint.dialect, headers, body, self.salt, TurnKind.COMPACTION if compacts else None)
-        key = (read.identity.session, read.identity.agent)
+        key = conversation_of(read)
         idle_s = in_force.document.session.idle_timeout_ms / 1000
         state = self.sessions.get(key, time.monotonic(), idle_s)
         decision = in_force.router.decide(read.turn, state)
@@ -137,6 +139,8 @@ class TurnServer:
         finally:
             self.in_flight -= 1
             self.bookkeeper.close(record)
+            if record.target is not None:
+                self.tokens.learn(record.target, conversation_of(read), read.weight, record.usage)
 
     def remember(self, record: TurnRecord) -> None:
         """Keep who served, so that the prompt's next turn goes there too."""
@@ -169,7 +173,7 @@ class _Way:
         self._notices = understood.notices
         self._failures: list[tuple[Target, AttemptFailed]] = []
         self._attempt_open = False
-        self._estimate = understood.read.input_estimate
+        self._read = understood.read
         self._first = understood.first
         self._upstream: Answer | None = None
 
@@ -289,7 +293,9 @@ class _Way:
         if upstream.content_type == EVENT_STREAM:
             meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
             return await self._relay_stream(target, upstream, ours, meter)
-        return await relay_unary(self._http, upstream, record, ours, input_estimate=self._estimate, rename_model=rename)
+        return await relay_unary(
+            self._http, upstream, record, ours, input_estimate=self._estimate(target), rename_model=rename
+        )
 
     async def _relay_translated(self, target: Target, upstream: Answer, translated: Translated) -> web.StreamResponse:
         record, ours = self._record, self._our_headers(target)
@@ -297,7 +303,7 @@ class _Way:
             turn_id=record.turn_id,
             model=record.request.model if self._document.response_model == "Requested" else target.model_id,
             created_s=int(record.arrived_s),
-            input_estimate=self._estimate,
+            input_estimate=self._estimate(target),
             include_usage=record.request.wants_usage is True,
         )
         if upstream.content_type == EVENT_STREAM and record.request.stream:
@@ -308,10 +314,14 @@ class _Way:
         self, target: Target, upstream: Answer, ours: list[tuple[str, str]], meter: StreamMeter | StreamTranslator
     ) -> web.StreamResponse:
         try:
-            return await relay_stream(self._http, upstream, self._record, ours, meter, input_estimate=self._estimate)
+            estimate = self._estimate(target)
+            return await relay_stream(self._http, upstream, self._record, ours, meter, input_estimate=estimate)
         finally:
             if meter.malformed:
                 self._server.metrics.count(m.MALFORMED_EVENTS, target.provider.name, by=meter.malformed)
+
+    def _estimate(self, target: Target) -> int:
+        return self._server.tokens.count(target, conversation_of(self._read), self._read.weight)
 
     async def _not_200(
         self, target: Target, upstream: Answer, call: Outgoing, translated: Translated | None
@@ -376,6 +386,11 @@ class _Way:
         response.headers.extend(ours)
         await send(self._http, response, record)
         return response
+
+
+def conversation_of(read: ReadTurn) -> tuple[str, str]:
+    """What is remembered apart: a session's agents have a context each."""
+    return (read.identity.session, read.identity.agent)
 
 
 def _secret_of(target: Target) -> str:

@@ -14,13 +14,6 @@ from tierrouter_core.value_class import keyword_value_class
 from tierrouter_core.wire._content import Media, media_of
 from tierrouter_core.wire._turn_kind import turn_kind
 
-_BYTES_PER_TOKEN = 3.6
-_TOKENS_PER_IMAGE = 1600
-"""For pictures whose size isn't known, which is all of them: their data is never decoded."""
-_TOKENS_PER_PAGE = 3000
-_BASE64_BYTES_PER_PAGE = 100_000
-"""A guess, so that a document's tokens grow with it; a document has one page at least."""
-
 _CAP_KEYS: dict[Dialect, tuple[str, ...]] = {
     Dialect.MESSAGES: ("max_tokens",),
     Dialect.CHAT: ("max_completion_tokens", "max_tokens"),
@@ -81,19 +74,6 @@ def read_request(dialect: Dialect, body: bytes) -> Request:
         wants_usage=_wants_usage(dialect, parsed),
         kind=turn_kind(dialect, parsed),
     )
-
-
-def estimate_input_tokens(request: Request) -> int:
-    """About how many input tokens the request has: an estimate, from its size alone, at least 1.
-
-    3.6 bytes of JSON per token, keys and punctuation included, which stands in for the overhead per message and tool;
-    pictures and documents count by number and pages, not by their base64 text. Expect it to be off by a quarter or
-    more for text that isn't English prose or code, and different for every model.
-    """
-    media = request.media
-    pages = max(media.documents, media.document_bytes // _BASE64_BYTES_PER_PAGE)
-    text_bytes = max(0, len(request.body) - media.inline_bytes)
-    return max(1, round(text_bytes / _BYTES_PER_TOKEN) + _TOKENS_PER_IMAGE * media.images + _TOKENS_PER_PAGE * pages)
 
 
 def _parse(body: bytes) -> dict[str, Any]:

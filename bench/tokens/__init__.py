@@ -1,0 +1,1 @@
+"""How well tokens are counted without a tokenizer."""
