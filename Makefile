@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart e2e kind fuzz bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,10 @@ chart: setup ## tests of the Helm chart, by Helm from PATH or built once (about 
 	$(call lane,chart tests)
 	@scripts/helm.sh >/dev/null || test $$? = 3
 	@$(PYTEST) tests/chart
+
+agents: setup ## Claude Code, Codex and OpenCode against providers of other dialects (npm installs them, 1 GB, once)
+	$(call lane,agents)
+	@$(PYTEST) -s -rs tests/agents
 
 e2e: setup ## end-to-end tests with real pods, on the kind-* cluster of the current context
 	$(call lane,end-to-end tests)
