@@ -2,6 +2,7 @@
 
 from tierrouter_core.names import Dialect
 from tierrouter_core.routing.targets import Target, spoken
+from tierrouter_core.wire.claude import takes_system_messages
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.quirks import profile_of
 from tierrouter_core.wire.render import Wanted
@@ -40,6 +41,7 @@ def _plan(target: Target) -> EditPlan:
         clamp=tier is not None and tier.clamp,
         request_defaults=target.provider.request_defaults,
         inject_usage=_reports_when_asked(target),
+        folds_system=_refuses_system_messages(target),
     )
 
 
@@ -59,6 +61,11 @@ def _wanted(target: Target, seal_key: bytes) -> Wanted:
         strips_hosted=tier is None or tier.hosted_tools == "Strip",
         seal_key=seal_key,
     )
+
+
+def _refuses_system_messages(target: Target) -> bool:
+    stated = None if target.model is None else target.model.capabilities.get("midSystem")
+    return (takes_system_messages(target.model_id) if stated is None else stated) is False
 
 
 def _reports_when_asked(target: Target) -> bool:

@@ -41,12 +41,13 @@ class Accepts:
     enabled: bool = False
     disabled: Off = Off.ALWAYS
     between_tools: bool = False
+    system_messages: bool = False
+    """Takes instructions inside ``messages``."""
 
 
 _BUDGET_ONLY = Accepts(adaptive=False, enabled=True)
 _EITHER = Accepts(enabled=True)
 _ADAPTIVE = Accepts()
-_OFF_UP_TO_HIGH = Accepts(disabled=Off.UP_TO_HIGH)
 _NEVER_OFF = Accepts(disabled=Off.NEVER)
 
 ACCEPTED: Mapping[str, Accepts] = {
@@ -59,14 +60,14 @@ ACCEPTED: Mapping[str, Accepts] = {
     "opus-4.6": _EITHER,
     "sonnet-4.6": _EITHER,
     "opus-4.7": _ADAPTIVE,
-    "opus-4.8": _ADAPTIVE,
+    "opus-4.8": Accepts(system_messages=True),
     "sonnet-5.0": _ADAPTIVE,
-    "opus-5.0": _OFF_UP_TO_HIGH,
-    "haiku-5.5": _OFF_UP_TO_HIGH,
-    "opus-5.5": _NEVER_OFF,
-    "sonnet-5.5": Accepts(disabled=Off.NEVER, between_tools=True),
-    "fable-5.0": _NEVER_OFF,
-    "fable-5.1": _NEVER_OFF,
+    "opus-5.0": Accepts(disabled=Off.UP_TO_HIGH, system_messages=True),
+    "haiku-5.5": Accepts(disabled=Off.UP_TO_HIGH, system_messages=True),
+    "opus-5.5": Accepts(disabled=Off.NEVER, system_messages=True),
+    "sonnet-5.5": Accepts(disabled=Off.NEVER, between_tools=True, system_messages=True),
+    "fable-5.0": Accepts(disabled=Off.NEVER, system_messages=True),
+    "fable-5.1": Accepts(disabled=Off.NEVER, system_messages=True),
     "mythos-5.0": _NEVER_OFF,
     "mythos-5.1": _NEVER_OFF,
 }
@@ -88,6 +89,12 @@ def accepted_by(model_id: str) -> Accepts | None:
     """What the model takes; None where that is not known, also for models that are no Claude."""
     match = _MODEL.search(model_id.lower())
     return ACCEPTED.get(f"{match[1]}-{match[2]}.{match[3] or 0}") if match is not None else None
+
+
+def takes_system_messages(model_id: str) -> bool | None:
+    """Whether the model takes instructions inside ``messages``; None where that is not known."""
+    accepts = accepted_by(model_id)
+    return None if accepts is None else accepts.system_messages
 
 
 def adapted_thinking(request: Request, model_id: str, cap: int | None) -> dict[str, bytes]:

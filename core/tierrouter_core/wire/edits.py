@@ -4,6 +4,7 @@ Each is a splice of one top-level key, and is named so that it can be counted. A
 for byte as it came.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -16,6 +17,7 @@ from tierrouter_core.wire.claude import DISABLED, adapted_thinking, lowered_budg
 from tierrouter_core.wire.counts import details, items
 from tierrouter_core.wire.json_members import set_member
 from tierrouter_core.wire.json_splice import set_top_level
+from tierrouter_core.wire.messages.system_messages import without_system_messages
 from tierrouter_core.wire.request import Request, cap_keys
 from tierrouter_core.wire.sealed import PREFIX, is_sealed
 
@@ -24,13 +26,23 @@ MAX_TOKENS = "max_tokens"
 THINKING = "thinking"
 STREAM_OPTIONS = "stream_options"
 REQUEST_DEFAULTS = "request_defaults"
+SYSTEM_MESSAGES = "system_messages"
 SEALED_REASONING = "sealed_reasoning"
-EDITS: tuple[str, ...] = (MODEL, MAX_TOKENS, THINKING, STREAM_OPTIONS, SEALED_REASONING, REQUEST_DEFAULTS)
+EDITS: tuple[str, ...] = (
+    MODEL,
+    MAX_TOKENS,
+    THINKING,
+    SYSTEM_MESSAGES,
+    STREAM_OPTIONS,
+    SEALED_REASONING,
+    REQUEST_DEFAULTS,
+)
 """The names of a body's edits, in the order in which they are made."""
 BETAS = "betas"
 """The edit of a header that goes with one of the body."""
 
 _SEAL = PREFIX.encode()
+_SYSTEM_ROLE = re.compile(rb'"role"\s*:\s*"system"')
 _NEVER_DEFAULTED = frozenset({"model", "stream"})
 """The client decides these even by leaving them out."""
 
@@ -49,6 +61,8 @@ class EditPlan:
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
     inject_usage: bool = False
     """The provider reports usage of Chat streams only when asked."""
+    folds_system: bool = False
+    """The model refuses instructions inside ``messages``."""
 
 
 @value_class
@@ -80,8 +94,10 @@ def edit_request(request: Request, plan: EditPlan) -> Edited:
     apply(MAX_TOKENS, {key: b"%d" % cap for key, cap in caps.items()})
     thinking = _thinking(request, plan.model_id, caps.get("max_tokens"))
     apply(THINKING, thinking)
+    messages = _without_system(request) if plan.folds_system else None
+    apply(SYSTEM_MESSAGES, {} if messages is None else {"messages": orjson.dumps(messages)})
     apply(STREAM_OPTIONS, usage)
-    apply(SEALED_REASONING, _without_seals(request))
+    apply(SEALED_REASONING, _without_seals(request, messages))
     apply(REQUEST_DEFAULTS, _defaults(request, plan, values))
     body = set_top_level(request.body, values) if values else request.body
     betas = unpaired_betas(plan.model_id, thinking)
@@ -142,10 +158,18 @@ def _stream_options(request: Request, plan: EditPlan) -> dict[str, bytes]:
     return {"stream_options": set_member(request.body, "stream_options", "include_usage", b"true")}
 
 
-def _without_seals(request: Request) -> dict[str, bytes]:
+def _without_system(request: Request) -> list[Any] | None:
+    """The messages where instructions among them have been moved into the user's."""
+    if request.dialect is not Dialect.MESSAGES or _SYSTEM_ROLE.search(request.body) is None:
+        return None
+    return without_system_messages(request.parsed["messages"])
+
+
+def _without_seals(request: Request, messages: list[Any] | None) -> dict[str, bytes]:
     """The conversation less what models of other dialects thought: their seals mean nothing to this provider.
 
-    Always all of it, so that what the provider sees of a conversation stays the same from turn to turn.
+    Always all of it, so that what the provider sees of a conversation stays the same from turn to turn. ``messages``
+    are the conversation's where they are no longer the client's.
     """
     if _SEAL not in request.body or request.dialect is Dialect.CHAT:
         return {}
@@ -153,8 +177,8 @@ def _without_seals(request: Request) -> dict[str, bytes]:
         given = request.parsed.get("input")
         kept = [item for item in items(given) if not is_sealed(str(details(item).get("encrypted_content")))]
         return {"input": orjson.dumps(kept)} if len(kept) != len(items(given)) else {}
-    messages, changed = [], False
-    for message in request.parsed["messages"]:
+    kept_messages, changed = [], False
+    for message in request.parsed["messages"] if messages is None else messages:
         blocks = items(details(message).get("content"))
         bare = [block for block in blocks if not is_sealed(str(details(block).get("signature")))]
         if len(bare) != len(blocks):
@@ -162,8 +186,8 @@ def _without_seals(request: Request) -> dict[str, bytes]:
             if not bare:
                 continue
             message = {**message, "content": bare}
-        messages.append(message)
-    return {"messages": orjson.dumps(messages)} if changed else {}
+        kept_messages.append(message)
+    return {"messages": orjson.dumps(kept_messages)} if changed else {}
 
 
 def _defaults(request: Request, plan: EditPlan, set_already: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -39,6 +39,27 @@ def folded(messages: list[Message]) -> list[Message]:
     return out
 
 
+def placed(messages: list[Message]) -> list[Message]:
+    """``messages`` for a model that takes the system's among them, where its vendor allows it.
+
+    That is after the user's side and before the model's, or at the end; elsewhere they are folded.
+    """
+    stays = {
+        index
+        for index, message in enumerate(messages)
+        if message.role is Role.SYSTEM
+        and index > 0
+        and messages[index - 1].role is Role.USER
+        and (index + 1 == len(messages) or messages[index + 1].role is Role.ASSISTANT)
+    }
+    out: list[Message] = []
+    start = 0
+    for index in sorted(stays):
+        out += [*folded(messages[start:index]), messages[index]]
+        start = index + 1
+    return [*out, *folded(messages[start:])]
+
+
 def _appended(message: Message, parts: list[Part]) -> Message:
     last = message.parts[-1] if message.parts else None
     if isinstance(last, Result):

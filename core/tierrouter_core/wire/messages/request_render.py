@@ -4,8 +4,8 @@ from typing import Any
 
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.chat.request_render import hashed_user
-from tierrouter_core.wire.claude import written_thinking
-from tierrouter_core.wire.folding import folded, merged
+from tierrouter_core.wire.claude import takes_system_messages, written_thinking
+from tierrouter_core.wire.folding import folded, merged, placed, texts_of
 from tierrouter_core.wire.model import (
     Audio,
     Call,
@@ -44,7 +44,9 @@ def render_messages(prompt: Prompt, wanted: Wanted) -> Rendered:
     """Raises Untranslatable for what Messages, or the model, can't carry."""
     names = prepare(prompt, wanted, keeps_custom=False)
     cap = capped(prompt, wanted) or wanted.default_cap
-    messages = [_message(message, prompt, wanted) for message in merged(folded(prompt.messages))]
+    takes_system = wanted.profile.mid_system or takes_system_messages(wanted.model_id)
+    turns = placed(prompt.messages) if takes_system else folded(prompt.messages)
+    messages = [_message(message, prompt, wanted) for message in merged(turns)]
     body: dict[str, Any] = {"model": wanted.model_id, "max_tokens": cap}
     if prompt.instructions:
         body["system"] = [{"type": "text", "text": text} for text in prompt.instructions]
@@ -90,6 +92,8 @@ def render_messages(prompt: Prompt, wanted: Wanted) -> Rendered:
 
 
 def _message(message: Message, prompt: Prompt, wanted: Wanted) -> dict[str, Any]:
+    if message.role is Role.SYSTEM:
+        return {"role": "system", "content": "\n\n".join(texts_of(message.parts))}
     speaker = "assistant" if message.role is Role.ASSISTANT else "user"
     blocks: list[dict[str, Any]] = []
     for part in message.parts:
@@ -150,7 +154,7 @@ def _in_bare_loop(messages: list[dict[str, Any]]) -> bool:
     for message in reversed(messages):
         if message["role"] == "assistant":
             first = message["content"]
-        elif message["content"][0]["type"] != "tool_result":
+        elif message["role"] == "user" and message["content"][0]["type"] != "tool_result":
             break
     return first is not None and first[0]["type"] not in ("thinking", "redacted_thinking")
 
