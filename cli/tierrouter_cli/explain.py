@@ -12,9 +12,11 @@ from tierrouter_cli.exits import USAGE, say, write_out
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
-from tierrouter_core.routing.decide import Decision, Router
+from tierrouter_core.routing.decide import NEW_SESSION, Router
+from tierrouter_core.routing.fitting import Circumstances, Placed, place
 from tierrouter_core.routing.rules import Evaluation
 from tierrouter_core.turn import ReadTurn, read_turn
+from tierrouter_core.wire.translate import Translated
 from tierrouter_sidecar.compiling import compile_texts
 from tierrouter_sidecar.configuration import read_texts
 from tierrouter_sidecar.state_dir import default_state_dir
@@ -48,12 +50,13 @@ def explain_document(document: Document, dialect: str | None, headers: Sequence[
     body = _standard_input()
     spoken = Dialect(dialect) if dialect is not None else dialect_of(body)
     read = read_turn(spoken, _headers(headers), body, _SALT)
-    decision = router.decide(read.turn)
+    told = Circumstances(seal_key=_SALT, session=read.identity.session, input_tokens=round(read.weight))
+    placed = place(router, read.turn, NEW_SESSION, read.request, lambda _: told)
     evaluations = router.rules.all(read.turn.variables)
     if output == "json":
-        text = json.dumps(_as_json(router, read, decision, evaluations), indent=2) + "\n"
+        text = json.dumps(_as_json(router, read, placed, evaluations), indent=2) + "\n"
     else:
-        text = "".join(f"{line}\n" for line in _text_lines(router, read, decision, evaluations))
+        text = "".join(f"{line}\n" for line in _text_lines(router, read, placed, evaluations))
     # Encoded here: a request may hold letters that the terminal's encoding lacks, or halves of one.
     write_out(text.encode(errors="replace"))
 
@@ -98,7 +101,8 @@ def _headers(lines: Sequence[str]) -> dict[str, str]:
     return headers
 
 
-def _as_json(router: Router, read: ReadTurn, decision: Decision, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+def _as_json(router: Router, read: ReadTurn, placed: Placed, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    decision = placed.decision
     return {
         "tier": decision.targets[0].tier_name if decision.targets else None,
         "model": decision.targets[0].model_name if decision.targets else None,
@@ -107,6 +111,8 @@ def _as_json(router: Router, read: ReadTurn, decision: Decision, evaluations: Se
         "reason": str(decision.reason),
         "detail": decision.detail,
         "dialect": str(read.turn.dialect),
+        "translated_to": str(placed.fit.target) if isinstance(placed.fit, Translated) else None,
+        "left_behind": list(placed.fit.lost) if isinstance(placed.fit, Translated) else [],
         "session": read.identity.session,
         "agent": read.identity.agent,
         "rules": [
@@ -126,7 +132,8 @@ def _as_json(router: Router, read: ReadTurn, decision: Decision, evaluations: Se
     }
 
 
-def _text_lines(router: Router, read: ReadTurn, decision: Decision, evaluations: Sequence[Evaluation]) -> Iterator[str]:
+def _text_lines(router: Router, read: ReadTurn, placed: Placed, evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    decision = placed.decision
     if decision.targets:
         first = decision.targets[0]
         yield f"tier     {first.tier_name}  ({first.model_name} at {first.provider.name})"
@@ -136,6 +143,9 @@ def _text_lines(router: Router, read: ReadTurn, decision: Decision, evaluations:
     if len(decision.targets) > 1:
         yield f"then     {', '.join(target.tier_name for target in decision.targets[1:])}, should that fail"
     yield f"dialect  {read.turn.dialect}    requested model {read.request.model}    turn {read.turn.kind}"
+    if isinstance(placed.fit, Translated):
+        left = f"; left behind: {', '.join(placed.fit.lost)}" if placed.fit.lost else ""
+        yield f"sent as  {placed.fit.target}{left}"
     yield f"session  {read.identity.session}  agent {read.identity.agent}"
     for notice in read.notices:
         yield f"notice   {notice}"

@@ -23,7 +23,7 @@ from tierrouter_core.names import (
     TurnKind,
 )
 from tierrouter_core.routing.decide import Decision, SessionState, printable
-from tierrouter_core.routing.fitting import Fit, fit
+from tierrouter_core.routing.fitting import Circumstances, Fit, fit, place
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.turn import ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
@@ -94,16 +94,14 @@ class TurnServer:
         key = conversation_of(read)
         idle_s = in_force.document.session.idle_timeout_ms / 1000
         state = self.sessions.get(key, time.monotonic(), idle_s)
-        decision = in_force.router.decide(read.turn, state)
         first: Fit | None = None
-        unfit: dict[str, str] = {}
-        while decision.targets and endpoint.kind.generates:
-            target = decision.targets[0]
-            first = fit(read.request, target, self.salt)
-            if not isinstance(first, Refused) or target.tier_name in unfit:
-                break
-            unfit[target.tier_name] = str(first)
-            decision = in_force.router.decide(replace(read.turn, unfit=unfit), state)
+        if endpoint.kind.generates:
+            placed = place(
+                in_force.router, read.turn, state, read.request, lambda target: self.circumstances(read, target)
+            )
+            decision, first = placed.decision, placed.fit
+        else:
+            decision = in_force.router.decide(read.turn, state)
         if compacts:
             # Only OpenAI's own API compacts; its answer is paid for like a turn's.
             targets = openai_targets(in_force.document)
@@ -113,6 +111,15 @@ class TurnServer:
         if decision.hint_outcome == "not_allowed":
             notices = (*notices, f"the hint {decision.hint} is not allowed")
         return Understood(read, decision, notices, first)
+
+    def circumstances(self, read: ReadTurn, target: Target) -> Circumstances:
+        """What a request's translation for ``target`` depends on beside the request."""
+        conversation = conversation_of(read)
+        return Circumstances(
+            seal_key=self.salt,
+            session=":".join(conversation),
+            input_tokens=self.tokens.count(target, conversation, read.weight),
+        )
 
     async def serve(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
@@ -269,7 +276,9 @@ class _Way:
     def _fitted(self, target: Target) -> Edited | Translated:
         """The request as ``target`` gets it; another tier's turn where it can't."""
         first, self._first = self._first, None
-        fitted = fit(self._record.request, target, self._server.salt) if first is None else first
+        if first is None:
+            first = fit(self._record.request, target, self._server.circumstances(self._read, target))
+        fitted = first
         if isinstance(fitted, Refused):
             raise AttemptFailed(AttemptKind.UNFIT, f"{target.tier_name} can't take this turn: {fitted}")
         if isinstance(fitted, Edited):

@@ -12,7 +12,6 @@ def warnings_of(router: TierRouter, document: Document) -> Iterator[str]:
     name = f"TierRouter/{document.router}"
     for text in (
         *_without_price(document),
-        *_without_common_dialect(document),
         *_addresses_without_path(document),
         *_not_acted_on_yet(router.spec),
     ):
@@ -32,17 +31,6 @@ def _without_price(document: Document) -> Iterator[str]:
             f"no price is known for baselineModel {document.baseline.model}: no saving can be reported; name a model "
             "of a ModelProvider that has priceUSDPerMTok"
         )
-
-
-def _without_common_dialect(document: Document) -> Iterator[str]:
-    fallback = document.tiers[document.fallback_tier]
-    spoken = set(document.model_of(fallback).dialects)
-    for tier in document.tiers.values():
-        if not spoken & set(document.model_of(tier).dialects):
-            yield (
-                f"the tier {tier.name} and the fallback tier {fallback.name} share no dialect, so {fallback.name} "
-                f"can't take over turns of {tier.name}"
-            )
 
 
 def _addresses_without_path(document: Document) -> Iterator[str]:
@@ -66,9 +54,6 @@ def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
         else "",
         "spec.session.switchBudgetPercent": "switches are not limited by their cost"
         if spec.session.switch_budget_percent is not None
-        else "",
-        "spec.tiers[].hostedTools": "hosted tools are sent on as they are"
-        if any(tier.hosted_tools != "Strip" for tier in spec.tiers)
         else "",
         "spec.pinnedRevision": "the file itself is what is in force" if spec.pinned_revision else "",
     }

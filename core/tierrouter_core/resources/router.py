@@ -47,7 +47,8 @@ class TierSpec:
     )
     hosted_tools: str = setting(
         Choice(of=("Strip", "Route", "Reject")),
-        "What to do with hosted tools that the provider lacks. Not acted on yet: they are sent on.",
+        "What to do with declared tools that only another vendor runs, where turns are translated for this tier: leave "
+        "them out, take another tier, or refuse the turn.",
         default="Strip",
     )
 

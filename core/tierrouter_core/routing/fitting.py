@@ -1,13 +1,22 @@
 """A request as one target gets it: as it is but for a few edits, in another dialect, or not at all."""
 
-from tierrouter_core.names import Dialect
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from tierrouter_core.names import Dialect, Reason
+from tierrouter_core.routing.decide import Decision, Router, SessionState, Turn
 from tierrouter_core.routing.targets import Target, spoken
+from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.claude import takes_system_messages
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.quirks import profile_of
 from tierrouter_core.wire.render import Wanted
 from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.translate import Refused, Translated, translate_request
+
+LEAST_ROOM_TOKENS = 1024
+"""What is asked for as output however full the window seems: our count of the input may be off."""
 
 Fit = Edited | Translated | Refused
 
@@ -19,17 +28,56 @@ def dialect_for(request: Request, target: Target) -> Dialect:
     return request.dialect if wanted is None else wanted
 
 
-def fit(request: Request, target: Target, seal_key: bytes) -> Fit:
-    """``request`` as ``target`` gets it; ``seal_key`` proves what was thought before."""
+@keyword_value_class
+class Circumstances:
+    """What a request does not say itself, and its translation depends on."""
+
+    seal_key: bytes = b""
+    """Proves what was thought before."""
+    session: str = ""
+    input_tokens: int = 0
+    """An estimate, by which the output cap is kept within the window."""
+
+
+def fit(request: Request, target: Target, circumstances: Circumstances) -> Fit:
+    """``request`` as ``target`` gets it."""
     dialect = dialect_for(request, target)
     if dialect is not request.dialect:
-        return translate_request(request, dialect, _wanted(target, seal_key))
+        return translate_request(request, dialect, _wanted(target, circumstances))
     capabilities = {} if target.model is None else target.model.capabilities
     if request.media.images and capabilities.get("vision") is False:
         return Refused("image", f"the model {target.model_name} takes no images")
     if request.media.documents and capabilities.get("pdf") is False:
         return Refused("document", f"the model {target.model_name} takes no documents")
     return edit_request(request, _plan(target))
+
+
+@value_class
+class Placed:
+    """A decision that takes into account what each tier can be given."""
+
+    decision: Decision
+    fit: Fit | None = None
+    """The request as the first target gets it; None where nobody does."""
+
+
+def place(
+    router: Router, turn: Turn, state: SessionState, request: Request, circumstances: Callable[[Target], Circumstances]
+) -> Placed:
+    """Decide who serves a request; a tier that can't be given it is left out, and it is decided again."""
+    decision = router.decide(turn, state)
+    unfit: dict[str, str] = {}
+    while decision.targets:
+        target = decision.targets[0]
+        fitted = fit(request, target, circumstances(target))
+        if not isinstance(fitted, Refused):
+            return Placed(decision, fitted)
+        if fitted.final or target.tier_name in unfit:
+            # Nobody is to serve it, or it goes to what was asked for, whatever that can take (Observe and Off).
+            return Placed(replace(decision, targets=(), reason=Reason.NOT_SERVABLE, detail=str(fitted)), fitted)
+        unfit[target.tier_name] = str(fitted)
+        decision = router.decide(replace(turn, unfit=unfit), state)
+    return Placed(decision)
 
 
 def _plan(target: Target) -> EditPlan:
@@ -45,12 +93,18 @@ def _plan(target: Target) -> EditPlan:
     )
 
 
-def _wanted(target: Target, seal_key: bytes) -> Wanted:
+def _wanted(target: Target, circumstances: Circumstances) -> Wanted:
     model, tier = target.model, target.tier
-    cap = None if model is None else model.max_output_tokens
+    seal_key, session = circumstances.seal_key, circumstances.session
+    caps = [] if model is None or model.max_output_tokens is None else [model.max_output_tokens]
     default = 4096 if tier is None else tier.max_tokens
     if tier is not None and tier.clamp:
-        cap = tier.max_tokens if cap is None else min(cap, tier.max_tokens)
+        caps.append(tier.max_tokens)
+    if model is not None and model.context_window:
+        # Servers that count the cap in would refuse the turn. One that is too long is theirs to refuse, in words that
+        # agents know.
+        caps.append(max(LEAST_ROOM_TOKENS, model.context_window - circumstances.input_tokens))
+    cap = min(caps, default=None)
     return Wanted(
         model_id=target.model_id,
         profile=profile_of(target.provider.base_url, target.model_id, {} if model is None else model.capabilities),
@@ -58,8 +112,9 @@ def _wanted(target: Target, seal_key: bytes) -> Wanted:
         default_cap=default if cap is None else min(default, cap),
         request_defaults=target.provider.request_defaults,
         include_usage=_reports_when_asked(target),
-        strips_hosted=tier is None or tier.hosted_tools == "Strip",
+        hosted="Strip" if tier is None else tier.hosted_tools,
         seal_key=seal_key,
+        cache_key=hashlib.sha256(seal_key + session.encode()).hexdigest()[:32] if session else "",
     )
 
 

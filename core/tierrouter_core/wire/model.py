@@ -14,12 +14,16 @@ from tierrouter_core.names import Dialect
 
 
 class Untranslatable(TierRouterError):  # noqa: N818 (it is an answer, which the surface turns into a value)
-    """A request holds something that the target can't carry; ``field`` is the client's own path to it."""
+    """A request holds something that the target can't carry; ``field`` is the client's own path to it.
 
-    def __init__(self, field: str, why: str) -> None:
+    ``final`` says that no other tier is to be tried.
+    """
+
+    def __init__(self, field: str, why: str, *, final: bool = False) -> None:
         super().__init__(f"{field}: {why}")
         self.field = field
         self.why = why
+        self.final = final
 
 
 class Role(StrEnum):

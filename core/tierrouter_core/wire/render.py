@@ -49,8 +49,11 @@ class Wanted:
     """Where the client names no cap and the dialect needs one."""
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
     include_usage: bool = True
-    strips_hosted: bool = True
-    """Hosted tools that are merely declared are left out; else they are refused."""
+    hosted: str = "Strip"
+    """What becomes of tools that only another vendor runs, where they are merely declared: they are left out
+    (``Strip``), another tier is tried (``Route``), or the turn is refused (``Reject``)."""
+    cache_key: str = ""
+    """What turns of one conversation have in common, for a cache that is found by it."""
     seal_key: bytes = b""
 
 
@@ -108,8 +111,10 @@ def _hosted(prompt: Prompt, wanted: Wanted) -> None:
             (prompt.choice.mode is Choice.TOOL and not any(t.name == prompt.choice.name for t in prompt.tools))
             or not prompt.tools
         )  # fmt: skip
-        if forced or not prompt.tools or not wanted.strips_hosted:
-            raise Untranslatable(tool.at, f"the tool {tool.type} is one that only its own vendor runs")
+        needed = forced or not prompt.tools
+        if needed or wanted.hosted != "Strip":
+            final = not needed and wanted.hosted == "Reject"
+            raise Untranslatable(tool.at, f"the tool {tool.type} is one that only its own vendor runs", final=final)
         prompt.lost.add("hosted_tools")
 
 

@@ -111,6 +111,8 @@ class Refused:
     field: str
     """The client's own path to it: ``messages.3.content.1``."""
     why: str
+    final: bool = False
+    """No other tier is to be tried."""
 
     def __str__(self) -> str:
         return f"{self.field}: {self.why}"
@@ -122,7 +124,7 @@ def translate_request(request: Request, target: Dialect, wanted: Wanted) -> Tran
         prompt = _CODECS[request.dialect].parse(request.parsed)
         rendered = _CODECS[target].render(prompt, wanted)
     except Untranslatable as error:
-        return Refused(error.field, error.why)
+        return Refused(error.field, error.why, error.final)
     except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
         # A client's value of an unforeseen shape: the same dialect's provider would refuse it too.
         return Refused("body", f"a value has an unexpected shape ({type(error).__name__}: {error})")

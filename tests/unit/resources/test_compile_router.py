@@ -136,15 +136,6 @@ def test_a_priced_router_without_such_fields_has_no_warning() -> None:
     assert compiled(changed(ROUTER, **spec), PROVIDER, price_of=some_price).warnings == ()
 
 
-def test_tiers_that_share_no_dialect_with_the_fallback_are_named() -> None:
-    models = [{"name": "small"}, {"name": "large", "dialects": ["AnthropicMessages"]}]
-    warnings = compiled(ROUTER, changed(PROVIDER, models=models), price_of=some_price).warnings
-    assert warnings == (
-        "TierRouter/coding: the tier deep and the fallback tier routine share no dialect, so routine can't take over "
-        "turns of deep",
-    )
-
-
 def test_an_address_without_a_version_is_pointed_out() -> None:
     warnings = compiled(ROUTER, changed(PROVIDER, baseURL="https://api.x.example"), price_of=some_price).warnings
     assert "need https://api.x.example/v1" in warnings[0]

@@ -245,9 +245,11 @@ def _hints(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
             body["safety_identifier"] = hashed_user(prompt.user, wanted)
         else:
             prompt.lost.add("user")
+    # Chat's and Messages' agents rarely name one, and OpenAI finds what it has cached by it.
+    cache_key = prompt.cache_key or ((wanted.cache_key or None) if openai else None)
     for key, name, value in (
         ("metadata", "metadata", prompt.metadata),
-        ("prompt_cache_key", "cache", prompt.cache_key),
+        ("prompt_cache_key", "cache", cache_key),
         ("service_tier", "service_tier", prompt.service_tier),
     ):
         if value is None:
