@@ -55,6 +55,7 @@ _RESPONSES_TOOL = {"type": "function", **_FUNCTION}
 _RESPONSES_CALLED = {"type": "function_call", "call_id": "c1", "name": MARK, "arguments": "{}"}
 _MESSAGES_TOOL = {"name": MARK, "description": "d", "input_schema": _SCHEMA}
 _MESSAGES_CALLED = {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": MARK, "input": {}}]}
+_ADDED = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": _MESSAGES_TOOL}}
 _CUSTOM = {"type": "custom", "name": MARK, "description": "d"}
 _GRAMMAR = {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"}
 
@@ -196,7 +197,12 @@ REQUESTS: Mapping[str, Mapping[Dialect, Body]] = {
         ),
         MESSAGES: messages(
             _HELLO,
-            {"role": "system", "content": [{"type": "tool_addition", "tool": _MESSAGES_TOOL}]},
+            {
+                "role": "system",
+                "content": [
+                    {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": _MESSAGES_TOOL}}
+                ],
+            },
         ),
     },
     "tool search by the client": {

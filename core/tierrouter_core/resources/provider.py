@@ -76,6 +76,10 @@ class Capabilities:
     pdf: bool | None = setting(Boolean(), "Takes PDF documents.", default=None)
     mid_system: bool | None = setting(Boolean(), "Takes system messages in mid-conversation.", default=None)
     structured_output: bool | None = setting(Boolean(), "Answers by a JSON schema.", default=None)
+    sampling: bool | None = setting(Boolean(), "Takes `temperature` and `top_p`.", default=None)
+    plain_schemas: bool | None = setting(
+        Boolean(), "Takes only plain JSON Schemas: translated ones lose notes and references.", default=None
+    )
     include_usage: bool | None = setting(Boolean(), "Takes `stream_options.include_usage`.", default=None)
     strict_ids: bool | None = setting(Boolean(), "Insists on its own form of tool call ids.", default=None)
 

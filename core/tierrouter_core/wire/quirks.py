@@ -45,6 +45,10 @@ class Profile:
     parallel_flag: bool = True
     """Takes ``parallel_tool_calls``; else it is left out."""
     structured: bool = True
+    plain_schemas: bool = False
+    """Makes grammars of JSON Schemas, and takes only the plain ones."""
+    top_k: bool = False
+    """Chat: takes ``top_k``, which is none of OpenAI's own fields."""
     custom_tools: bool = False
     """Responses: knows custom tools."""
     most_stops: int = 4
@@ -81,7 +85,7 @@ ROWS: tuple[_Row, ...] = (
     (
         r"(?:^|\.)openrouter\.ai$",
         "",
-        {"effort_style": "openrouter", "efforts": _OPENROUTER_EFFORTS, "reasoning_field": "reasoning"},
+        {"effort_style": "openrouter", "efforts": _OPENROUTER_EFFORTS, "reasoning_field": "reasoning", "top_k": True},
     ),
     (
         r"(?:^|\.)deepseek\.com$",
@@ -100,9 +104,15 @@ ROWS: tuple[_Row, ...] = (
         {"effort_style": "openai", "efforts": _OLLAMA_EFFORTS, "reasoning_field": "reasoning", "image_urls": False}
         | {"forced_choice": False, "parallel_flag": False, "documents": False},
     ),
+    (r":8000$", "", {"effort_style": "openai", "reasoning_field": "reasoning", "top_k": True}),
+    (
+        r":8080$",
+        "",
+        {"reasoning_field": "reasoning_content", "top_k": True, "plain_schemas": True, "documents": False},
+    ),
 )
 """``(host, model, what they say)``; an expression that is empty matches all. A port belongs to hosts without a known
-name: 11434 is Ollama's."""
+name, and is the one that a server has by itself: 11434 is Ollama's, 8000 vLLM's, 8080 llama.cpp's."""
 
 _CAPABILITIES: Mapping[str, str] = {
     "vision": "images",
@@ -113,6 +123,8 @@ _CAPABILITIES: Mapping[str, str] = {
     "toolChoice": "forced_choice",
     "midSystem": "mid_system",
     "structuredOutput": "structured",
+    "sampling": "sampling",
+    "plainSchemas": "plain_schemas",
 }
 """A ModelProvider's words for what a profile says."""
 

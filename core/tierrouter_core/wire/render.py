@@ -23,6 +23,7 @@ from tierrouter_core.wire.model import (
     ToolKind,
     Untranslatable,
 )
+from tierrouter_core.wire.plain_schema import plain_schema
 from tierrouter_core.wire.quirks import Profile
 from tierrouter_core.wire.sealed import Sealed, unseal
 from tierrouter_core.wire.tool_names import Named, check_pairs, flat_name, names_back
@@ -129,11 +130,16 @@ def capped(prompt: Prompt, wanted: Wanted) -> int | None:
     return min(prompt.max_output, wanted.cap)
 
 
-def schema_of(tool: Tool) -> Mapping[str, Any]:
+def schema_of(tool: Tool, wanted: Wanted) -> Mapping[str, Any]:
     """A function's parameters; a custom tool's are one string."""
     if tool.kind is ToolKind.CUSTOM:
         return CUSTOM_SCHEMA
-    return tool.schema if tool.schema else NO_PARAMETERS
+    return schema_for(tool.schema, wanted) if tool.schema else NO_PARAMETERS
+
+
+def schema_for(schema: Mapping[str, Any], wanted: Wanted) -> Mapping[str, Any]:
+    """A JSON Schema as the model's server takes it."""
+    return plain_schema(schema) if wanted.profile.plain_schemas else schema
 
 
 def description_of(tool: Tool) -> str:

@@ -152,11 +152,12 @@ def format_of(wanted: Mapping[str, Any], at: str) -> OutputFormat | None:
 
 def _conversation(messages: list[Any], prompt: Prompt) -> None:
     kinds: dict[str, ToolKind] = {}
+    several = _roles_of_several(messages)
     for index, message in enumerate(messages):
         message = details(message)
         at = f"messages.{index}"
         role = message.get("role")
-        if message.get("name") and role != "tool":
+        if message.get("name") and role not in ("tool", *several):
             prompt.lost.add("name")
         content = message.get("content")
         if role in _INSTRUCTIONS:
@@ -174,12 +175,35 @@ def _conversation(messages: list[Any], prompt: Prompt) -> None:
             else:
                 prompt.messages.append(Message(Role.USER, [result]))
         elif role == "assistant":
-            prompt.messages.append(_assistant(message, at, kinds, prompt.lost))
+            answer = _assistant(message, at, kinds, prompt.lost)
+            prompt.messages.append(Message(Role.ASSISTANT, _named(answer.parts, message, several)))
         elif role == "function":
             raise Untranslatable(at, "the role function, the old form of tool results, is Chat's alone")
         else:
-            said = [_part(block, f"{at}.content.{i}") for i, block in enumerate(_blocks(content))]
-            prompt.messages.append(Message(Role.USER, [part for part in said if part is not None]))
+            read = [_part(block, f"{at}.content.{i}") for i, block in enumerate(_blocks(content))]
+            said = [part for part in read if part is not None]
+            prompt.messages.append(Message(Role.USER, _named(said, message, several)))
+
+
+def _roles_of_several(messages: list[Any]) -> frozenset[str]:
+    """The roles in which several speak: who says what is then part of what is said."""
+    names: dict[str, set[str]] = {}
+    for message in map(details, messages):
+        if message.get("name") and isinstance(message.get("role"), str):
+            names.setdefault(message["role"], set()).add(str(message["name"]))
+    return frozenset(role for role in ("user", "assistant") if len(names.get(role, ())) > 1)
+
+
+def _named(parts: list[Part], message: Mapping[str, Any], several: frozenset[str]) -> list[Part]:
+    name = message.get("name")
+    if not name or message.get("role") not in several:
+        return parts
+    first = next((index for index, part in enumerate(parts) if isinstance(part, Text)), None)
+    if first is None:
+        return parts
+    text = parts[first]
+    assert isinstance(text, Text)
+    return [*parts[:first], Text(f"{name}: {text.text}"), *parts[first + 1 :]]
 
 
 def _assistant(message: Mapping[str, Any], at: str, kinds: dict[str, ToolKind], lost: set[str]) -> Message:

@@ -34,6 +34,7 @@ from tierrouter_core.wire.render import (
     is_strict_schema,
     own_reasoning,
     prepare,
+    schema_for,
     schema_of,
     with_defaults,
 )
@@ -59,7 +60,7 @@ def render_chat(prompt: Prompt, wanted: Wanted) -> Rendered:
         body["stop"] = prompt.stop
     _sampling(prompt, wanted, body)
     _effort(prompt, wanted, body)
-    _format(prompt, body)
+    _format(prompt, wanted, body)
     _hints(prompt, wanted, body)
     if prompt.stream:
         body["stream"] = True
@@ -188,7 +189,7 @@ def _tools(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
         description = description_of(tool)
         if description:
             function["description"] = description
-        function["parameters"] = schema_of(tool)
+        function["parameters"] = schema_of(tool, wanted)
         if tool.strict:
             if wanted.profile.vendor == "openai":
                 function["strict"] = True
@@ -226,7 +227,11 @@ def _sampling(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
         "logit_bias": given.logit_bias,
     }
     named = {name: value for name, value in values.items() if value is not None}
-    if given.top_k is not None or (named and not wanted.profile.sampling):
+    if given.top_k is not None and wanted.profile.top_k:
+        body["top_k"] = given.top_k
+    elif given.top_k is not None:
+        prompt.lost.add("sampling")
+    if named and not wanted.profile.sampling:
         prompt.lost.add("sampling")
     if wanted.profile.sampling:
         body |= named
@@ -247,17 +252,17 @@ def _effort(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
             body["reasoning_effort"] = effort
 
 
-def _format(prompt: Prompt, body: dict[str, Any]) -> None:
-    wanted = prompt.format
-    if wanted is None:
+def _format(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
+    form = prompt.format
+    if form is None:
         return
-    if wanted.schema is None:
+    if form.schema is None:
         body["response_format"] = {"type": "json_object"}
         return
-    strict = is_strict_schema(wanted.schema) if wanted.strict is None else wanted.strict
-    schema: dict[str, Any] = {"name": wanted.name, "schema": wanted.schema, "strict": strict}
-    if wanted.description:
-        schema["description"] = wanted.description
+    strict = is_strict_schema(form.schema) if form.strict is None else form.strict
+    schema: dict[str, Any] = {"name": form.name, "schema": schema_for(form.schema, wanted), "strict": strict}
+    if form.description:
+        schema["description"] = form.description
     body["response_format"] = {"type": "json_schema", "json_schema": schema}
 
 

@@ -1,6 +1,7 @@
 """From a Messages request to a :class:`Prompt`."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tierrouter_core.names import Dialect
@@ -52,7 +53,34 @@ _KNOWN = {
 }
 _TOOL_HINTS = ("defer_loading", "input_examples", "eager_input_streaming", "allowed_callers")
 _CHOICES: Mapping[Any, Choice] = {"auto": Choice.AUTO, "any": Choice.ANY, "none": Choice.NONE, "tool": Choice.TOOL}
+_CHANGES = ("tool_addition", "tool_removal")
 _HISTORY_OF_HOSTED = ("server_tool_use", "mcp_tool_use", "mcp_tool_result", "container_upload", "compaction")
+
+
+@dataclass(slots=True)
+class _ToolChanges:
+    """What the conversation says of tools beside the list of them."""
+
+    referred: set[str] = field(default_factory=set)
+    """Deferred tools that the model has been shown since."""
+    defined: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """Tools that are defined in mid-conversation, by name: where, and how."""
+    removed: set[str] = field(default_factory=set)
+
+    def take(self, block: Mapping[str, Any], where: str) -> None:
+        """A ``tool_addition`` or ``tool_removal``; the last word on a tool is what counts."""
+        tool = details(block.get("tool"))
+        definition = details(tool.get("definition"))
+        name = str((definition or tool).get("name") or "")
+        if tool.get("type") not in ("tool_reference", "tool_definition") or not name:
+            raise Untranslatable(where, f"a {block.get('type')} of type {tool.get('type')} is Anthropic's alone")
+        if block.get("type") == "tool_removal":
+            self.removed.add(name)
+            return
+        self.removed.discard(name)
+        self.referred.add(name)
+        if definition:
+            self.defined[name] = (where, definition)
 
 
 def parse_messages(body: Mapping[str, Any]) -> Prompt:
@@ -74,12 +102,12 @@ def parse_messages(body: Mapping[str, Any]) -> Prompt:
     user = details(body.get("metadata")).get("user_id")
     prompt.user = user if isinstance(user, str) else None
     _reasoning(body, prompt)
-    prompt.instructions = _system(body.get("system"), lost)
-    referred: set[str] = set()
+    changes = _ToolChanges()
+    prompt.instructions = _system(body.get("system"), lost, "system", changes)
     for index, message in enumerate(items(body.get("messages"))):
         if isinstance(message, dict):
-            prompt.messages.append(_message(message, f"messages.{index}", lost, referred))
-    _tools(body, prompt, referred)
+            prompt.messages.append(_message(message, f"messages.{index}", lost, changes))
+    _tools(body, prompt, changes)
     prompt.choice, prompt.parallel = _choice(body.get("tool_choice"))
     return prompt
 
@@ -111,15 +139,18 @@ def _reasoning(body: Mapping[str, Any], prompt: Prompt) -> None:
         raise Untranslatable("output_config.format", f"the format {wanted.get('type')} is Anthropic's alone")
 
 
-def _system(system: Any, lost: set[str]) -> list[str]:
+def _system(system: Any, lost: set[str], at: str, changes: _ToolChanges) -> list[str]:
     if isinstance(system, str):
         return [system] if system else []
     texts = []
     for index, block in enumerate(items(system)):
         block = details(block)
         text = block.get("text")
+        if block.get("type") in _CHANGES:
+            changes.take(block, f"{at}.{index}")
+            continue
         if not isinstance(text, str):
-            raise Untranslatable(f"system.{index}", f"a system block of type {block.get('type')} is Anthropic's alone")
+            raise Untranslatable(f"{at}.{index}", f"a system block of type {block.get('type')} is Anthropic's alone")
         if text.startswith(BILLING):
             lost.add("billing")
         elif text:
@@ -129,18 +160,18 @@ def _system(system: Any, lost: set[str]) -> list[str]:
     return ["\n\n".join(texts)] if texts else []
 
 
-def _message(message: Mapping[str, Any], at: str, lost: set[str], referred: set[str]) -> Message:
+def _message(message: Mapping[str, Any], at: str, lost: set[str], changes: _ToolChanges) -> Message:
     role = message.get("role")
     content = message.get("content")
     if role in ("system", "developer"):
-        return Message(Role.SYSTEM, [Text(text) for text in _system(content, lost)])
+        return Message(Role.SYSTEM, [Text(text) for text in _system(content, lost, f"{at}.content", changes)])
     speaker = Role.ASSISTANT if role == "assistant" else Role.USER
     if isinstance(content, str):
         return Message(speaker, [Text(content)] if content else [])
     parts: list[Part] = []
     for index, block in enumerate(items(content)):
         if isinstance(block, dict):
-            _block(block, at, index, parts, lost, referred)
+            _block(block, at, index, parts, lost, changes)
     if speaker is Role.USER and len(parts) > 1:
         # Results go first: that is the order that every dialect wants, and most clients write.
         parts.sort(key=_is_no_result)
@@ -152,7 +183,7 @@ def _is_no_result(part: Part) -> bool:
 
 
 def _block(
-    block: Mapping[str, Any], at: str, index: int, parts: list[Part], lost: set[str], referred: set[str]
+    block: Mapping[str, Any], at: str, index: int, parts: list[Part], lost: set[str], changes: _ToolChanges
 ) -> None:
     kind = block.get("type")
     if "cache_control" in block:
@@ -178,11 +209,13 @@ def _block(
             for position, part in enumerate(items(content)):
                 if isinstance(part, dict) and part.get("type") == "tool_reference":
                     name = str(part.get("tool_name") or part.get("name") or "")
-                    referred.add(name)
+                    changes.referred.add(name)
                     inner.append(Text(f"Tool available: {name}"))
                 elif isinstance(part, dict):
-                    _block(part, where, position, inner, lost, referred)
+                    _block(part, where, position, inner, lost, changes)
         parts.append(Result(where, str(block.get("tool_use_id") or ""), inner, block.get("is_error") is True))
+    elif kind in _CHANGES:
+        changes.take(block, where)
     elif kind in _HISTORY_OF_HOSTED or str(kind).endswith("_tool_result"):
         raise Untranslatable(where, f"a block of type {kind} comes from a tool that Anthropic runs")
     else:
@@ -222,7 +255,7 @@ def _document(block: Mapping[str, Any], where: str, lost: set[str]) -> list[Part
             if isinstance(content, str):
                 inner.append(Text(content))
             for position, part in enumerate(items(content)):
-                _block(details(part), f"{where}.source", position, inner, lost, set())
+                _block(details(part), f"{where}.source", position, inner, lost, _ToolChanges())
             return [*inner, *after]
     raise Untranslatable(where, "a document that is named by a file id can only be read by the vendor that keeps it")
 
@@ -256,16 +289,20 @@ _BLOCKS: Mapping[Any, Callable[[Mapping[str, Any], str, set[str]], list[Part]]] 
 }
 
 
-def _tools(body: Mapping[str, Any], prompt: Prompt, referred: set[str]) -> None:
-    for index, tool in enumerate(items(body.get("tools"))):
-        tool = details(tool)
+def _tools(body: Mapping[str, Any], prompt: Prompt, changes: _ToolChanges) -> None:
+    declared = {f"tools.{index}": details(tool) for index, tool in enumerate(items(body.get("tools")))}
+    again = set(changes.defined)
+    tools = [(at, tool) for at, tool in declared.items() if tool.get("name") not in again]
+    for at, tool in [*tools, *changes.defined.values()]:
         if tool.get("type") not in (None, "custom") or "input_schema" not in tool:
-            prompt.hosted.append(HostedTool(f"tools.{index}", str(tool.get("type") or tool.get("name") or "")))
+            prompt.hosted.append(HostedTool(at, str(tool.get("type") or tool.get("name") or "")))
             continue
         name = str(tool.get("name") or "")
+        if name in changes.removed:
+            continue
         if any(hint in tool for hint in _TOOL_HINTS):
             prompt.lost.add("tool_hints")
-            if tool.get("defer_loading") is True and name not in referred:
+            if tool.get("defer_loading") is True and name not in changes.referred:
                 continue  # the model would not have seen it either
         if "cache_control" in tool:
             prompt.lost.add("cache")

@@ -54,7 +54,7 @@ def render_messages(prompt: Prompt, wanted: Wanted) -> Rendered:
     if wanted.profile.vendor == "anthropic" and prompt.source is not Dialect.MESSAGES:
         # Agents of the other dialects expect a cache that works by itself.
         body["cache_control"] = _AUTOMATIC_CACHE
-    _tools(prompt, body)
+    _tools(prompt, wanted, body)
     stops = [stop for stop in prompt.stop if stop.strip()]
     if stops:
         body["stop_sequences"] = stops
@@ -159,12 +159,12 @@ def _in_bare_loop(messages: list[dict[str, Any]]) -> bool:
     return first is not None and first[0]["type"] not in ("thinking", "redacted_thinking")
 
 
-def _tools(prompt: Prompt, body: dict[str, Any]) -> None:
+def _tools(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
     if not prompt.tools:
         return
     tools: list[dict[str, Any]] = []
     for tool in prompt.tools:
-        schema = schema_of(tool)
+        schema = schema_of(tool, wanted)
         if schema.get("type") != "object":
             schema = {"type": "object", **schema}
         declared: dict[str, Any] = {"name": flat_name(tool.name, tool.namespace), "input_schema": schema}

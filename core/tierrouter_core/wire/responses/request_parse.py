@@ -121,6 +121,11 @@ def _conversation(given: Any, prompt: Prompt) -> None:
             ]
             proof = item.get("encrypted_content")
             _say(prompt, Role.ASSISTANT, Thinking("\n\n".join(filter(None, texts)), str(proof or "")))
+        elif kind == "configuration_update":
+            effort = details(item.get("reasoning")).get("effort")
+            prompt.effort = effort if isinstance(effort, str) else prompt.effort
+            if "text" in item:
+                prompt.format = format_of(details(details(item["text"]).get("format")), f"{at}.text.format")
         elif kind == "additional_tools":
             _declare(items(item.get("tools")), f"{at}.tools", prompt)
         elif kind == "item_reference":

@@ -185,7 +185,7 @@ def _tools(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
             continue
         # Left out, ``strict`` would mean: try to be.
         strict = tool.strict is True
-        declared = {"type": "function", "name": name, "parameters": schema_of(tool), "strict": strict}
+        declared = {"type": "function", "name": name, "parameters": schema_of(tool, wanted), "strict": strict}
         description = description_of(tool)
         tools.append({**declared, "description": description} if description else declared)
     body["tools"] = tools
