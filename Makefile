@@ -66,9 +66,10 @@ e2e: setup ## end-to-end tests with real pods, on the kind-* cluster of the curr
 kind: ## a cluster for `make e2e`, where Docker can pull images
 	kind create cluster --config tests/e2e/kind.yaml
 
-fuzz: setup ## the properties of translation with a hundred times as many examples (FUZZ_FACTOR=100; half an hour)
+fuzz: setup ## translation: its properties with many more examples, and guided fuzzing (FUZZ_FACTOR=30, FUZZ_SECONDS=120)
 	$(call lane,properties of translation)
-	@FUZZ_FACTOR=$${FUZZ_FACTOR:-100} $(PYTEST) -n 2 tests/unit/wire/test_translated_requests.py tests/unit/wire/test_translated_streams.py
+	@FUZZ_FACTOR=$${FUZZ_FACTOR:-30} $(PYTEST) -n 2 tests/unit/wire/test_translated_requests.py tests/unit/wire/test_translated_streams.py
+	@scripts/fuzz.sh
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench

@@ -34,7 +34,7 @@ from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.failures import Meaning, WireError, final_error
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
 from tierrouter_core.wire.translate import Refused, StreamTranslator, Translated
-from tierrouter_core.wire.translated_error import translated_error
+from tierrouter_core.wire.translated_error import refuses_reasoning, translated_error
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import EVENT_STREAM, headers_of, read_body, relay_stream, relay_unary, send
 from tierrouter_sidecar.credentials import Credentials
@@ -43,7 +43,7 @@ from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.outgoing import Outgoing, outgoing, raw_query
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
-from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.sessions import Recent, SessionStore
 from tierrouter_sidecar.token_memory import TokenMemory
 from tierrouter_sidecar.translated import relay_translated_unary
 from tierrouter_sidecar.upstream import FAILOVER_STATUSES, AttemptFailed, AttemptKind, Upstream, failure_of
@@ -78,6 +78,8 @@ class TurnServer:
     pod: str = ""
     sessions: SessionStore = field(default_factory=SessionStore)
     tokens: TokenMemory = field(default_factory=TokenMemory)
+    unreplayed: Recent[tuple[str, str]] = field(default_factory=Recent)
+    """Conversations whose past reasoning a provider has refused; it stays away to their end."""
     in_flight: int = 0
 
     def understand(self, in_force: InForce, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Understood:
@@ -119,6 +121,7 @@ class TurnServer:
             seal_key=self.salt,
             session=":".join(conversation),
             input_tokens=self.tokens.count(target, conversation, read.weight),
+            replays_reasoning=conversation not in self.unreplayed,
         )
 
     async def serve(
@@ -190,7 +193,9 @@ class _Way:
             record.outcome = Outcome.REFUSED
             return await self._refuse(Meaning.NOT_SERVABLE, record.decision.detail)
         deadline_s = record.began_s + self._document.failover.total_timeout_ms / 1000
-        for target in record.decision.targets[: self._document.failover.max_attempts]:
+        waiting = list(record.decision.targets)
+        while waiting and len(record.attempts) < self._document.failover.max_attempts:
+            target = waiting.pop(0)
             if self._failures:
                 self._move_to(target)
             record.begin_attempt(target)
@@ -199,6 +204,9 @@ class _Way:
                 response = await self._attempt(target, deadline_s)
             except AttemptFailed as failure:
                 self._failed(target, failure)
+                if failure.kind is AttemptKind.REASONING:
+                    self._server.unreplayed.add(conversation_of(self._read))
+                    waiting.insert(0, target)
                 continue
             self.close_open_attempt("")
             if record.outcome in (Outcome.ANSWERED, Outcome.CUT, Outcome.CLIENT_GONE):
@@ -224,6 +232,8 @@ class _Way:
 
     def _move_to(self, target: Target) -> None:
         failed, failure = self._failures[-1]
+        if failed is target:
+            return
         self._server.metrics.count(m.FAILOVERS, failed.tier_name, target.tier_name)
         self._record.reason = (
             f"{Reason.FAILOVER}: {failure.message}; {target.tier_name} takes over from {failed.tier_name}"
@@ -347,6 +357,13 @@ class _Way:
             message = f"{target.provider.name} answered with a redirect ({status}), which is never followed"
             raise AttemptFailed(AttemptKind.SERVER_ERROR, message, status=status)
         body = call.without_key(await read_body(upstream, target.provider.name))
+        if (
+            translated is not None
+            and conversation_of(self._read) not in self._server.unreplayed
+            and refuses_reasoning(translated.target, status, body)
+        ):
+            message = f"{target.provider.name} refused past reasoning (400); it is asked again without"
+            raise AttemptFailed(AttemptKind.REASONING, message, status=status)
         self._record.outcome = Outcome.UPSTREAM_ERROR
         self._server.metrics.count(m.ATTEMPT_ERRORS, target.provider.name, "client_error")
         if translated is not None:

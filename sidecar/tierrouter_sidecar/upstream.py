@@ -27,6 +27,8 @@ class AttemptKind(StrEnum):
     OVERLOADED = "overloaded"
     SERVER_ERROR = "server_error"
     CREDENTIAL = "credential"
+    REASONING = "reasoning"
+    """The provider refuses what its own model thought before: the same without it may go."""
     UNFIT = "unfit"
     """The tier can't be given the turn: what it holds has no counterpart in the tier's dialect."""
 

@@ -37,6 +37,7 @@ class Circumstances:
     session: str = ""
     input_tokens: int = 0
     """An estimate, by which the output cap is kept within the window."""
+    replays_reasoning: bool = True
 
 
 def fit(request: Request, target: Target, circumstances: Circumstances) -> Fit:
@@ -114,6 +115,7 @@ def _wanted(target: Target, circumstances: Circumstances) -> Wanted:
         include_usage=_reports_when_asked(target),
         hosted="Strip" if tier is None else tier.hosted_tools,
         seal_key=seal_key,
+        replays_reasoning=circumstances.replays_reasoning,
         cache_key=hashlib.sha256(seal_key + session.encode()).hexdigest()[:32] if session else "",
     )
 

@@ -56,6 +56,8 @@ class Wanted:
     cache_key: str = ""
     """What turns of one conversation have in common, for a cache that is found by it."""
     seal_key: bytes = b""
+    replays_reasoning: bool = True
+    """The model is shown again what it thought before; its vendor has refused that for this conversation otherwise."""
 
 
 @keyword_value_class
@@ -183,7 +185,7 @@ def arguments_object(call: Call) -> dict[str, Any]:
 
 def own_reasoning(part: Thinking, wanted: Wanted, prompt: Prompt) -> Sealed | None:
     """What ``part`` holds for the model that is asked; None, and counted, where it is not its own vendor's."""
-    reasoning = unseal(wanted.seal_key, part.proof) if part.proof else None
+    reasoning = unseal(wanted.seal_key, part.proof) if part.proof and wanted.replays_reasoning else None
     if reasoning is not None and reasoning.vendor == wanted.profile.vendor:
         return reasoning
     prompt.lost.add("reasoning")

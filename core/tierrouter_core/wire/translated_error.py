@@ -22,6 +22,11 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _NUMBERS = re.compile(r"(?<![\w.])\d{4,}(?!\w|\.\d)")
+_REASONING = re.compile(
+    rb"invalid.{0,40}signature|signature.{0,40}invalid|bound to a different conversation|"
+    rb"thinking.{0,80}cannot be modified",
+    re.IGNORECASE | re.DOTALL,
+)
 CONTEXT_CODE = "context_length_exceeded"
 
 
@@ -42,6 +47,15 @@ def translated_error(source: Dialect, target: Dialect, status: int, body: bytes,
             message = f"{_too_long(message)} ({message})"
         return final_error(source, Meaning.BAD_REQUEST, message, turn_id=turn_id, code=CONTEXT_CODE)
     return final_error(source, _MEANINGS.get(status, Meaning.BAD_REQUEST), message, turn_id=turn_id)
+
+
+def refuses_reasoning(target: Dialect, status: int, body: bytes) -> bool:
+    """Whether a provider refuses what a model of its own has thought before.
+
+    Anthropic binds thinking to the very conversation that it was thought in, as it was written then; what was
+    translated there and back may differ in ways that mean nothing but to that check.
+    """
+    return target is Dialect.MESSAGES and status == 400 and _REASONING.search(body) is not None
 
 
 def _too_long(message: str) -> str:

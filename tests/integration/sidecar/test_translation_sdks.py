@@ -322,6 +322,26 @@ async def test_stop_sequences_that_responses_cant_be_told_are_watched_for(behind
     assert "stop" not in provider.last.json
 
 
+REFUSED_THOUGHT = "messages.1.content.0: Invalid `signature` in `thinking` block: bound to a different conversation"
+
+
+async def test_past_thinking_that_its_vendor_refuses_is_left_out_for_the_rest_of_the_conversation(behind, provider):
+    sidecar, sdks = await behind(MESSAGES, {"x-tierrouter-session": "s", "x-tierrouter-hint": "deep"})
+
+    def picky(request: Any) -> Any:
+        return Status(400, message=REFUSED_THOUGHT) if SEAL.encode() in request.body else ANSWER
+
+    provider.always(picky)
+    first = await ask(sdks, RESPONSES, stream=True)
+    for number in range(2):
+        second = await ask(sdks, RESPONSES, stream=True, **next_turn(RESPONSES, first))
+        assert words_of(RESPONSES, second) == ANSWER.text
+        assert SEAL.encode() not in provider.last.body
+        row = (await sidecar.rows(2 + number))[-1]
+        assert (row.outcome, row.attempts) == ("answered", 2 if number == 0 else 1), "it is refused once"
+        assert (row.tier, row.reason.partition(":")[0]) == ("deep", "ToolLoop"), "nobody else took over"
+
+
 PICKY = "reject: [{dialect: OpenAIChat, when: tools}]"
 
 
