@@ -14,7 +14,7 @@ from tierrouter_core.names import HEADER_PREFIX, Dialect
 Target = Literal["anthropic", "openai", "openrouter", "other"]
 """Whose host a provider's address is on."""
 
-OPENROUTER_ANTHROPIC_VERSION = "2023-06-01"
+DEFAULT_ANTHROPIC_VERSION = "2023-06-01"
 """What OpenRouter's Messages endpoint wants, and what is sent to Anthropic for a client that names no version."""
 
 _TARGET_DOMAINS: Mapping[str, Target] = {
@@ -107,10 +107,9 @@ def request_headers(
         sent += [(name, value) for name, value in received if name == IDEMPOTENCY_HEADER]
     sent += [("content-type", "application/json"), ("accept-encoding", "identity")]
     sent.append(("user-agent", _user_agent(received, version, first_party)))
-    if dialect is Dialect.MESSAGES and (
-        target == "openrouter" or (target == "anthropic" and not any(name == "anthropic-version" for name, _ in sent))
-    ):
-        sent.append(("anthropic-version", OPENROUTER_ANTHROPIC_VERSION))
+    if dialect is Dialect.MESSAGES and not any(name == "anthropic-version" for name, _ in sent):
+        # Anthropic refuses a call without it, and whoever imitates Anthropic may too.
+        sent.append(("anthropic-version", DEFAULT_ANTHROPIC_VERSION))
     if provider_key is not None:
         by_api_key = dialect is Dialect.MESSAGES and target == "anthropic"
         sent.append(("x-api-key", provider_key) if by_api_key else ("authorization", f"Bearer {provider_key}"))

@@ -140,12 +140,12 @@ def test_each_provider_gets_its_key_in_its_own_way() -> None:
     }
 
 
-def test_the_api_version_is_the_clients_own_at_anthropic_and_a_fixed_one_at_openrouter() -> None:
+def test_the_api_version_is_the_clients_own_at_anthropic_and_a_fixed_one_elsewhere() -> None:
     version = ("Anthropic-Version", "2026-10-21")
     assert sent(MESSAGES, "anthropic", version)["anthropic-version"] == "2026-10-21"
     assert sent(MESSAGES, "anthropic")["anthropic-version"] == "2023-06-01"
     assert sent(MESSAGES, "openrouter", version)["anthropic-version"] == "2023-06-01"
-    assert "anthropic-version" not in sent(MESSAGES, "other", version)
+    assert sent(MESSAGES, "other", version)["anthropic-version"] == "2023-06-01"
     assert "anthropic-version" not in sent(CHAT, "openai", version)
 
 
