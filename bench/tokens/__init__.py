@@ -1,1 +1,1 @@
-"""How well tokens are counted without a tokenizer."""
+"""How far counts of input tokens are off, against real vocabularies."""

@@ -1,113 +1,105 @@
-"""``python -m bench.tokens``: errors of token counts against a real tokenizer, turn by turn.
+"""``python -m bench.tokens``: by how much counts of input tokens are off, turn by turn of made-up sessions.
 
-Sessions of an agent are made of this repository's own files: each turn adds a question, a call and what the call
-gave back. What is counted before a turn is compared with what the tokenizer of the embedded model (SmolLM2, 49,152
-tokens, one for every digit) makes of the same texts; then that number is reported, as a provider does.
+Of the sizes of errors it prints the median, the 95th percentile and the largest.
 """
 
-import json
-import random
+import argparse
 import statistics
 import sys
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import orjson
 
-from bench.show import table
+from bench.tokens.sessions import FLAVOURS, HEADS, chat_prompt, turns
+from bench.tokens.vocabularies import EMBEDDED, Count, embedded, others
 from tierrouter_core.names import Dialect
-from tierrouter_core.wire.request import read_request
-from tierrouter_core.wire.token_estimate import Reported, estimate, next_rate, weigh
-from tierrouter_sidecar.embedded.model import EmbeddedModel
+from tierrouter_core.wire.quirks import profile_of
+from tierrouter_core.wire.render import Wanted
+from tierrouter_core.wire.request import Request, read_request
+from tierrouter_core.wire.token_estimate import AVERAGE, Anchor, Rates, estimate, learned
+from tierrouter_core.wire.translate import Refused, translate_request
+from tierrouter_core.wire.weighing import Weighed, weigh
 
-ROOT = Path(__file__).resolve().parents[2]
-KINDS = {
-    "prose": ["docs/*.md", "LICENSE"],
-    "Python": ["core/**/*.py", "operator/**/*.py"],
-    "YAML": ["crds/*.yaml", "charts/**/*.yaml"],
-    "JSON in events": ["tests/unit/wire/golden/translation/*.txt"],
-    "Go modules": ["tests/control_plane/go.sum"],
-}
-SESSIONS, TURNS = 12, 8
-SYSTEM = "You are a coding agent. Read before you write, run the tests, and say what you did not try. " * 20
-TOKENS_PER_MESSAGE = 4
-LIMIT_PERCENT = 10.0
+LIMIT = 0.1
+_WANTED = Wanted(model_id="vendor/small", profile=profile_of("https://provider.example/v1", "vendor/small", {}))
 
 
-class Tokenizer:
-    """The embedded model's."""
+@dataclass
+class Errors:
+    """Relative errors, signed: above zero is a count too high."""
 
-    def __init__(self, model: EmbeddedModel) -> None:
-        self._url = model.base_url.removesuffix("/v1") + "/tokenize"
-        self._headers = {"content-type": "application/json", "authorization": f"Bearer {model.api_key}"}
-
-    def count(self, text: str) -> int:
-        """Tokens of ``text``."""
-        data = json.dumps({"content": text}).encode()
-        with urllib.request.urlopen(urllib.request.Request(self._url, data, self._headers)) as answer:
-            return len(json.loads(answer.read())["tokens"])
+    by_bytes: list[float] = field(default_factory=list)
+    """Body bytes by 3.6, which learns nothing."""
+    average: list[float] = field(default_factory=list)
+    """An average vocabulary, which learns nothing either."""
+    first: list[float] = field(default_factory=list)
+    """First turns of sessions, by what was learned in the sessions before."""
+    later: dict[str, list[float]] = field(default_factory=lambda: {head: [] for head in HEADS})
+    """All turns after a session's first, by how it begins."""
 
 
 def main() -> int:
-    """Exit status: 0 if the 95th percentile after the first turn is within the limit for every kind, else 1."""
-    model = EmbeddedModel.start()
-    try:
-        tokenizer = Tokenizer(model)
-        rows, worst = [], 0.0
-        for kind in (*KINDS, "all of them mixed"):
-            first, later = _errors(kind, tokenizer)
-            high = _percentile(later, 95)
-            worst = max(worst, high)
-            rows.append([kind, *(f"{100 * value:.1f} %" for value in (statistics.median(first), max(first)))])
-            rows[-1] += [f"{100 * value:.1f} %" for value in (statistics.median(later), high, max(later))]
-    finally:
-        model.stop()
-    print(table(["sessions of", "before: median", "greatest", "after one turn: median", "95 %", "greatest"], rows))
-    return 0 if worst * 100 <= LIMIT_PERCENT else 1
+    """Exit status: 0 if 95 of 100 counts after a session's first turn are within a tenth, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m bench.tokens", description=__doc__)
+    parser.add_argument("--turns", type=int, default=8, help="turns of a session")
+    parser.add_argument("--sessions", type=int, default=3, help="sessions of each sort")
+    parser.add_argument("--strangers", action="store_true", help="every session is its model's first")
+    options = parser.parse_args()
+    print("| vocabulary | counts | bytes / 3.6 | not learned | first turns | an agent's later ones | bare later ones |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    worst = 0.0
+    with embedded() as count:
+        for name, counter in {EMBEDDED: count, **others()}.items():
+            errors = measure(counter, options.turns, options.sessions, strangers=options.strangers)
+            columns = (errors.by_bytes, errors.average, errors.first, *(errors.later[head] for head in HEADS))
+            worst = max(worst, *(_at_95(errors.later[head]) for head in HEADS))
+            print(f"| {name} | {len(errors.average)} | {' | '.join(map(_spread, columns))} |")
+    return 0 if worst <= LIMIT else 1
 
 
-def _errors(kind: str, tokenizer: Tokenizer) -> tuple[list[float], list[float]]:
-    """Relative errors of a session's first count, by nothing known of the model, and of all later ones."""
-    first, later = [], []
-    for number in range(SESSIONS):
-        rng = random.Random(f"{kind} {number}")
-        before: Reported | None = None
-        rate: float | None = None
-        for body, texts in _session(kind, rng):
-            weight = weigh(read_request(Dialect.MESSAGES, orjson.dumps(body)))
-            counted = estimate(weight, before, rate or 1.0)
-            true = sum(tokenizer.count(text) + TOKENS_PER_MESSAGE for text in texts)
-            (first if before is None else later).append(abs(counted - true) / true)
-            before = Reported(weight, true)
-            rate = next_rate(rate, before)
-    return first, later
+def measure(count: Count, length: int, sessions: int, *, strangers: bool = False) -> Errors:
+    """Errors over sessions of every sort."""
+    errors = Errors()
+    rates = AVERAGE
+    for seed in range(sessions):
+        for flavour in FLAVOURS:
+            for head in HEADS:
+                rates = _session(count, flavour, head, length, seed, AVERAGE if strangers else rates, errors)
+    return errors
 
 
-def _session(kind: str, rng: random.Random) -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """The requests of one session, each with all texts that a model is shown of it."""
-    patterns = KINDS.get(kind) or [pattern for each in KINDS.values() for pattern in each]
-    files = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
-    messages: list[dict[str, Any]] = []
-    texts = [SYSTEM]
-    for turn in range(TURNS):
-        question = f"Look at part {turn} and tell me what could be simpler."
-        messages.append({"role": "user", "content": question})
-        text = rng.choice(files).read_text(encoding="utf-8")
-        size = rng.randint(2_000, 8_000)
-        start = rng.randrange(max(1, len(text) - size))
-        excerpt = text[start : start + size]
-        call = {"type": "tool_use", "id": f"toolu_{turn}", "name": "Read", "input": {"file_path": f"part_{turn}"}}
-        result = {"type": "tool_result", "tool_use_id": f"toolu_{turn}", "content": excerpt}
-        messages += [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
-        texts += [question, 'Read {"file_path": "part"}', excerpt]
-        yield {"model": "m", "max_tokens": 1000, "system": SYSTEM, "messages": messages}, texts
+def _session(count: Count, flavour: str, head: str, length: int, seed: int, rates: Rates, errors: Errors) -> Rates:
+    anchor: Anchor | None = None
+    last: Weighed | None = None
+    for body in turns(flavour, head, length, seed):
+        request = read_request(Dialect.MESSAGES, orjson.dumps(body))
+        actual = count(chat_prompt(_as_chat(request)))
+        weighed = last = weigh(request, last)
+        errors.by_bytes.append(len(request.body) / 3.6 / actual - 1)
+        errors.average.append(estimate(weighed) / actual - 1)
+        error = estimate(weighed, rates, anchor) / actual - 1
+        (errors.first if anchor is None else errors.later[head]).append(error)
+        rates, anchor = learned(rates, weighed, actual, anchor)
+    return rates
 
 
-def _percentile(values: list[float], percent: int) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+def _as_chat(request: Request) -> dict[str, object]:
+    translated = translate_request(request, Dialect.CHAT, _WANTED)
+    assert not isinstance(translated, Refused), translated
+    chat: dict[str, object] = orjson.loads(translated.body)
+    return chat
+
+
+def _spread(errors: Sequence[float]) -> str:
+    """Median and 95th percentile of the size of errors, and the largest."""
+    sizes = list(map(abs, errors))
+    return f"{statistics.median(sizes):.1%}, {_at_95(errors):.1%}, {max(sizes):.1%}"
+
+
+def _at_95(errors: Sequence[float]) -> float:
+    sizes = sorted(map(abs, errors))
+    return sizes[min(len(sizes) - 1, round(0.95 * len(sizes)))]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """From a client's bytes and headers to a turn that can be decided: what the sidecar and ``explain`` share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tierrouter_core.names import HINT_HEADER, TASK_HEADER, Dialect, TurnKind
@@ -11,9 +11,25 @@ from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.identity import Identity, identify
 from tierrouter_core.wire.request import Request, read_request
 from tierrouter_core.wire.signed_thinking import carries_signed_thinking
-from tierrouter_core.wire.token_estimate import weigh
+from tierrouter_core.wire.token_estimate import estimate
+from tierrouter_core.wire.weighing import Weighed, weigh
 
 MAIN_AGENT = "main"
+
+
+@value_class
+class Measured:
+    """How long a request is."""
+
+    weighed: Weighed
+    tokens: int
+    """Input tokens, estimated."""
+
+
+def measured_by_average(request: Request, identity: Identity) -> Measured:
+    """As long as it is where nothing is known of the session or its model."""
+    weighed = weigh(request)
+    return Measured(weighed, estimate(weighed))
 
 
 @value_class
@@ -23,14 +39,18 @@ class ReadTurn:
     request: Request
     identity: Identity
     turn: Turn
-    weight: float
-    """Its input in tokens of an average model."""
+    measured: Measured
     notices: tuple[str, ...] = ()
     """What was ignored, for ``x-tierrouter-notice``."""
 
 
 def read_turn(
-    dialect: Dialect, headers: Mapping[str, str], body: bytes, salt: bytes, kind: TurnKind | None = None
+    dialect: Dialect,
+    headers: Mapping[str, str],
+    body: bytes,
+    salt: bytes,
+    kind: TurnKind | None = None,
+    measure: Callable[[Request, Identity], Measured] = measured_by_average,
 ) -> ReadTurn:
     """Read a request.
 
@@ -38,6 +58,7 @@ def read_turn(
         headers: by lower-case name.
         salt: makes derived session keys pseudonymous, and is what reasoning is sealed with.
         kind: the turn's kind where the endpoint alone says it.
+        measure: estimates its tokens, by what may be known of its session.
 
     Raises:
         MalformedRequestError: the body or a header makes no sense; the message is for the client.
@@ -47,11 +68,11 @@ def read_turn(
         request = replace(request, kind=kind)
     identity = identify(request, headers, salt)
     subagent = identity.agent != MAIN_AGENT
-    weight = weigh(request)
+    measured = measure(request, identity)
     variables: dict[str, Value] = defaults()
     variables["turn.kind"] = str(request.kind)
     variables["turn.agent"] = "subagent" if subagent else MAIN_AGENT
-    variables["turn.context_tokens"] = round(weight)
+    variables["turn.context_tokens"] = measured.tokens
     variables["turn.has_images"] = request.has_images
     variables["turn.dialect"] = str(dialect)
     variables["turn.requested_model"] = request.model
@@ -71,4 +92,4 @@ def read_turn(
         signed_thinking=request.kind is TurnKind.TOOL_LOOP and carries_signed_thinking(request, salt),
         variables=variables,
     )
-    return ReadTurn(request, identity, turn, weight, notices)
+    return ReadTurn(request, identity, turn, measured, notices)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 from aiohttp import web
@@ -19,32 +19,35 @@ from tierrouter_sidecar.answer import headers_of, read_body
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.outgoing import outgoing, raw_query
-from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, conversation_of, error_response, openai_targets
+from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, error_response, openai_targets
 from tierrouter_sidecar.upstream import AttemptFailed
 
 log = logging.getLogger("tierrouter")
 
 COUNT_PATIENCE_S = 3.0
 """Agents wait for a count before every turn; past this our own estimate serves better."""
-
-
-COUNTS_NOT_S = 60.0
-"""So long a model is not asked again whose provider refused to count: most know no such path."""
+NO_COUNT_STATUSES = frozenset({404, 405, 501})
+"""A provider's ways to say that it doesn't count."""
+NOT_ASKED_AGAIN_S = 600.0
+"""For so long a provider that doesn't count a model's tokens isn't asked to."""
+LEFT_ALONE_S = 30.0
+"""As long for one that gave no answer: agents would wait for it before every turn."""
 
 
 class SideCalls:
     """Answers them here, or by the tier that the conversation would go to."""
 
-    def __init__(self, turns: TurnServer) -> None:
+    def __init__(self, turns: TurnServer, clock: Callable[[], float] = time.monotonic) -> None:
         self._turns = turns
-        self._counts_not: dict[tuple[tuple[str, str], EndpointKind], float] = {}
-        """Until when, by the monotonic clock; as many entries as documents name models."""
+        self._clock = clock
+        self._not_before: dict[tuple[EndpointKind, str, str], float] = {}
+        """When a model's provider may be asked to count again."""
 
     async def forward(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
     ) -> web.StreamResponse:
         """Answer one call that is not a turn."""
-        if endpoint.kind in (EndpointKind.COUNT_TOKENS, EndpointKind.INPUT_TOKENS):
+        if endpoint.kind.counts:
             return await self._count(http, endpoint, in_force, headers, body)
         return await self._stored(http, endpoint, in_force, headers, body)
 
@@ -56,12 +59,12 @@ class SideCalls:
         except MalformedRequestError as error:
             return error_response(final_error(endpoint.dialect, Meaning.BAD_REQUEST, str(error)))
         read = understood.read
-        tokens = round(read.weight)
+        tokens = read.measured.tokens
         for target in understood.decision.targets[:1]:
             counted = await self._counted_by(target, http, endpoint, in_force, headers, read.request)
             if counted is not None:
                 return counted
-            tokens = self._turns.tokens.count(target, conversation_of(read), read.weight)
+            tokens = self._turns.tokens_for(target, read)
         answer: dict[str, object] = {"input_tokens": tokens}
         if endpoint.dialect is Dialect.RESPONSES:
             answer["object"] = "response.input_tokens"
@@ -76,19 +79,32 @@ class SideCalls:
         headers: Mapping[str, str],
         request: Request,
     ) -> web.Response | None:
-        """The provider's own count, or None if it has none to give: also where turns reach it in another dialect."""
-        asked = (target.key, endpoint.kind)
-        if dialect_for(request, target) is not request.dialect or time.monotonic() < self._counts_not.get(asked, 0.0):
+        """The provider's own count, or None if it has none to give."""
+        if dialect_for(request, target) is not endpoint.dialect:
+            return None  # the turn would be translated, and a count of the client's own words would be of another text
+        asked = (endpoint.kind, *target.key)
+        if self._clock() < self._not_before.get(asked, 0.0):
             return None
         body = with_model(request, target.model_id)
         try:
-            counted = await self._relay(target, http, endpoint, in_force, headers, body, COUNT_PATIENCE_S, only_ok=True)
-        except (AttemptFailed, CredentialError) as error:
+            counted = await self._relay(target, http, endpoint, in_force, headers, body, COUNT_PATIENCE_S)
+        except CredentialError as error:
             log.debug("counting tokens here, %s does not: %s", target.provider.name, error)
             return None
-        if counted is None:
-            self._counts_not[asked] = time.monotonic() + COUNTS_NOT_S
-        return counted
+        except AttemptFailed as failure:
+            log.debug("counting tokens here, %s does not: %s", target.provider.name, failure)
+            self._leave_alone(asked, LEFT_ALONE_S)
+            return None
+        if counted.status == 200:
+            return counted
+        if counted.status in NO_COUNT_STATUSES:
+            self._leave_alone(asked, NOT_ASKED_AGAIN_S)
+        return None
+
+    def _leave_alone(self, asked: tuple[EndpointKind, str, str], wait_s: float) -> None:
+        now_s = self._clock()
+        self._not_before = {key: until_s for key, until_s in self._not_before.items() if until_s > now_s}
+        self._not_before[asked] = now_s + wait_s
 
     async def _stored(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
@@ -97,12 +113,11 @@ class SideCalls:
         for target in openai_targets(in_force.document):
             wait_s = in_force.document.failover.headers_timeout_ms / 1000
             try:
-                relayed = await self._relay(target, http, endpoint, in_force, headers, body, wait_s, only_ok=False)
+                relayed = await self._relay(target, http, endpoint, in_force, headers, body, wait_s)
             except AttemptFailed as failure:
                 return error_response(final_error(Dialect.RESPONSES, Meaning.WAIT, failure.message, retry_after_s=5))
             except CredentialError as error:
                 return error_response(final_error(Dialect.RESPONSES, Meaning.FINAL, str(error)))
-            assert relayed is not None
             return relayed
         return error_response(final_error(Dialect.RESPONSES, Meaning.NOT_FOUND, ONLY_OPENAI))
 
@@ -115,17 +130,13 @@ class SideCalls:
         headers: Mapping[str, str],
         body: bytes,
         wait_s: float,
-        *,
-        only_ok: bool,
-    ) -> web.Response | None:
+    ) -> web.Response:
         call = outgoing(self._turns.credentials, target, endpoint, headers, raw_query(http))
         failover = in_force.document.failover
         upstream = await self._turns.upstream.send(
             target.provider, http.method, call.path, call.headers, body or None, failover, wait_s
         )
         try:
-            if only_ok and upstream.status != 200:
-                return None
             content = await read_body(upstream, target.provider.name)
             if upstream.status != 200:
                 content = call.without_key(content)

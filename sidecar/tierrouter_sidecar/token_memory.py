@@ -1,48 +1,107 @@
-"""What models have reported of requests, so that the next one can be counted before it is sent.
+"""What is remembered to count tokens by: of every model its rates, of every conversation what was reported last.
 
-No text is kept, and nothing is written to disk; the conversations unused for longest are forgotten first.
+Numbers only, never text; bounded, the longest unused forgotten first; gone with the process.
 """
 
 from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from tierrouter_core.names import UsageSource
+from tierrouter_core.routing.fitting import gives_thinking_back
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.usage import Usage
-from tierrouter_core.wire.token_estimate import Reported, estimate, next_rate
+from tierrouter_core.wire.identity import Identity
+from tierrouter_core.wire.request import Request
+from tierrouter_core.wire.token_estimate import AVERAGE, Anchor, Rates, estimate, learned
+from tierrouter_core.wire.weighing import Weighed, weigh
 
 MAX_CONVERSATIONS = 10_000
 MAX_MODELS = 1_000
+_MAX_MODELS_OF_ONE = 8
 
-Conversation = tuple[str, str]
-"""A session and its agent."""
+_Model = tuple[str, str]
+"""Provider and the provider's name of the model: what one vocabulary and one server stand behind."""
+_Conversation = tuple[str, str, bool]
+"""Session, agent, and whether it has tools: an agent's side calls, for titles and such, have none."""
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class _Recent(Generic[_Key, _Value]):
+    """A mapping that keeps the ``limit`` keys that were used last."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._values: OrderedDict[_Key, _Value] = OrderedDict()
+
+    def get(self, key: _Key) -> _Value | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: _Key, value: _Value) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._limit:
+            self._values.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """One conversation."""
+
+    last: Weighed
+    """The newest request that was answered, by any model."""
+    anchors: _Recent[_Model, Anchor] = field(default_factory=lambda: _Recent(_MAX_MODELS_OF_ONE))
 
 
 class TokenMemory:
-    """Counts by model, since every model counts otherwise."""
+    """Estimates, and learns from what providers report."""
 
-    def __init__(self, max_conversations: int = MAX_CONVERSATIONS) -> None:
-        self._max = max_conversations
-        self._rates: OrderedDict[tuple[str, str], float] = OrderedDict()
-        self._last: OrderedDict[tuple[tuple[str, str], Conversation], Reported] = OrderedDict()
+    def __init__(self, max_conversations: int = MAX_CONVERSATIONS, max_models: int = MAX_MODELS) -> None:
+        self._conversations: _Recent[_Conversation, _Remembered] = _Recent(max_conversations)
+        self._rates: _Recent[_Model, Rates] = _Recent(max_models)
 
-    def count(self, target: Target, conversation: Conversation, weight: float) -> int:
-        """Input tokens of a request of ``weight``, as ``target``'s model will probably count them."""
-        before = self._last.get((target.key, conversation))
-        return estimate(weight, before, self._rates.get(target.key, 1.0))
+    def weigh(self, request: Request, identity: Identity) -> Weighed:
+        """What there is to read in ``request``; quick where the conversation is known."""
+        known = self._conversations.get(_conversation(request, identity))
+        return weigh(request, None if known is None else known.last)
 
-    def learn(self, target: Target, conversation: Conversation, weight: float, usage: Usage) -> None:
-        """Remember what was reported; estimates of our own teach nothing."""
+    def estimate(self, target: Target | None, request: Request, identity: Identity, weighed: Weighed) -> int:
+        """Input tokens of ``request`` for the model of ``target``; for an average one where nobody is named."""
+        if target is None:
+            return estimate(weighed)
+        known = self._conversations.get(_conversation(request, identity))
+        anchor = None if known is None else known.anchors.get(target.key)
+        rates = self._rates.get(target.key) or AVERAGE
+        return estimate(weighed, rates, anchor, keeps_thinking=gives_thinking_back(request, target))
+
+    def learn(self, target: Target, request: Request, identity: Identity, weighed: Weighed, usage: Usage) -> None:
+        """Take note of what the model of ``target`` reported for ``request``; estimates teach nothing."""
         if usage.source is not UsageSource.REPORTED or not usage.total_input:
             return
-        report = Reported(weight, usage.total_input)
-        self._rates[target.key] = next_rate(self._rates.get(target.key), report)
-        key = (target.key, conversation)
-        self._last[key] = report
-        self._last.move_to_end(key)
-        if len(self._last) > self._max:
-            self._last.popitem(last=False)
-        if len(self._rates) > MAX_MODELS:
-            self._rates.popitem(last=False)
+        key = _conversation(request, identity)
+        known = self._conversations.get(key) or _Remembered(weighed)
+        rates, anchor = learned(
+            self._rates.get(target.key) or AVERAGE,
+            weighed,
+            usage.total_input,
+            known.anchors.get(target.key),
+            keeps_thinking=gives_thinking_back(request, target),
+        )
+        known.last = weighed
+        known.anchors.put(target.key, anchor)
+        self._conversations.put(key, known)
+        self._rates.put(target.key, rates)
 
     def __len__(self) -> int:
-        return len(self._last)
+        return len(self._conversations)
+
+
+def _conversation(request: Request, identity: Identity) -> _Conversation:
+    return (identity.session, identity.agent, request.has_tools)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from aiohttp import web
 
@@ -25,14 +26,16 @@ from tierrouter_core.names import (
 from tierrouter_core.routing.decide import Decision, SessionState, printable
 from tierrouter_core.routing.fitting import Circumstances, Fit, fit, place
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
-from tierrouter_core.turn import ReadTurn, read_turn
+from tierrouter_core.turn import Measured, ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.claude import without_betas
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of, turns_endpoint
 from tierrouter_core.wire.edits import BETAS, Edited
 from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.failures import Meaning, WireError, final_error
+from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
+from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.translate import Refused, StreamTranslator, Translated
 from tierrouter_core.wire.translated_error import refuses_reasoning, translated_error
 from tierrouter_sidecar import metrics as m
@@ -92,12 +95,12 @@ class TurnServer:
             MalformedRequestError: the body or a header makes no sense; the message is for the client.
         """
         compacts = endpoint.kind is EndpointKind.COMPACT
-        read = read_turn(endpoint.dialect, headers, body, self.salt, TurnKind.COMPACTION if compacts else None)
-        key = conversation_of(read)
-        idle_s = in_force.document.session.idle_timeout_ms / 1000
-        state = self.sessions.get(key, time.monotonic(), idle_s)
+        kind = TurnKind.COMPACTION if compacts else None
+        measure = partial(self._measured, in_force.document)
+        read = read_turn(endpoint.dialect, headers, body, self.salt, kind, measure)
+        state = self._state(in_force.document, read.identity)
         first: Fit | None = None
-        if endpoint.kind.generates:
+        if endpoint.kind.generates or endpoint.kind.counts:
             placed = place(
                 in_force.router, read.turn, state, read.request, lambda target: self.circumstances(read, target)
             )
@@ -120,9 +123,24 @@ class TurnServer:
         return Circumstances(
             seal_key=self.salt,
             session=":".join(conversation),
-            input_tokens=self.tokens.count(target, conversation, read.weight),
+            input_tokens=self.tokens_for(target, read),
             replays_reasoning=conversation not in self.unreplayed,
         )
+
+    def _state(self, document: Document, identity: Identity) -> SessionState:
+        idle_s = document.session.idle_timeout_ms / 1000
+        return self.sessions.get((identity.session, identity.agent), time.monotonic(), idle_s)
+
+    def _measured(self, document: Document, request: Request, identity: Identity) -> Measured:
+        """A request's length for the rules, which come before there is a target: for the tier that serves now."""
+        current = document.tiers.get(self._state(document, identity).current)
+        target = None if current is None else target_of_tier(document, current)
+        weighed = self.tokens.weigh(request, identity)
+        return Measured(weighed, self.tokens.estimate(target, request, identity, weighed))
+
+    def tokens_for(self, target: Target, read: ReadTurn) -> int:
+        """Input tokens of a turn for the model of ``target``, estimated."""
+        return self.tokens.estimate(target, read.request, read.identity, read.measured.weighed)
 
     async def serve(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
@@ -150,7 +168,7 @@ class TurnServer:
             self.in_flight -= 1
             self.bookkeeper.close(record)
             if record.target is not None:
-                self.tokens.learn(record.target, conversation_of(read), read.weight, record.usage)
+                self.tokens.learn(record.target, read.request, read.identity, read.measured.weighed, record.usage)
 
     def remember(self, record: TurnRecord) -> None:
         """Keep who served, so that the prompt's next turn goes there too."""
@@ -340,7 +358,7 @@ class _Way:
                 self._server.metrics.count(m.MALFORMED_EVENTS, target.provider.name, by=meter.malformed)
 
     def _estimate(self, target: Target) -> int:
-        return self._server.tokens.count(target, conversation_of(self._read), self._read.weight)
+        return self._server.tokens_for(target, self._read)
 
     async def _not_200(
         self, target: Target, upstream: Answer, call: Outgoing, translated: Translated | None

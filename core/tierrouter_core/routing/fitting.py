@@ -28,6 +28,16 @@ def dialect_for(request: Request, target: Target) -> Dialect:
     return request.dialect if wanted is None else wanted
 
 
+def gives_thinking_back(request: Request, target: Target) -> bool:
+    """Whether ``target`` gets, in ``request``, what was thought before; translated, few models do."""
+    dialect = dialect_for(request, target)
+    if dialect is request.dialect or dialect is Dialect.MESSAGES:
+        return True
+    capabilities = {} if target.model is None else target.model.capabilities
+    profile = profile_of(target.provider.base_url, target.model_id, capabilities)
+    return dialect is Dialect.CHAT and bool(profile.reasoning_field)
+
+
 @keyword_value_class
 class Circumstances:
     """What a request does not say itself, and its translation depends on."""

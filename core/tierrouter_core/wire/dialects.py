@@ -58,6 +58,11 @@ class EndpointKind(StrEnum):
         return self in (EndpointKind.MESSAGES, EndpointKind.CHAT, EndpointKind.RESPONSES)
 
     @property
+    def counts(self) -> bool:
+        """Whether it counts the tokens of what would be a turn."""
+        return self in (EndpointKind.COUNT_TOKENS, EndpointKind.INPUT_TOKENS)
+
+    @property
     def needs_openai(self) -> bool:
         """Whether only OpenAI itself has it."""
         return self in (EndpointKind.COMPACT, EndpointKind.RESPONSE, EndpointKind.CANCEL)

@@ -20,6 +20,7 @@ from tierrouter_sidecar.ledger.read import read_rows
 from tierrouter_sidecar.server import Running, running
 from tierrouter_sidecar.settings import Settings
 
+sys.path.insert(0, str(Path(__file__).parents[3]))  # for `bench`
 sys.path.insert(0, str(Path(__file__).parent))
 
 from routers import SPARE_KEY, VENDOR_KEY, router_text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.request import Request, read_request
-from tierrouter_core.wire.token_estimate import weigh
+from tierrouter_core.wire.token_estimate import estimate_input_tokens
 
 MESSAGES, CHAT, RESPONSES = Dialect.MESSAGES, Dialect.CHAT, Dialect.RESPONSES
 USER = {"role": "user", "content": "hello"}
@@ -139,14 +139,14 @@ DATA_URL = f"data:image/png;base64,{DATA}"
 def test_a_picture_counts_as_one_and_not_by_its_base64(dialect: Dialect, entry: dict[str, Any]) -> None:
     request = read(dialect, **{"input" if dialect is RESPONSES else "messages": [USER, entry]})
     assert request.has_images
-    assert 1600 < weigh(request) < 1800
+    assert 1600 < estimate_input_tokens(request) < 1800
 
 
 def test_a_picture_by_address_counts_as_one_too() -> None:
     block = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     request = read(CHAT, messages=[{"role": "user", "content": [block]}])
     assert request.has_images
-    assert 1600 < weigh(request) < 1800
+    assert 1600 < estimate_input_tokens(request) < 1800
 
 
 def test_a_tool_schema_that_speaks_of_images_is_no_picture() -> None:
@@ -159,8 +159,8 @@ def test_a_document_counts_by_pages() -> None:
         source = {"type": "base64", "media_type": "application/pdf", "data": "A" * size}
         return read(MESSAGES, messages=[{"role": "user", "content": [{"type": "document", "source": source}]}])
 
-    assert 3000 < weigh(document(100)) < 3200
-    assert 15_000 < weigh(document(500_000)) < 15_200
+    assert 3000 < estimate_input_tokens(document(100)) < 3200
+    assert 15_000 < estimate_input_tokens(document(500_000)) < 15_200
 
 
 JSON = st.recursive(
@@ -188,7 +188,7 @@ def test_no_conversation_is_strange_enough_to_break_the_reader(
 ) -> None:
     key = "input" if dialect is RESPONSES else "messages"
     request = read(dialect, **{key: entries, "tools": tools, "stream_options": options, "metadata": options})
-    assert weigh(request) > 0
+    assert estimate_input_tokens(request) > 0
 
 
 @given(st.sampled_from(list(Dialect)), st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
