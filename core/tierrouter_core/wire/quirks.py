@@ -33,6 +33,8 @@ class Profile:
     """What the model calls the efforts; None takes them as they are."""
     reasoning_field: str = ""
     """Chat's field for what the model thought before; empty where it takes none."""
+    reasoning_details: bool = False
+    """Chat: what proves reasoning stands in ``reasoning_details``, to be sent back as it came."""
     demands_reasoning: bool = False
     """An assistant message with calls must have that field, if only an empty one."""
     sampling: bool = True
@@ -54,6 +56,11 @@ class Profile:
     most_stops: int = 4
     user: bool = False
     """May be told who the end user is, as a hash."""
+
+    @property
+    def reasoning_origin(self) -> str:
+        """Who can read what the model thinks: its vendor, in the form that the server gives it."""
+        return f"openrouter:{self.vendor}" if self.reasoning_details else self.vendor
 
 
 _OPENAI_EFFORTS = {"minimal": "low", "max": "xhigh"}
@@ -85,7 +92,8 @@ ROWS: tuple[_Row, ...] = (
     (
         r"(?:^|\.)openrouter\.ai$",
         "",
-        {"effort_style": "openrouter", "efforts": _OPENROUTER_EFFORTS, "reasoning_field": "reasoning", "top_k": True},
+        {"effort_style": "openrouter", "efforts": _OPENROUTER_EFFORTS, "reasoning_field": "reasoning", "top_k": True}
+        | {"reasoning_details": True},
     ),
     (
         r"(?:^|\.)deepseek\.com$",

@@ -186,7 +186,7 @@ def arguments_object(call: Call) -> dict[str, Any]:
 def own_reasoning(part: Thinking, wanted: Wanted, prompt: Prompt) -> Sealed | None:
     """What ``part`` holds for the model that is asked; None, and counted, where it is not its own vendor's."""
     reasoning = unseal(wanted.seal_key, part.proof) if part.proof and wanted.replays_reasoning else None
-    if reasoning is not None and reasoning.vendor == wanted.profile.vendor:
+    if reasoning is not None and reasoning.vendor == wanted.profile.reasoning_origin:
         return reasoning
     prompt.lost.add("reasoning")
     return None

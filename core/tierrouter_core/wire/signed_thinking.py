@@ -52,4 +52,5 @@ def _is_signed(proof: Any, seal_key: bytes, *, native: bool) -> bool:
     if not is_sealed(proof):
         return native
     sealed = unseal(seal_key, proof)
-    return sealed is not None and sealed.vendor == SIGNING_VENDOR and bool(sealed.proof)
+    # OpenRouter's form of it has OpenRouter's name before the vendor's.
+    return sealed is not None and sealed.vendor.rpartition(":")[2] == SIGNING_VENDOR and bool(sealed.proof)

@@ -135,7 +135,7 @@ def translate_request(request: Request, target: Dialect, wanted: Wanted) -> Tran
         lost=tuple(sorted(prompt.lost)),
         names=rendered.names,
         stop=rendered.stop,
-        sealing=Sealing(wanted.seal_key, wanted.profile.vendor),
+        sealing=Sealing(wanted.seal_key, wanted.profile.reasoning_origin),
     )
 
 

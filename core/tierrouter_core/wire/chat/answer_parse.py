@@ -12,6 +12,8 @@ def parse_chat_answer(payload: Mapping[str, Any]) -> list[RawEvent]:
     """Without ``Finished`` where there is no choice; one without a finish reason is whole all the same."""
     out: list[RawEvent] = [Began(str(payload.get("id") or ""), str(payload.get("model") or ""))]
     for choice in map(details, items(payload.get("choices"))[:1]):
-        ChatDecoder().message(details(choice.get("message")), out)
+        decoder = ChatDecoder()
+        decoder.message(details(choice.get("message")), out)
+        decoder.end_thinking(out)
         out += [Finished(FINISHES.get(str(choice.get("finish_reason")), Finish.STOP)), Ended()]
     return out

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tierrouter_core.names import Dialect
+from tierrouter_core.wire.chat.reasoning_details import details_of
 from tierrouter_core.wire.folding import folded, texts_of
 from tierrouter_core.wire.model import (
     Audio,
@@ -93,6 +94,7 @@ def _assistant(message: Message, prompt: Prompt, wanted: Wanted) -> dict[str, An
     texts: list[str] = []
     calls: list[dict[str, Any]] = []
     reasoning: list[str] = []
+    proofs: list[Any] = []
     refusal = ""
     for part in message.parts:
         kind = type(part)
@@ -103,7 +105,10 @@ def _assistant(message: Message, prompt: Prompt, wanted: Wanted) -> dict[str, An
             function = {"name": call_name(part), "arguments": arguments_text(part)}
             calls.append({"id": openai_id(part.id), "type": "function", "function": function})
         elif isinstance(part, Thinking):
-            if own_reasoning(part, wanted, prompt) is not None and part.text:
+            own = own_reasoning(part, wanted, prompt)
+            if own is not None and own.proof and wanted.profile.reasoning_details:
+                proofs += details_of(own.proof)
+            elif own is not None and part.text:
                 reasoning.append(part.text)
         elif isinstance(part, Refusal):
             refusal += part.text
@@ -114,6 +119,8 @@ def _assistant(message: Message, prompt: Prompt, wanted: Wanted) -> dict[str, An
     rendered: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts else None}
     if refusal:
         rendered["refusal"] = refusal
+    if proofs:
+        rendered["reasoning_details"] = proofs
     field = wanted.profile.reasoning_field
     if field and reasoning:
         rendered[field] = "\n\n".join(reasoning)

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from tierrouter_core.names import Dialect
+from tierrouter_core.wire.chat.reasoning_details import ReasoningDetails, thought_in
 from tierrouter_core.wire.counts import details, items
 from tierrouter_core.wire.decoder import StreamDecoder
 from tierrouter_core.wire.events import (
@@ -17,6 +18,7 @@ from tierrouter_core.wire.events import (
     RawEvent,
     RefusalPiece,
     TextPiece,
+    ThinkingEnd,
     ThinkingPiece,
 )
 from tierrouter_core.wire.model import ToolKind
@@ -43,6 +45,7 @@ class ChatDecoder(StreamDecoder):
         self._by_index: dict[int, int] = {}
         self._has_arguments: set[int] = set()
         self._last = -1
+        self._details = ReasoningDetails()
 
     def _read(self, kind: str, payload: Mapping[str, Any], out: list[RawEvent]) -> None:
         if not self._begun:
@@ -59,19 +62,26 @@ class ChatDecoder(StreamDecoder):
                     Failed(error.message if error else "the choice ended in an error", error.kind if error else "")
                 )
             elif isinstance(finish, str) and finish:
+                self.end_thinking(out)
                 out.append(Finished(FINISHES.get(finish, Finish.STOP)))
+
+    def end_thinking(self, out: list[RawEvent]) -> None:
+        """What proves it comes with its end, where there is such a thing."""
+        proof = self._details.proof()
+        if proof:
+            out.append(ThinkingEnd(proof))
 
     def message(self, delta: Mapping[str, Any], out: list[RawEvent]) -> None:
         """A delta, or a whole message, which has the same fields."""
         thought = delta.get("reasoning_content") or delta.get("reasoning")
-        if not thought and delta.get("reasoning_details"):
-            texts = [
-                details(detail).get("text") or details(detail).get("summary")
-                for detail in items(delta["reasoning_details"])
-            ]
-            thought = "".join(text for text in texts if isinstance(text, str))
+        given = items(delta.get("reasoning_details"))
+        if given:
+            self._details.take(given)
+            thought = thought or thought_in(given)
         if thought and isinstance(thought, str):
             out.append(ThinkingPiece(thought))
+        if any(delta.get(key) for key in ("content", "refusal", "tool_calls")):
+            self.end_thinking(out)
         content = delta.get("content")
         if isinstance(content, list):
             content = "".join(text for part in content if isinstance(text := details(part).get("text"), str))
