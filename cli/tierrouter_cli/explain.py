@@ -50,7 +50,7 @@ def explain_document(document: Document, dialect: str | None, headers: Sequence[
     body = _standard_input()
     spoken = Dialect(dialect) if dialect is not None else dialect_of(body)
     read = read_turn(spoken, _headers(headers), body, _SALT)
-    told = Circumstances(seal_key=_SALT, session=read.identity.session, input_tokens=read.measured.tokens)
+    told = Circumstances(seal_key=_SALT, session=read.identity.session, input_tokens=read.measured().tokens)
     placed = place(router, read.turn, NEW_SESSION, read.request, lambda _: told)
     evaluations = router.rules.all(read.turn.variables)
     if output == "json":

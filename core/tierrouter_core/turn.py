@@ -26,6 +26,21 @@ class Measured:
     """Input tokens, estimated."""
 
 
+class Measuring:
+    """How long a request is, found out when it is first asked: most turns never are, and reading 400 KB takes time."""
+
+    __slots__ = ("_found", "_measure")
+
+    def __init__(self, measure: Callable[[], Measured]) -> None:
+        self._measure = measure
+        self._found: Measured | None = None
+
+    def __call__(self) -> Measured:
+        if self._found is None:
+            self._found = self._measure()
+        return self._found
+
+
 def measured_by_average(request: Request, identity: Identity) -> Measured:
     """As long as it is where nothing is known of the session or its model."""
     weighed = weigh(request)
@@ -39,7 +54,7 @@ class ReadTurn:
     request: Request
     identity: Identity
     turn: Turn
-    measured: Measured
+    measured: Measuring
     notices: tuple[str, ...] = ()
     """What was ignored, for ``x-tierrouter-notice``."""
 
@@ -51,6 +66,8 @@ def read_turn(
     salt: bytes,
     kind: TurnKind | None = None,
     measure: Callable[[Request, Identity], Measured] = measured_by_average,
+    *,
+    by_length: bool = True,
 ) -> ReadTurn:
     """Read a request.
 
@@ -59,6 +76,7 @@ def read_turn(
         salt: makes derived session keys pseudonymous, and is what reasoning is sealed with.
         kind: the turn's kind where the endpoint alone says it.
         measure: estimates its tokens, by what may be known of its session.
+        by_length: whether ``turn.context_tokens`` matters; else it keeps its default.
 
     Raises:
         MalformedRequestError: the body or a header makes no sense; the message is for the client.
@@ -68,11 +86,12 @@ def read_turn(
         request = replace(request, kind=kind)
     identity = identify(request, headers, salt)
     subagent = identity.agent != MAIN_AGENT
-    measured = measure(request, identity)
+    measured = Measuring(lambda: measure(request, identity))
     variables: dict[str, Value] = defaults()
     variables["turn.kind"] = str(request.kind)
     variables["turn.agent"] = "subagent" if subagent else MAIN_AGENT
-    variables["turn.context_tokens"] = measured.tokens
+    if by_length:
+        variables["turn.context_tokens"] = measured().tokens
     variables["turn.has_images"] = request.has_images
     variables["turn.dialect"] = str(dialect)
     variables["turn.requested_model"] = request.model

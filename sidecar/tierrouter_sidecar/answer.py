@@ -1,12 +1,13 @@
 """Relays a provider's answer to the client and reads what it used from a copy."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import aiohttp
 from aiohttp import web
 
-from tierrouter_core.names import Outcome
+from tierrouter_core.names import Outcome, UsageSource
+from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.dialects import response_headers
 from tierrouter_core.wire.meter import StreamMeter
 from tierrouter_core.wire.sse import SseError
@@ -54,15 +55,15 @@ async def relay_unary(
     record: TurnRecord,
     ours: Headers,
     *,
-    input_estimate: int,
+    input_estimate: Callable[[], int],
     rename_model: str | None,
 ) -> web.StreamResponse:
-    """Relay a 200 that is one JSON body."""
+    """Relay a 200 that is one JSON body. ``input_estimate`` is asked for where the body reports no usage."""
     assert record.target is not None
     dialect = record.request.dialect
     body = await read_body(upstream, record.target.provider.name)
     usage = unary_usage(dialect, body)
-    record.usage = usage if usage is not None else estimate_unary(dialect, body, input_estimate)
+    record.usage = usage if usage is not None else estimate_unary(dialect, body, input_estimate())
     record.outcome = Outcome.ANSWERED if unary_error(dialect, body) is None else Outcome.UPSTREAM_ERROR
     if rename_model is not None:
         body = rename_unary_model(body, rename_model)
@@ -89,7 +90,7 @@ async def relay_stream(
     ours: Headers,
     meter: StreamMeter | StreamTranslator,
     *,
-    input_estimate: int,
+    input_estimate: Callable[[], int],
 ) -> web.StreamResponse:
     """Relay a stream event by event, as it comes; a cut ends in the dialect's own error event.
 
@@ -145,8 +146,14 @@ async def relay_stream(
         record.outcome = _outcome(meter, otherwise=Outcome.CUT)
     finally:
         # Also when the handler is cancelled because the client went away: the turn is metered all the same.
-        record.usage = meter.usage_or_estimate(input_estimate)
+        record.usage = _usage_of(meter, input_estimate)
     return response
+
+
+def _usage_of(meter: StreamMeter | StreamTranslator, input_estimate: Callable[[], int]) -> Usage:
+    """What was used; most providers say it, and then nothing has to be estimated."""
+    usage = meter.usage_or_estimate(0)
+    return usage if usage.source is UsageSource.REPORTED else meter.usage_or_estimate(input_estimate())
 
 
 def _outcome(meter: StreamMeter | StreamTranslator, *, otherwise: Outcome) -> Outcome:

@@ -59,7 +59,7 @@ class SideCalls:
         except MalformedRequestError as error:
             return error_response(final_error(endpoint.dialect, Meaning.BAD_REQUEST, str(error)))
         read = understood.read
-        tokens = read.measured.tokens
+        tokens = read.measured().tokens
         for target in understood.decision.targets[:1]:
             counted = await self._counted_by(target, http, endpoint, in_force, headers, read.request)
             if counted is not None:

@@ -4,6 +4,7 @@ Numbers only, never text; bounded, the longest unused forgotten first; gone with
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -19,6 +20,8 @@ from tierrouter_core.wire.weighing import Weighed, weigh
 MAX_CONVERSATIONS = 10_000
 MAX_MODELS = 1_000
 _MAX_MODELS_OF_ONE = 8
+_AGAIN_AFTER_A = 20
+"""A twentieth: five percent of a conversation, a tenth of it wrongly estimated, are half a percent."""
 
 _Model = tuple[str, str]
 """Provider and the provider's name of the model: what one vocabulary and one server stand behind."""
@@ -58,6 +61,8 @@ class _Remembered:
     last: Weighed
     """The newest request that was answered, by any model."""
     anchors: _Recent[_Model, Anchor] = field(default_factory=lambda: _Recent(_MAX_MODELS_OF_ONE))
+    sizes: _Recent[_Model, int] = field(default_factory=lambda: _Recent(_MAX_MODELS_OF_ONE))
+    """Bytes of the requests of which the anchors are."""
 
 
 class TokenMemory:
@@ -81,12 +86,23 @@ class TokenMemory:
         rates = self._rates.get(target.key) or AVERAGE
         return estimate(weighed, rates, anchor, keeps_thinking=gives_thinking_back(request, target))
 
-    def learn(self, target: Target, request: Request, identity: Identity, weighed: Weighed, usage: Usage) -> None:
-        """Take note of what the model of ``target`` reported for ``request``; estimates teach nothing."""
+    def learn(
+        self, target: Target, request: Request, identity: Identity, weigh: Callable[[], Weighed], usage: Usage
+    ) -> None:
+        """Take note of what the model of ``target`` reported for ``request``; estimates teach nothing.
+
+        A conversation is weighed again only when it has grown, or shrunk, by a part of itself: what is added until then
+        is little, and its estimate off by little of that.
+        """
         if usage.source is not UsageSource.REPORTED or not usage.total_input:
             return
         key = _conversation(request, identity)
-        known = self._conversations.get(key) or _Remembered(weighed)
+        found = self._conversations.get(key)
+        before = None if found is None else found.sizes.get(target.key)
+        if before is not None and abs(request.size - before) * _AGAIN_AFTER_A < before:
+            return
+        weighed = weigh()
+        known = found or _Remembered(weighed)
         rates, anchor = learned(
             self._rates.get(target.key) or AVERAGE,
             weighed,
@@ -96,6 +112,7 @@ class TokenMemory:
         )
         known.last = weighed
         known.anchors.put(target.key, anchor)
+        known.sizes.put(target.key, request.size)
         self._conversations.put(key, known)
         self._rates.put(target.key, rates)
 

@@ -38,6 +38,7 @@ from tierrouter_core.wire.meter import StreamMeter, stream_meter
 from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.translate import Refused, StreamTranslator, Translated
 from tierrouter_core.wire.translated_error import refuses_reasoning, translated_error
+from tierrouter_core.wire.weighing import Weighed
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import EVENT_STREAM, headers_of, read_body, relay_stream, relay_unary, send
 from tierrouter_sidecar.credentials import Credentials
@@ -97,7 +98,8 @@ class TurnServer:
         compacts = endpoint.kind is EndpointKind.COMPACT
         kind = TurnKind.COMPACTION if compacts else None
         measure = partial(self._measured, in_force.document)
-        read = read_turn(endpoint.dialect, headers, body, self.salt, kind, measure)
+        by_length = in_force.router.rules.uses("turn.context_tokens")
+        read = read_turn(endpoint.dialect, headers, body, self.salt, kind, measure, by_length=by_length)
         state = self._state(in_force.document, read.identity)
         first: Fit | None = None
         if endpoint.kind.generates or endpoint.kind.counts:
@@ -140,7 +142,7 @@ class TurnServer:
 
     def tokens_for(self, target: Target, read: ReadTurn) -> int:
         """Input tokens of a turn for the model of ``target``, estimated."""
-        return self.tokens.estimate(target, read.request, read.identity, read.measured.weighed)
+        return self.tokens.estimate(target, read.request, read.identity, read.measured().weighed)
 
     async def serve(
         self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: Mapping[str, str], body: bytes
@@ -168,7 +170,8 @@ class TurnServer:
             self.in_flight -= 1
             self.bookkeeper.close(record)
             if record.target is not None:
-                self.tokens.learn(record.target, read.request, read.identity, read.measured.weighed, record.usage)
+                weigh = partial(_weighed, read)
+                self.tokens.learn(record.target, read.request, read.identity, weigh, record.usage)
 
     def remember(self, record: TurnRecord) -> None:
         """Keep who served, so that the prompt's next turn goes there too."""
@@ -305,7 +308,7 @@ class _Way:
         """The request as ``target`` gets it; another tier's turn where it can't."""
         first, self._first = self._first, None
         if first is None:
-            first = fit(self._record.request, target, self._server.circumstances(self._read, target))
+            first = fit(self._record.request, target, lambda target: self._server.circumstances(self._read, target))
         fitted = first
         if isinstance(fitted, Refused):
             raise AttemptFailed(AttemptKind.UNFIT, f"{target.tier_name} can't take this turn: {fitted}")
@@ -331,7 +334,7 @@ class _Way:
             meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
             return await self._relay_stream(target, upstream, ours, meter)
         return await relay_unary(
-            self._http, upstream, record, ours, input_estimate=self._estimate(target), rename_model=rename
+            self._http, upstream, record, ours, input_estimate=lambda: self._estimate(target), rename_model=rename
         )
 
     async def _relay_translated(self, target: Target, upstream: Answer, translated: Translated) -> web.StreamResponse:
@@ -351,8 +354,9 @@ class _Way:
         self, target: Target, upstream: Answer, ours: list[tuple[str, str]], meter: StreamMeter | StreamTranslator
     ) -> web.StreamResponse:
         try:
-            estimate = self._estimate(target)
-            return await relay_stream(self._http, upstream, self._record, ours, meter, input_estimate=estimate)
+            return await relay_stream(
+                self._http, upstream, self._record, ours, meter, input_estimate=lambda: self._estimate(target)
+            )
         finally:
             if meter.malformed:
                 self._server.metrics.count(m.MALFORMED_EVENTS, target.provider.name, by=meter.malformed)
@@ -430,6 +434,10 @@ class _Way:
         response.headers.extend(ours)
         await send(self._http, response, record)
         return response
+
+
+def _weighed(read: ReadTurn) -> Weighed:
+    return read.measured().weighed
 
 
 def conversation_of(read: ReadTurn) -> tuple[str, str]:

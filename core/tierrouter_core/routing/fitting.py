@@ -10,10 +10,11 @@ from tierrouter_core.routing.targets import Target, spoken
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.claude import takes_system_messages
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
+from tierrouter_core.wire.model import Document, Image
 from tierrouter_core.wire.quirks import profile_of
 from tierrouter_core.wire.render import Wanted
 from tierrouter_core.wire.request import Request
-from tierrouter_core.wire.translate import Refused, Translated, translate_request
+from tierrouter_core.wire.translate import Refused, Translated, first_path, translate_request
 
 LEAST_ROOM_TOKENS = 1024
 """What is asked for as output however full the window seems: our count of the input may be off."""
@@ -50,16 +51,20 @@ class Circumstances:
     replays_reasoning: bool = True
 
 
-def fit(request: Request, target: Target, circumstances: Circumstances) -> Fit:
+CircumstancesOf = Callable[[Target], Circumstances]
+"""They are asked for only where a request is translated, which most are not."""
+
+
+def fit(request: Request, target: Target, circumstances: CircumstancesOf) -> Fit:
     """``request`` as ``target`` gets it."""
     dialect = dialect_for(request, target)
     if dialect is not request.dialect:
-        return translate_request(request, dialect, _wanted(target, circumstances))
+        return translate_request(request, dialect, _wanted(target, circumstances(target)))
     capabilities = {} if target.model is None else target.model.capabilities
     if request.media.images and capabilities.get("vision") is False:
-        return Refused("image", f"the model {target.model_name} takes no images")
+        return Refused(first_path(request, Image), "the model takes no images")
     if request.media.documents and capabilities.get("pdf") is False:
-        return Refused("document", f"the model {target.model_name} takes no documents")
+        return Refused(first_path(request, Document), "the model takes no documents")
     return edit_request(request, _plan(target))
 
 
@@ -72,15 +77,13 @@ class Placed:
     """The request as the first target gets it; None where nobody does."""
 
 
-def place(
-    router: Router, turn: Turn, state: SessionState, request: Request, circumstances: Callable[[Target], Circumstances]
-) -> Placed:
+def place(router: Router, turn: Turn, state: SessionState, request: Request, circumstances: CircumstancesOf) -> Placed:
     """Decide who serves a request; a tier that can't be given it is left out, and it is decided again."""
     decision = router.decide(turn, state)
     unfit: dict[str, str] = {}
     while decision.targets:
         target = decision.targets[0]
-        fitted = fit(request, target, circumstances(target))
+        fitted = fit(request, target, circumstances)
         if not isinstance(fitted, Refused):
             return Placed(decision, fitted)
         if fitted.final or target.tier_name in unfit:

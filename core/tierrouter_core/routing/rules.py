@@ -124,6 +124,10 @@ class RuleSet:
             evaluations.append(Evaluation(entry.rule, result is True, error, saw))
         return tuple(evaluations)
 
+    def uses(self, name: str) -> bool:
+        """Whether any rule names the variable."""
+        return name in self._used
+
     def all(self, values: Mapping[str, Value]) -> tuple[Evaluation, ...]:
         """Every rule with what it saw."""
         used = tuple([values[name] for name in self._used])

@@ -11,19 +11,25 @@ SYSTEM_ROLES = ("system", "developer")
 """A tuple, as a role may turn out to be something that has no hash."""
 _MEDIA_DEPTH = 3
 """Message, tool result, block: as deep as media stand."""
-_MEDIA_TYPES = {
-    "image": True,
-    "image_url": True,
-    "input_image": True,
-    "document": False,
-    "file": False,
-    "input_file": False,
+_PICTURES, _DOCUMENTS, _REASONING = range(3)
+_LOOKED_FOR = {
+    "image": _PICTURES,
+    "image_url": _PICTURES,
+    "input_image": _PICTURES,
+    "document": _DOCUMENTS,
+    "file": _DOCUMENTS,
+    "input_file": _DOCUMENTS,
+    "thinking": _REASONING,
+    "redacted_thinking": _REASONING,
+    "reasoning": _REASONING,
 }
-"""Blocks of media, and whether they are pictures."""
+"""Blocks that matter to routing, which are few: one pass over a long conversation finds all kinds."""
+_Found = tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]
+"""By kind."""
 
 
 class Media(NamedTuple):
-    """Pictures and documents in a request."""
+    """What there is in a conversation beside text and calls: pictures, documents, reasoning."""
 
     images: int = 0
     documents: int = 0
@@ -31,6 +37,8 @@ class Media(NamedTuple):
     """Base64 text of both that stands in the body; what is named by URL or file id takes none."""
     document_bytes: int = 0
     """The documents' part of ``inline_bytes``."""
+    reasoning: int = 0
+    """Blocks of what models thought before."""
 
 
 def entries_of(dialect: Dialect, parsed: dict[str, Any]) -> list[dict[str, Any]]:
@@ -57,33 +65,34 @@ def text_of(block: dict[str, Any]) -> str | None:
 
 
 def media_of(dialect: Dialect, parsed: dict[str, Any]) -> Media:
-    """Counts the pictures and documents of the whole conversation."""
-    images: list[dict[str, Any]] = []
-    documents: list[dict[str, Any]] = []
-    _find_media(parsed.get("input" if dialect is Dialect.RESPONSES else "messages"), _MEDIA_DEPTH, images, documents)
+    """Counts the pictures, documents and thoughts of the whole conversation."""
+    found: _Found = ([], [], [])
+    _find_media(parsed.get("input" if dialect is Dialect.RESPONSES else "messages"), _MEDIA_DEPTH, found)
+    images, documents, reasoning = found
     document_bytes = sum(map(_inline_bytes, documents))
-    return Media(len(images), len(documents), sum(map(_inline_bytes, images)) + document_bytes, document_bytes)
+    inline_bytes = sum(map(_inline_bytes, images)) + document_bytes
+    return Media(len(images), len(documents), inline_bytes, document_bytes, len(reasoning))
 
 
-def _find_media(content: Any, depth: int, images: list[dict[str, Any]], documents: list[dict[str, Any]]) -> None:
-    """Add every picture and document in ``content`` to its list."""
+def _find_media(content: Any, depth: int, found: _Found) -> None:
+    """Add everything that is looked for in ``content`` to the list of its kind."""
     # A long conversation has thousands of blocks, nearly all of them text: these have to pass quickly.
     if not isinstance(content, list):
         if isinstance(content, dict) and content.get("type") == "computer_screenshot":
-            images.append(content)
+            found[_PICTURES].append(content)
         return
     for block in content:
         if not isinstance(block, dict):
             continue
         kind = block.get("type")
-        if isinstance(kind, str) and kind in _MEDIA_TYPES:
-            (images if _MEDIA_TYPES[kind] else documents).append(block)
+        if isinstance(kind, str) and kind in _LOOKED_FOR:
+            found[_LOOKED_FOR[kind]].append(block)
         elif depth > 0:
             nested = block.get("content")
             if nested is None:
                 nested = block.get("output")
             if nested is not None and not isinstance(nested, str):
-                _find_media(nested, depth - 1, images, documents)
+                _find_media(nested, depth - 1, found)
 
 
 def _inline_bytes(block: dict[str, Any]) -> int:

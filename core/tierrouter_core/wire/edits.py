@@ -171,7 +171,7 @@ def _without_seals(request: Request, messages: list[Any] | None) -> dict[str, by
     Always all of it, so that what the provider sees of a conversation stays the same from turn to turn. ``messages``
     are the conversation's where they are no longer the client's.
     """
-    if _SEAL not in request.body or request.dialect is Dialect.CHAT:
+    if not request.media.reasoning or request.dialect is Dialect.CHAT or _SEAL not in request.body:
         return {}
     if request.dialect is Dialect.RESPONSES:
         given = request.parsed.get("input")

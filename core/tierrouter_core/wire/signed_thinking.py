@@ -17,7 +17,7 @@ def carries_signed_thinking(request: Request, seal_key: bytes) -> bool:
     In Messages a signature may be any vendor's: whose it is says the model that serves the session. What came by
     another dialect is sealed and says it itself; ``seal_key`` is what such seals were made with.
     """
-    if request.dialect is Dialect.CHAT:
+    if request.dialect is Dialect.CHAT or not request.media.reasoning:
         return False
     for entry in reversed(entries_of(request.dialect, request.parsed)):
         if request.dialect is Dialect.RESPONSES:

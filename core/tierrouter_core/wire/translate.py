@@ -42,7 +42,7 @@ from tierrouter_core.wire.messages.stream_decode import MessagesDecoder
 from tierrouter_core.wire.messages.stream_encode import MessagesEncoder
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
 from tierrouter_core.wire.meter_base import CUT
-from tierrouter_core.wire.model import Prompt, Untranslatable
+from tierrouter_core.wire.model import Document, Image, Prompt, Result, Untranslatable
 from tierrouter_core.wire.render import Rendered, Wanted
 from tierrouter_core.wire.reported_error import ReportedError
 from tierrouter_core.wire.request import Request
@@ -137,6 +137,20 @@ def translate_request(request: Request, target: Dialect, wanted: Wanted) -> Tran
         stop=rendered.stop,
         sealing=Sealing(wanted.seal_key, wanted.profile.reasoning_origin),
     )
+
+
+def first_path(request: Request, kind: type[Image] | type[Document]) -> str:
+    """The client's own path to the first picture or document."""
+    try:
+        prompt = _CODECS[request.dialect].parse(request.parsed)
+    except (Untranslatable, TypeError, ValueError, AttributeError, KeyError, IndexError):
+        return "messages"
+    for message in prompt.messages:
+        for part in message.parts:
+            for each in (part, *(part.parts if isinstance(part, Result) else ())):
+                if isinstance(each, kind):
+                    return each.at
+    return "messages"
 
 
 class StreamTranslator:

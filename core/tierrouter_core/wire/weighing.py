@@ -147,12 +147,14 @@ def weigh(request: Request, known: Weighed | None = None) -> Weighed:
 
 def _weigh(request: Request, known: Weighed | None) -> Weighed:
     dialect, parsed = request.dialect, request.parsed
-    instructions, declared, tools = _head(dialect, parsed)
-    head_size = instructions.size + len(declared)
+    instructions, declared = _head(dialect, parsed)
+    head_size = instructions.size + sum(map(_tool_size, declared))
     if known is not None and known.head_size == head_size:
         head = known.head
     else:
-        head = instructions.weight().plus(Weight(tools=_sum_of(declared) + _TOKENS_PER_TOOL * tools))
+        tools = sum(len(each) for each in declared if isinstance(each, list))
+        written = b"".join(map(orjson.dumps, declared))
+        head = instructions.weight().plus(Weight(tools=_sum_of(written) + _TOKENS_PER_TOOL * tools))
     entries = entries_of(dialect, parsed)
     begun, before = 0, NOTHING
     size = 0
@@ -175,21 +177,29 @@ def _weigh(request: Request, known: Weighed | None) -> Weighed:
     )
 
 
-def _head(dialect: Dialect, parsed: dict[str, Any]) -> tuple[_Pile, bytes, int]:
-    """The instructions, the tools and formats as JSON, and how many tools there are."""
+def _head(dialect: Dialect, parsed: dict[str, Any]) -> tuple[_Pile, list[Any]]:
+    """The instructions, and the tools and formats that are declared."""
     pile = _Pile()
     if dialect is Dialect.MESSAGES:
         _content(parsed.get("system"), pile, _DEPTH)
     elif dialect is Dialect.RESPONSES:
         pile.add(parsed.get("instructions"))
-    declared, count = [], 0
-    for key in _TOOL_KEYS:
-        tools = parsed.get(key)
-        if isinstance(tools, list) and tools:
-            declared.append(orjson.dumps(tools))
-            count += len(tools)
-    declared += [orjson.dumps(parsed[key]) for key in _FORMAT_KEYS if isinstance(parsed.get(key), dict)]
-    return pile, b"".join(declared), count
+    declared: list[Any] = [parsed[key] for key in _TOOL_KEYS if isinstance(parsed.get(key), list)]
+    declared += [parsed[key] for key in _FORMAT_KEYS if isinstance(parsed.get(key), dict)]
+    return pile, [each for each in declared if each]
+
+
+def _tool_size(declared: Any) -> int:
+    """About how much is declared: enough to tell that it is what it was, without writing it down on every turn."""
+    if not isinstance(declared, list):
+        return len(declared)
+    size = 0
+    for tool in declared:
+        if isinstance(tool, dict):
+            function = tool.get("function")
+            described = function if isinstance(function, dict) else tool
+            size += 1 + sum(len(text) for text in described.values() if isinstance(text, str))
+    return size
 
 
 def _media(request: Request) -> Weight:

@@ -30,7 +30,7 @@ def count(memory: TokenMemory, target: Target, of: Request, identity: Identity =
 
 
 def report(memory: TokenMemory, target: Target, of: Request, usage: Usage, identity: Identity = SESSION) -> None:
-    memory.learn(target, of, identity, memory.weigh(of, identity), usage)
+    memory.learn(target, of, identity, lambda: memory.weigh(of, identity), usage)
 
 
 def test_what_a_model_reported_is_the_count_of_the_same_request() -> None:
@@ -93,3 +93,16 @@ def _everything(value: Any) -> str:
         return "".join(map(_everything, value))
     names = [*getattr(value, "__dict__", ()), *getattr(value, "__slots__", ())]
     return repr(value) + "".join(_everything(getattr(value, name)) for name in names)
+
+
+def test_a_conversation_that_has_hardly_grown_is_not_weighed_again() -> None:
+    memory = TokenMemory()
+    report(memory, HEAVY, request(TEXT), Usage(input_uncached=3000))
+
+    def never() -> Any:
+        raise AssertionError("weighed again")
+
+    memory.learn(HEAVY, request(TEXT, "And?"), SESSION, never, Usage(input_uncached=3010))
+    assert count(memory, HEAVY, request(TEXT, "And?")) == pytest.approx(3010, rel=0.01)
+    report(memory, HEAVY, request(TEXT, TEXT), Usage(input_uncached=5000))
+    assert count(memory, HEAVY, request(TEXT, TEXT)) == 5000
