@@ -36,7 +36,12 @@ def installed() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(PACKAGES, folder / "package.json")
         command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False)
+        try:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise NotInstalledError(f"npm install did not end within {INSTALL_LIMIT_S} s") from None
         if done.returncode:
             raise NotInstalledError(f"npm install failed: {(done.stderr or done.stdout).strip()[-500:]}")
         (folder / "complete").touch()

@@ -18,13 +18,18 @@ sys.path.append(str(Path(__file__).parents[1] / "integration"))
 
 from tierrouter_process import KEYS, router_file, serving
 
-from tierrouter_core.wire.lossy import LOSSY_FIELDS
 from tierrouter_sidecar.ledger.read import read_rows
 
 CHAT, RESPONSES, MESSAGES = "OpenAIChat", "OpenAIResponses", "AnthropicMessages"
 PATHS = {CHAT: "/v1/chat/completions", RESPONSES: "/v1/responses", MESSAGES: "/v1/messages"}
 OWN = {"claude-code": MESSAGES, "codex": RESPONSES, "opencode": CHAT}
 OTHERS = [(agent, dialect) for agent, own in OWN.items() for dialect in (CHAT, RESPONSES, MESSAGES) if dialect != own]
+# As docs/translation.md says; what is not among them would be a loss that nobody has looked at.
+LEFT_BEHIND = {
+    "claude-code": {"billing", "cache", "context_management", "reasoning_effort", "tool_hints", "user"},
+    "codex": {"cache", "metadata", "reasoning_effort", "verbosity"},
+    "opencode": {"reasoning"},
+}
 TASK = f"Write the file {FILE}, run it with `{RUN}`, and answer with the word that it printed."
 
 
@@ -57,5 +62,5 @@ async def test_an_agent_finishes_its_task_by_a_provider_of_another_dialect(agent
     assert len(rows) >= 3
     assert len(driver.used) == 3, "a file and a command at once, then the run"
     lost = set(re.findall(r'tierrouter_translation_lossy_total\{field="(\w+)"\}', metrics))
-    assert lost <= set(LOSSY_FIELDS)
+    assert lost == LEFT_BEHIND[agent]
     print(f"\n{agent} by {dialect}: {len(rows)} turns, tools {driver.used}, left behind: {sorted(lost)}")

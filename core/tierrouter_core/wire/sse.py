@@ -94,6 +94,9 @@ def event_fields(raw: bytes) -> tuple[bytes, bytes]:
 
     ``raw`` may lack its blank line.
     """
+    simple = _simple_fields(raw)
+    if simple is not None:
+        return simple
     if raw.startswith(_BOM):
         raw = raw[len(_BOM) :]
     name = b""
@@ -105,6 +108,19 @@ def event_fields(raw: bytes) -> tuple[bytes, bytes]:
         elif field == b"event":
             name = value[1:] if value.startswith(b" ") else value
     return name, data[0] if len(data) == 1 else b"\n".join(data)
+
+
+def _simple_fields(raw: bytes) -> tuple[bytes, bytes] | None:
+    """The same for an event as nearly all are: a line of data, maybe after its name, and a blank line."""
+    if b"\r" in raw or not raw.endswith(b"\n\n"):
+        return None
+    name, start = b"", 0
+    if raw.startswith(b"event: "):
+        end = raw.find(b"\n")
+        name, start = raw[7:end], end + 1
+    if not raw.startswith(b"data: ", start) or raw.find(b"\n", start) != len(raw) - 2:
+        return None
+    return name, raw[start + 6 : -2]
 
 
 def event_data(raw: bytes) -> bytes:

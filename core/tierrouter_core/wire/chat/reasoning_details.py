@@ -27,6 +27,11 @@ class ReasoningDetails:
     def __init__(self) -> None:
         self._details: dict[object, dict[str, Any]] = {}
 
+    @property
+    def taken(self) -> bool:
+        """Whether there are any."""
+        return bool(self._details)
+
     def take(self, given: list[Any]) -> None:
         """More pieces; those of one detail have the same index, and the same type."""
         for position, piece in enumerate(map(details, given)):

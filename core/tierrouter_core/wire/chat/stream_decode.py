@@ -51,8 +51,9 @@ class ChatDecoder(StreamDecoder):
         if not self._begun:
             self._begun = True
             out.append(Began(str(payload.get("id") or ""), str(payload.get("model") or "")))
-        for choice in items(payload.get("choices"))[:1]:
-            choice = details(choice)
+        choices = payload.get("choices")
+        if choices and isinstance(choices, list):
+            choice = details(choices[0])
             # A server that doesn't stream sends the whole message in one chunk.
             self.message(details(choice.get("delta") or choice.get("message")), out)
             finish = choice.get("finish_reason")
@@ -67,32 +68,33 @@ class ChatDecoder(StreamDecoder):
 
     def end_thinking(self, out: list[RawEvent]) -> None:
         """What proves it comes with its end, where there is such a thing."""
-        proof = self._details.proof()
-        if proof:
-            out.append(ThinkingEnd(proof))
+        if self._details.taken:
+            proof = self._details.proof()
+            if proof:
+                out.append(ThinkingEnd(proof))
 
     def message(self, delta: Mapping[str, Any], out: list[RawEvent]) -> None:
         """A delta, or a whole message, which has the same fields."""
         thought = delta.get("reasoning_content") or delta.get("reasoning")
-        given = items(delta.get("reasoning_details"))
-        if given:
+        if delta.get("reasoning_details"):
+            given = items(delta["reasoning_details"])
             self._details.take(given)
             thought = thought or thought_in(given)
         if thought and isinstance(thought, str):
             out.append(ThinkingPiece(thought))
-        if any(delta.get(key) for key in ("content", "refusal", "tool_calls")):
+        content, refusal, calls = delta.get("content"), delta.get("refusal"), delta.get("tool_calls")
+        if content or refusal or calls:
             self.end_thinking(out)
-        content = delta.get("content")
         if isinstance(content, list):
             content = "".join(text for part in content if isinstance(text := details(part).get("text"), str))
         if content and isinstance(content, str):
             out.append(TextPiece(content))
-        refusal = delta.get("refusal")
         if refusal and isinstance(refusal, str):
             out.append(RefusalPiece(refusal))
-        for call in items(delta.get("tool_calls")):
-            if isinstance(call, dict):
-                self._call(call, out)
+        if calls:
+            for call in items(calls):
+                if isinstance(call, dict):
+                    self._call(call, out)
 
     def _call(self, call: Mapping[str, Any], out: list[RawEvent]) -> None:
         custom = call.get("type") == "custom"
