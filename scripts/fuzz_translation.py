@@ -1,4 +1,3 @@
-
 """Guided fuzzing of everything that reads a provider's answer or a client's request, by atheris.
 
 Run by ``make fuzz``: ``fuzz_translation.py stream|request SECONDS``. The input's first bytes say which pair of dialects
