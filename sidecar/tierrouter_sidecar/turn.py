@@ -24,7 +24,7 @@ from tierrouter_core.names import (
     TurnKind,
 )
 from tierrouter_core.routing.decide import Decision, SessionState, printable
-from tierrouter_core.routing.fitting import Circumstances, Fit, fit, place
+from tierrouter_core.routing.fitting import Circumstances, Fit, as_it_is, fit, place
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.turn import Measured, ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
@@ -307,6 +307,8 @@ class _Way:
     def _fitted(self, target: Target) -> Edited | Translated:
         """The request as ``target`` gets it; another tier's turn where it can't."""
         first, self._first = self._first, None
+        if self._endpoint.kind is EndpointKind.COMPACT:
+            first = as_it_is(self._record.request, target)
         if first is None:
             first = fit(self._record.request, target, lambda target: self._server.circumstances(self._read, target))
         fitted = first

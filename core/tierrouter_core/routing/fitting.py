@@ -68,6 +68,11 @@ def fit(request: Request, target: Target, circumstances: CircumstancesOf) -> Fit
     return edit_request(request, _plan(target))
 
 
+def as_it_is(request: Request, target: Target) -> Edited:
+    """``request`` for a call that only its own dialect has: never translated."""
+    return edit_request(request, _plan(target))
+
+
 @value_class
 class Placed:
     """A decision that takes into account what each tier can be given."""

@@ -10,7 +10,7 @@ from documents import document, model, turn
 from tierrouter_core.document.model import Document, Provider
 from tierrouter_core.names import Dialect, Reason
 from tierrouter_core.routing.decide import NEW_SESSION, Router
-from tierrouter_core.routing.fitting import LEAST_ROOM_TOKENS, Circumstances, Placed, place
+from tierrouter_core.routing.fitting import LEAST_ROOM_TOKENS, Circumstances, Placed, as_it_is, fit, place
 from tierrouter_core.wire.edits import Edited
 from tierrouter_core.wire.request import read_request
 from tierrouter_core.wire.translate import Refused, Translated
@@ -126,3 +126,16 @@ def test_a_cache_key_of_the_agents_own_stays() -> None:
     doc = speaking("https://api.openai.com/v1", Dialect.RESPONSES)
     asked = {"messages": [{"role": "user", "content": "go"}], "prompt_cache_key": "mine"}
     assert body_of(placed(doc, asked, Dialect.CHAT, session="s"))["prompt_cache_key"] == "mine"
+
+
+def test_a_call_that_one_dialect_alone_has_is_never_translated() -> None:
+    picky = speaking(
+        "https://api.openai.com/v1", Dialect.RESPONSES, Dialect.CHAT, reject=((Dialect.RESPONSES, "tools"),)
+    )
+    asked = {"model": "auto", "input": "go", "tools": [{"type": "function", "name": "ls", "parameters": {}}]}
+    request = read_request(Dialect.RESPONSES, orjson.dumps(asked))
+    target = Router(picky).decide(turn(dialect=Dialect.RESPONSES)).targets[0]
+    assert isinstance(fit(request, target, lambda _: Circumstances()), Translated)
+    kept = as_it_is(request, target)
+    assert isinstance(kept, Edited)
+    assert orjson.loads(kept.body)["input"] == "go"
