@@ -58,6 +58,11 @@ class ReadTurn:
     notices: tuple[str, ...] = ()
     """What was ignored, for ``x-tierrouter-notice``."""
 
+    @property
+    def conversation(self) -> tuple[str, str]:
+        """What is remembered apart: a session's agents have a context each."""
+        return (self.identity.session, self.identity.agent)
+
 
 def read_turn(
     dialect: Dialect,

@@ -9,6 +9,7 @@ from aiohttp import web
 from tierrouter_core.names import Outcome, UsageSource
 from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.dialects import response_headers
+from tierrouter_core.wire.failures import WireError
 from tierrouter_core.wire.meter import StreamMeter
 from tierrouter_core.wire.sse import SseError
 from tierrouter_core.wire.translate import StreamTranslator
@@ -28,6 +29,11 @@ Headers = Sequence[tuple[str, str]]
 def headers_of(upstream: Answer, ours: Headers, *, matches_requested: bool) -> list[tuple[str, str]]:
     """The answer's headers: those of the provider that a client may see, and ours."""
     return [*response_headers(upstream.headers.items(), matches_requested=matches_requested), *ours]
+
+
+def error_response(error: WireError) -> web.Response:
+    """An error of our own as an HTTP response."""
+    return web.Response(status=error.status, body=error.body, headers=error.headers)
 
 
 async def read_body(upstream: Answer, provider: str) -> bytes:

@@ -6,11 +6,12 @@ from tierrouter_core.names import MODEL_ALIAS_PREFIX, Dialect
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, dialect_of_path, endpoint_for, models_listing
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.answer import error_response
 from tierrouter_sidecar.guard import is_json, why_refused
 from tierrouter_sidecar.live import InForce, LiveConfiguration
 from tierrouter_sidecar.settings import MAX_BODY_BYTES
 from tierrouter_sidecar.side_calls import SideCalls
-from tierrouter_sidecar.turn import TurnServer, error_response
+from tierrouter_sidecar.turn import TurnServer
 
 _PROBES = frozenset({"/", "/api/hello"})
 """Claude Code asks for these with HEAD, to see whether anyone is there."""

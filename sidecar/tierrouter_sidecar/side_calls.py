@@ -15,11 +15,11 @@ from tierrouter_core.wire.dialects import Endpoint, EndpointKind
 from tierrouter_core.wire.edits import with_model
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_core.wire.request import Request
-from tierrouter_sidecar.answer import headers_of, read_body
+from tierrouter_sidecar.answer import error_response, headers_of, read_body
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.outgoing import outgoing, raw_query
-from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, error_response, openai_targets
+from tierrouter_sidecar.turn import ONLY_OPENAI, TurnServer, openai_targets
 from tierrouter_sidecar.upstream import AttemptFailed
 
 log = logging.getLogger("tierrouter")
