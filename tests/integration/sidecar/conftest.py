@@ -100,6 +100,16 @@ class Got:
 Start = Callable[..., Any]
 
 
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch):
+    """The SDKs read keys and addresses from the environment; none may reach these tests."""
+    for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "ORG_ID", "PROJECT_ID", "CUSTOM_HEADERS"):
+        for vendor in ("OPENAI", "ANTHROPIC"):
+            monkeypatch.delenv(f"{vendor}_{name}", raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+
+
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Starts sidecars from router texts."""

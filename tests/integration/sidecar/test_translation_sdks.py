@@ -36,16 +36,6 @@ PATHS = {CHAT: "/v1/chat/completions", RESPONSES: "/v1/responses", MESSAGES: "/v
 ERRORS = {CHAT: openai.APIError, RESPONSES: openai.APIError, MESSAGES: anthropic.APIStatusError}
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch):
-    """The SDKs read keys and addresses from the environment; none may reach these tests."""
-    for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "ORG_ID", "PROJECT_ID", "CUSTOM_HEADERS"):
-        for vendor in ("OPENAI", "ANTHROPIC"):
-            monkeypatch.delenv(f"{vendor}_{name}", raising=False)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-
-
 @pytest.fixture
 async def behind(start, provider):
     """Starts a sidecar whose provider speaks one dialect, and makes clients of it."""

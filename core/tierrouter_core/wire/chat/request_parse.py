@@ -5,17 +5,13 @@ from typing import Any
 
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.counts import details, items
-from tierrouter_core.wire.data_url import split_data_url
 from tierrouter_core.wire.lossy import note_unknown
 from tierrouter_core.wire.model import (
     Audio,
     Call,
     Choice,
-    Document,
     HostedTool,
-    Image,
     Message,
-    OutputFormat,
     Part,
     Prompt,
     Refusal,
@@ -29,6 +25,7 @@ from tierrouter_core.wire.model import (
     Untranslatable,
     effort_of_budget,
 )
+from tierrouter_core.wire.openai_parts import custom_tool, document_of, format_of, image_of
 
 _LOSSY: Mapping[str, str] = {
     "prediction": "prediction",
@@ -129,25 +126,6 @@ def _reasoning(body: Mapping[str, Any], prompt: Prompt) -> None:
         prompt.effort = effort_of_budget(reasoning["max_tokens"])
     if thinking.get("type") == "disabled" or reasoning.get("enabled") is False:
         prompt.effort = "none"
-
-
-def format_of(wanted: Mapping[str, Any], at: str) -> OutputFormat | None:
-    """The form of the answer that ``response_format`` or ``text.format`` asks for; the latter is flat."""
-    match wanted.get("type"):
-        case None | "text":
-            return None
-        case "json_object":
-            return OutputFormat()
-        case "json_schema":
-            schema = details(wanted.get("json_schema")) or wanted
-            strict = schema.get("strict")
-            return OutputFormat(
-                dict(details(schema.get("schema"))),
-                str(schema.get("name") or "output"),
-                str(schema.get("description") or ""),
-                strict if isinstance(strict, bool) else None,
-            )
-    raise Untranslatable(at, f"the format {wanted.get('type')} is not known")
 
 
 def _conversation(messages: list[Any], prompt: Prompt) -> None:
@@ -272,19 +250,6 @@ def _part(block: Any, at: str) -> Part | None:
     raise Untranslatable(at, f"a part of type {block.get('type')} is Chat's alone")
 
 
-def image_of(url: str, at: str, detail: str = "") -> Image:
-    """An image by what stands in its URL."""
-    data = split_data_url(url)
-    detail = "" if detail == "auto" else detail
-    return Image(at, url=url, detail=detail) if data is None else Image(at, data[0], data[1], detail=detail)
-
-
-def document_of(data: str, at: str, name: str) -> Document:
-    """A document by its data URL, or its bare base64."""
-    split = split_data_url(data)
-    return Document(at, "application/pdf", data, name=name) if split is None else Document(at, *split, name=name)
-
-
 def _tools(body: Mapping[str, Any], prompt: Prompt) -> None:
     for index, tool in enumerate(items(body.get("tools"))):
         tool = details(tool)
@@ -304,20 +269,6 @@ def _tools(body: Mapping[str, Any], prompt: Prompt) -> None:
         else:
             prompt.hosted.append(HostedTool(f"tools.{index}", str(tool.get("type") or "")))
     prompt.choice = _choice(body.get("tool_choice"))
-
-
-def custom_tool(declared: Mapping[str, Any], namespace: str = "") -> Tool:
-    """A custom tool; its grammar is nested in Chat and flat in Responses."""
-    form = details(declared.get("format"))
-    grammar = details(form.get("grammar")) or form
-    syntax, definition = grammar.get("syntax"), grammar.get("definition")
-    return Tool(
-        str(declared.get("name") or ""),
-        str(declared.get("description") or ""),
-        kind=ToolKind.CUSTOM,
-        namespace=namespace,
-        grammar=(str(syntax), str(definition)) if form.get("type") == "grammar" else None,
-    )
 
 
 def _choice(given: Any) -> ToolChoice | None:

@@ -1,6 +1,5 @@
 """From a :class:`Prompt` to a Chat request."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +31,7 @@ from tierrouter_core.wire.render import (
     capped,
     description_of,
     effort_for,
+    hashed_user,
     is_strict_schema,
     own_reasoning,
     prepare,
@@ -295,8 +295,3 @@ def _hints(prompt: Prompt, wanted: Wanted, body: dict[str, Any]) -> None:
             body[key] = value
         else:
             prompt.lost.add(name)
-
-
-def hashed_user(user: str, wanted: Wanted) -> str:
-    """Who the end user is, so that the vendor can tell users apart and no more."""
-    return hashlib.sha256(wanted.seal_key + user.encode("utf-8", "surrogatepass")).hexdigest()[:32]

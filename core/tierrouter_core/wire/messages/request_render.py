@@ -3,7 +3,6 @@
 from typing import Any
 
 from tierrouter_core.names import Dialect
-from tierrouter_core.wire.chat.request_render import hashed_user
 from tierrouter_core.wire.claude import takes_system_messages, written_thinking
 from tierrouter_core.wire.folding import folded, merged, placed, texts_of
 from tierrouter_core.wire.model import (
@@ -29,6 +28,7 @@ from tierrouter_core.wire.render import (
     call_name,
     capped,
     description_of,
+    hashed_user,
     own_reasoning,
     prepare,
     schema_of,

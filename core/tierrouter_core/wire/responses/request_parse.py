@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierrouter_core.names import Dialect
-from tierrouter_core.wire.chat.request_parse import custom_tool, document_of, format_of, image_of
 from tierrouter_core.wire.counts import details, items
 from tierrouter_core.wire.lossy import note_unknown
 from tierrouter_core.wire.model import (
@@ -27,6 +26,7 @@ from tierrouter_core.wire.model import (
     ToolKind,
     Untranslatable,
 )
+from tierrouter_core.wire.openai_parts import custom_tool, document_of, format_of, image_of
 
 _LOSSY: Mapping[str, str] = {
     "client_metadata": "metadata",

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from tierrouter_core.names import Dialect
-from tierrouter_core.wire.chat.request_render import hashed_user
 from tierrouter_core.wire.folding import texts_of
 from tierrouter_core.wire.model import (
     Audio,
@@ -32,6 +31,7 @@ from tierrouter_core.wire.render import (
     capped,
     description_of,
     effort_for,
+    hashed_user,
     is_strict_schema,
     own_reasoning,
     prepare,
