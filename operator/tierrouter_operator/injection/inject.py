@@ -92,35 +92,52 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
         warnings += (f"there is no TierRouter {chosen.router} yet; the sidecar waits for it",)
     new: dict[str, Any] = deepcopy(dict(pod))
     spec = new["spec"]
-    for container in spec["containers"]:
-        warnings += _prepare(container, pod, agent, facts.windows)
-    for container in spec.get("initContainers") or ():
+    for each in spec["containers"]:
+        warnings += _prepare(each, pod, agent, facts.windows)
+    for each in spec.get("initContainers") or ():
         # Those that have to end before the agent starts need it only in special cases; they get no warnings.
-        _prepare(container, pod, agent, facts.windows)
-    resources = resources_for(pod, image.resources, namespace.limit_ranges, namespace.quotas)
-    is_root = (pod["spec"].get("securityContext") or {}).get("runAsUser") == 0
-    container = sidecar_container(
-        chosen.router, image, resources, keeps_ledger=bool(facts.ledger_claim), is_root=is_root
+        _prepare(each, pod, agent, facts.windows)
+    sidecar = sidecar_container(
+        chosen.router,
+        image,
+        resources_for(pod, image.resources, namespace.limit_ranges, namespace.quotas),
+        keeps_ledger=bool(facts.ledger_claim),
+        is_root=(pod["spec"].get("securityContext") or {}).get("runAsUser") == 0,
     )
     # First, so that what else starts before the agent may use it too.
-    spec["initContainers"] = [container, *(spec.get("initContainers") or ())]
-    volumes = list(sidecar_volumes(chosen.router, facts.ledger_claim))
+    spec["initContainers"] = [sidecar, *(spec.get("initContainers") or ())]
+    spec["volumes"] = [*(spec.get("volumes") or ()), *_volumes(chosen.router, facts, agent)]
     metadata = new.setdefault("metadata", {})
     metadata["labels"] = {**(metadata.get("labels") or {}), ROUTER_LABEL: chosen.router}
-    annotations = dict(metadata.get("annotations") or {})
-    annotations |= {INJECTED: "true", SIDECAR_VERSION: image.version}
-    if agent is Agent.CODEX:
-        annotations[CODEX_CONFIG] = codex_settings()
-        field_ref = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{CODEX_CONFIG}']"}
-        file = {"path": "config.toml", "fieldRef": field_ref}
-        volumes.append({"name": CODEX_VOLUME, "downwardAPI": {"items": [file]}})
-    # The autoscaler would not move a pod with volumes of its own node that nobody has called dispensable.
-    local = [name for name in _LOCAL_VOLUMES if name != STATE_VOLUME or not facts.ledger_claim]
-    said = [name.strip() for name in annotations.get(_SAFE_TO_EVICT, "").split(",") if name.strip()]
-    annotations[_SAFE_TO_EVICT] = ",".join([*said, *(name for name in local if name not in said)])
-    metadata["annotations"] = annotations
-    spec["volumes"] = [*(spec.get("volumes") or ()), *volumes]
+    metadata["annotations"] = _annotations(metadata.get("annotations") or {}, facts, agent, image)
     return Injection(new, InjectionReason.INJECTED, "", warnings, known is None)
+
+
+def _volumes(router: str, facts: RouterFacts, agent: Agent | None) -> tuple[Obj, ...]:
+    """What the sidecar mounts, and the file of Codex's settings."""
+    volumes = sidecar_volumes(router, facts.ledger_claim)
+    if agent is not Agent.CODEX:
+        return volumes
+    field_ref = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{CODEX_CONFIG}']"}
+    file = {"path": "config.toml", "fieldRef": field_ref}
+    return (*volumes, {"name": CODEX_VOLUME, "downwardAPI": {"items": [file]}})
+
+
+def _annotations(
+    found: Mapping[str, str], facts: RouterFacts, agent: Agent | None, image: SidecarImage
+) -> dict[str, str]:
+    """The pod's own annotations, and ours."""
+    ours = {INJECTED: "true", SIDECAR_VERSION: image.version, _SAFE_TO_EVICT: _safe_to_evict(found, facts)}
+    if agent is Agent.CODEX:
+        ours[CODEX_CONFIG] = codex_settings()
+    return {**found, **ours}
+
+
+def _safe_to_evict(found: Mapping[str, str], facts: RouterFacts) -> str:
+    """The autoscaler would not move a pod with volumes of its own node that nobody has called dispensable."""
+    local = [name for name in _LOCAL_VOLUMES if name != STATE_VOLUME or not facts.ledger_claim]
+    said = [name.strip() for name in found.get(_SAFE_TO_EVICT, "").split(",") if name.strip()]
+    return ",".join([*said, *(name for name in local if name not in said)])
 
 
 def is_injected(pod: Obj) -> bool:
