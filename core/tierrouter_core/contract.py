@@ -116,12 +116,14 @@ def model_server_name(router: str) -> str:
 
 
 class ConditionType(StrEnum):
-    """What a TierRouter's or ModelProvider's status judges; True is always the good state."""
+    """What a TierRouter's or ModelProvider's status judges; True is the good state of all but ``SidecarsOutdated``."""
 
     READY = "Ready"
     CONFIG_PUBLISHED = "ConfigPublished"
     PROVIDERS_READY = "ProvidersReady"
     SIDECARS_UP_TO_DATE = "SidecarsUpToDate"
+    SIDECARS_OUTDATED = "SidecarsOutdated"
+    """True while a pod runs a sidecar that is older than the operator, or reads another document format."""
     INJECTION_HEALTHY = "InjectionHealthy"
     MODEL_SERVER_READY = "ModelServerReady"
 
@@ -161,6 +163,11 @@ class ConditionReason(StrEnum):
     NO_SIDECARS = "NoSidecars"
     LAGGING = "Lagging"
     """Sidecars serve something else than the revision in force, or can't be asked."""
+    CURRENT = "Current"
+    """No sidecar is older than the operator."""
+    OLDER_VERSION = "OlderVersion"
+    OTHER_SCHEMA = "OtherSchema"
+    """A sidecar reads another major of the document format than the operator writes."""
     INJECTED = "Injected"
     PODS_NOT_INJECTED = "PodsNotInjected"
     """Pods that asked for a sidecar run without one."""

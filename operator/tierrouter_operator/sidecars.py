@@ -8,21 +8,31 @@ watch of pods: a router's are listed when there is something to tell, and all no
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 import orjson
 
-from tierrouter_core.contract import ADMIN_PORT, INJECT_LABEL, POKE, ROUTER_LABEL
+from tierrouter_core import __version__
+from tierrouter_core.contract import ADMIN_PORT, INJECT_LABEL, POKE, ROUTER_LABEL, SIDECAR_VERSION
+from tierrouter_core.document.model import SCHEMA
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ApiError, ConflictError, NotFoundError, RefusedError
 from tierrouter_operator.injection.asked import Chosen, chosen_router, labels_of
 from tierrouter_operator.injection.inject import is_injected
 from tierrouter_operator.metrics import Metrics
 from tierrouter_operator.planning.kinds import POD, ROUTER, Key, Obj
-from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Census, Fleet, Laggard, SidecarReport
+from tierrouter_operator.planning.sidecars import (
+    NOTHING_SEEN,
+    Census,
+    Fleet,
+    Laggard,
+    Outdated,
+    SidecarReport,
+    outdated,
+)
 from tierrouter_operator.store import Store
 
 log = logging.getLogger("tierrouter.operator")
@@ -45,6 +55,8 @@ class _Answer:
     """A revision's name; empty for none."""
     problem: str = ""
     came: bool = True
+    schema: str = ""
+    """Of the documents that it reads."""
 
     @property
     def explained(self) -> str:
@@ -72,8 +84,8 @@ class Sidecars:
         self._census_s = census_s
         self._fleets: dict[Key, Fleet] = {}
         self._spreading: dict[Key, asyncio.Task[None]] = {}
-        self._current: dict[str, tuple[str, float]] = {}
-        """By a pod's uid: the revision that it was seen to serve, and when."""
+        self._current: dict[str, tuple[_Answer, float]] = {}
+        """By a pod's uid: what it said when it served what it should, and when."""
         self._next_poke_s = 0.0
         self._limit = asyncio.Semaphore(_ASKED_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
@@ -229,16 +241,17 @@ class Sidecars:
             sidecars=len(pods),
             laggards=tuple(sorted(laggards, key=lambda laggard: laggard.pod)),
             served=frozenset(answer.serves for answer in answers if answer.serves),
+            outdated=tuple(sorted(_outdated(pods, answers), key=lambda each: each.pod)),
         )
         return report, [pod for pod, answer in lagging if answer.came]
 
     async def _served(self, pod: Obj, revision: str) -> "_Answer":
         """What a pod's sidecar says that it serves."""
         uid = pod["metadata"]["uid"]
-        known, seen_s = self._current.get(uid, ("", 0.0))
+        known, seen_s = self._current.get(uid, (_Answer(""), 0.0))
         now = time.monotonic()
-        if known == revision and now - seen_s < _ASKED_AGAIN_S:
-            return _Answer(known)
+        if known.serves == revision and now - seen_s < _ASKED_AGAIN_S:
+            return known
         address = (pod.get("status") or {}).get("podIP") or ""
         if not address:
             return _Answer("", "it has no address yet", came=False)
@@ -249,12 +262,13 @@ class Sidecars:
         try:
             async with self._limit, self._session.get(f"http://{host}:{ADMIN_PORT}/status") as answer:
                 said = orjson.loads(await answer.read())
-                served = str(said.get("stable") or "")
+                served, schema = str(said.get("stable") or ""), str(said.get("schema") or "")
         except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError, AttributeError):
             return _Answer("", "its sidecar does not answer", came=False)
+        found = _Answer(served, str(said.get("refused") or "it serves nothing yet"), schema=schema)
         if served == revision:
-            self._current[uid] = (served, now)
-        return _Answer(served, str(said.get("refused") or "it serves nothing yet"))
+            self._current[uid] = (found, now)
+        return found
 
     async def _poke(self, pods: Iterable[Obj]) -> None:
         """Change an annotation of each pod, at most fifty in a second."""
@@ -287,7 +301,19 @@ def _is_running(pod: Obj) -> bool:
     return (pod.get("status") or {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
 
 
+def _outdated(pods: Iterable[Obj], answers: Iterable[_Answer]) -> Iterator[Outdated]:
+    """What is old of these pods."""
+    for pod, answer in zip(pods, answers, strict=True):
+        metadata = pod["metadata"]
+        version = metadata["annotations"][SIDECAR_VERSION]
+        found = outdated(metadata["name"], version=version, schema=answer.schema, ours=__version__, written=SCHEMA)
+        if found is not None:
+            yield found
+
+
 def _slim(pod: Obj) -> Obj:
     """What is kept of a pod."""
     metadata: dict[str, Any] = {key: pod["metadata"].get(key) for key in ("name", "namespace", "uid")}
+    version = (pod["metadata"].get("annotations") or {}).get(SIDECAR_VERSION, "")
+    metadata["annotations"] = {SIDECAR_VERSION: version}
     return {"metadata": metadata, "status": {"podIP": (pod.get("status") or {}).get("podIP")}}

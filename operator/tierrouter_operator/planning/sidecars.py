@@ -1,5 +1,6 @@
 """What was seen of a router's sidecars, and what its status says of that."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from tierrouter_operator.planning.conditions import Judgement, as_before
 from tierrouter_operator.planning.kinds import Obj
 
 _NAMED = 5
+_NUMBERS = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,17 @@ class Laggard:
     pod: str
     says: str
     """What it serves, or why that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """A sidecar that the operator can no longer be expected to serve for ever."""
+
+    pod: str
+    says: str
+    """What of it is old."""
+    is_unreadable: bool
+    """Whether it can't read what the operator writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +42,7 @@ class SidecarReport:
     laggards: tuple[Laggard, ...] = ()
     served: frozenset[str] = frozenset()
     """Every revision that one of them serves."""
+    outdated: tuple[Outdated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,31 @@ NOTHING_SEEN = Fleet()
 
 def fleet_judgements(router: Obj, fleet: Fleet, in_force: str) -> Sequence[Judgement]:
     """Whether sidecars are up to date, and whether pods got one; as it was said before where there is nothing new."""
-    return (_up_to_date(router, fleet.report, in_force), _healthy(router, fleet.census))
+    return (
+        _up_to_date(router, fleet.report, in_force),
+        _outdated(router, fleet.report),
+        _healthy(router, fleet.census),
+    )
+
+
+def outdated(pod: str, *, version: str, schema: str, ours: str, written: str) -> Outdated | None:
+    """Whether a pod's sidecar is older than the operator, or reads another format than it writes.
+
+    Args:
+        pod: its name.
+        version: of its sidecar, as the webhook has noted it; empty where nobody has.
+        schema: major.minor that the sidecar says it reads; empty where it does not say.
+        ours: the operator's version.
+        written: major.minor of the documents that the operator writes.
+    """
+    reads, writes = schema.partition(".")[0], written.partition(".")[0]
+    if reads and reads != writes:
+        return Outdated(pod, f"reads schema {schema}", is_unreadable=True)
+    found, newest = _NUMBERS.match(version), _NUMBERS.match(ours)
+    if found is None or newest is None:
+        return None
+    is_older = [int(number) for number in found.groups()] < [int(number) for number in newest.groups()]
+    return Outdated(pod, version, is_unreadable=False) if is_older else None
 
 
 def fleet_counts(router: Obj, fleet: Fleet, in_force: str) -> Mapping[str, int | None]:
@@ -76,6 +114,28 @@ def _up_to_date(router: Obj, report: SidecarReport | None, in_force: str) -> Jud
     more = len(report.laggards) - _NAMED
     message = f"{len(report.laggards)} of {report.sidecars} do not serve {in_force}: {named}"
     return Judgement(type_, "False", ConditionReason.LAGGING, message + (f"; and {more} more" if more > 0 else ""))
+
+
+def _outdated(router: Obj, report: SidecarReport | None) -> Judgement:
+    """The one condition of which False is the good state."""
+    type_ = ConditionType.SIDECARS_OUTDATED
+    if report is None:
+        return as_before(router, type_, "sidecars are not looked at yet")
+    if not report.sidecars:
+        return Judgement(type_, "False", ConditionReason.NO_SIDECARS, "no running pod has a sidecar of this router")
+    if not report.outdated:
+        return Judgement(type_, "False", ConditionReason.CURRENT, "no sidecar is older than the operator")
+    unreadable = [each for each in report.outdated if each.is_unreadable]
+    # What can't be read comes first, for that is what does not work.
+    ordered = [*unreadable, *(each for each in report.outdated if not each.is_unreadable)]
+    named = "; ".join(f"{each.pod}: {each.says}" for each in ordered[:_NAMED])
+    more = f"; and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
+    if unreadable:
+        what, reason = "can't read, or are older than, what this operator writes", ConditionReason.OTHER_SCHEMA
+    else:
+        what, reason = "are older than this operator", ConditionReason.OLDER_VERSION
+    message = f"{len(ordered)} of {report.sidecars} sidecars {what}: {named}{more}; make their pods again"
+    return Judgement(type_, "True", reason, message)
 
 
 def _healthy(router: Obj, census: Census | None) -> Judgement:

@@ -23,7 +23,7 @@ def router_judgements(
     fleet: Fleet,
     server: Judgement,
 ) -> list[Judgement]:
-    """All six conditions.
+    """All seven conditions.
 
     Args:
         router: the TierRouter.
