@@ -22,6 +22,9 @@ BURST: Final = 25
 REFILL_S: Final = 300.0
 REPEATED_WITHIN_S: Final = 300.0
 """The same thing said of the same object is said once in this time."""
+NAMESPACE_BURST: Final = 50
+NAMESPACE_REFILL_S: Final = 1.0
+"""Of a poster that others can make speak: whoever reaches the webhook can have it say something of any object."""
 _OBJECTS: Final = 4096
 _MAX_NOTE: Final = 1000
 _WAITING: Final = 1000
@@ -33,11 +36,35 @@ class _Bucket:
     at_s: float
 
 
+class _Buckets:
+    """A number of tokens at once for each name, and then one in a while."""
+
+    def __init__(self, burst: int, refill_s: float) -> None:
+        self._burst = burst
+        self._refill_s = refill_s
+        self._of: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def take(self, name: str, now_s: float) -> bool:
+        """Whether there was a token."""
+        bucket = self._of.pop(name, None) or _Bucket(self._burst, now_s)
+        bucket.tokens = min(self._burst, bucket.tokens + (now_s - bucket.at_s) / self._refill_s)
+        bucket.at_s = now_s
+        self._of[name] = bucket
+        while len(self._of) > _OBJECTS:
+            self._of.popitem(last=False)
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True
+
+
 class SpamFilter:
     """Which events are worth posting."""
 
-    def __init__(self) -> None:
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+    def __init__(self, *, by_namespace: bool = False) -> None:
+        """``by_namespace``: a namespace has a limit too, whatever objects the events are of."""
+        self._objects = _Buckets(BURST, REFILL_S)
+        self._namespaces = _Buckets(NAMESPACE_BURST, NAMESPACE_REFILL_S) if by_namespace else None
         self._said: OrderedDict[tuple[str, str, str], float] = OrderedDict()
 
     def lets_through(self, event: PostEvent, now_s: float) -> bool:
@@ -47,17 +74,13 @@ class SpamFilter:
         said = (uid, event.reason, event.message)
         if now_s - self._said.get(said, -REPEATED_WITHIN_S) < REPEATED_WITHIN_S:
             return False
-        bucket = self._buckets.pop(uid, None) or _Bucket(BURST, now_s)
-        bucket.tokens = min(BURST, bucket.tokens + (now_s - bucket.at_s) / REFILL_S)
-        bucket.at_s = now_s
-        self._buckets[uid] = bucket
-        if bucket.tokens < 1:
+        if not self._objects.take(uid, now_s):
             return False
-        bucket.tokens -= 1
+        if self._namespaces is not None and not self._namespaces.take(str(metadata["namespace"]), now_s):
+            return False
         self._said[said] = now_s
-        for kept in (self._buckets, self._said):
-            while len(kept) > _OBJECTS:
-                kept.popitem(last=False)
+        while len(self._said) > _OBJECTS:
+            self._said.popitem(last=False)
         return True
 
 
@@ -72,7 +95,7 @@ class EventPoster:
         self._controller = controller
         self._instance = instance
         self._on_dropped = on_dropped
-        self._filter = SpamFilter()
+        self._filter = SpamFilter(by_namespace=controller != OPERATOR)
         self._waiting: asyncio.Queue[PostEvent] = asyncio.Queue(_WAITING)
 
     def post(self, event: PostEvent) -> None:

@@ -11,6 +11,7 @@ import orjson
 import pytest
 import yaml
 from agent_pods import IMAGE, container, pod
+from aiohttp.test_utils import TestClient, TestServer
 
 from tierrouter_operator.errors import UnavailableError
 from tierrouter_operator.injection.agents import Windows
@@ -183,6 +184,41 @@ async def test_a_router_that_was_taken_earlier_may_be_labelled_whatever_its_rule
     assert not refused["allowed"] and "spec.rules[0].when" in refused["status"]["message"]
     labelled = {**router, "metadata": {"name": "coding", "labels": {"a": "b"}}}
     assert (await hook.admission.validate({"object": labelled, "oldObject": router, "namespace": "agents"}))["allowed"]
+
+
+def many_rules(count: int = 256) -> Obj:
+    router: Obj = next(each for each in yaml.safe_load_all(EXAMPLE.read_text()) if each["kind"] == "TierRouter")
+    rule = router["spec"]["rules"][0]
+    router["spec"]["rules"] = [
+        {**rule, "name": f"rule-{number}", "when": f"{rule['when']} || {number} > 500"} for number in range(count)
+    ]
+    return router
+
+
+async def test_pods_are_answered_while_a_large_rule_set_is_compiled() -> None:
+    hook = Hook("coding")
+    judging = asyncio.create_task(hook.admission.validate({"object": many_rules(), "namespace": "agents"}))
+    answered = 0
+    while not judging.done():
+        assert (await hook.asked(pod()))["allowed"]
+        answered += 1
+        await asyncio.sleep(0)
+    assert (await judging) == {"allowed": True}
+    assert answered > 3
+
+
+async def test_a_router_is_taken_unchecked_rather_than_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tierrouter_operator.webhook.admission._COMPILING_S", 0.0)
+    hook = Hook("coding")
+    assert (await hook.admission.validate({"object": many_rules(), "namespace": "agents"})) == {"allowed": True}
+    failed = hook.metrics.registry.get_sample_value("tierrouter_webhook_validations_total", {"result": "failed"})
+    assert failed == 1
+
+
+async def test_a_request_that_is_too_large_or_no_review_is_refused_unread() -> None:
+    async with TestClient(TestServer(Hook("coding").admission.app())) as client:
+        assert (await client.post("/inject", data=b"x" * 9 * 1024 * 1024)).status == 413
+        assert (await client.post("/validate", data=b"{}")).status == 400
 
 
 def test_a_pod_takes_from_its_router_the_claim_and_the_smallest_windows() -> None:
