@@ -83,7 +83,7 @@ bench-operator: setup ## what the operator costs, on a real API server (about te
 bench-pods: setup ## what injection costs and how fast a change reaches pods, on the cluster of `make e2e` (ten minutes)
 	@PYTHONPATH=tests .venv/bin/python -m bench.pods
 
-crds: setup ## crds/*.yaml from the declarations in core
+crds: setup ## crds/*.yaml and docs/crds.md from the declarations in core
 	@.venv/bin/python scripts/crds.py
 
 translation-docs: setup ## the tables of docs/translation.md from what the code does

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tierrouter_core.contract import is_bad
 from tierrouter_core.document.difference import Difference
 from tierrouter_kubectl.cluster import Obj, RouterState
 
@@ -78,7 +79,7 @@ def print_status(state: RouterState, now: datetime | None = None) -> None:
     if data["canaryRevision"]:
         console.print(Text(f"  canary     {data['canaryRevision']}"))
     for condition in data["conditions"]:
-        if condition["status"] == "False" and condition["type"] != "Ready":
+        if is_bad(condition["type"], condition["status"]) and condition["type"] != "Ready":
             console.print(Text(f"  {condition['type']}: {condition['reason']}: {condition['message']}", style="red"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("  tier", "rank", "model", "provider", ""):

@@ -128,6 +128,11 @@ class ConditionType(StrEnum):
     MODEL_SERVER_READY = "ModelServerReady"
 
 
+def is_bad(type_: str, status: str) -> bool:
+    """Whether a condition of a status says that something is wrong; what is not judged yet does not."""
+    return status == ("True" if type_ == ConditionType.SIDECARS_OUTDATED else "False")
+
+
 class ConditionReason(StrEnum):
     """Why a condition is as it is."""
 

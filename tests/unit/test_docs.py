@@ -13,6 +13,7 @@ from tierrouter_cli import exits
 from tierrouter_cli.commands import app
 from tierrouter_core import names
 from tierrouter_core.names import Outcome, Reason
+from tierrouter_kubectl.commands import app as plugin
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
@@ -20,6 +21,7 @@ CLI = PAGES["docs/cli.md"]
 ROUTING = PAGES["docs/routing.md"]
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+PLUGIN: dict[str, Any] = typer.main.get_command(plugin).commands  # type: ignore[attr-defined]
 OPTIONS = [
     pytest.param(name, option, id=f"{name} {option}")
     for name, command in COMMANDS.items()
@@ -114,8 +116,9 @@ def test_every_command_and_every_option_has_a_help_text_that_ends_in_a_full_stop
 
 def test_every_command_of_the_documentation_exists() -> None:
     for page, text in PAGES.items():
-        for command in re.findall(r"(?<![\w/.-])tierrouter ([a-z]+)(?=[ `])", " ".join(re.findall(r"`[^`\n]+`", text))):
-            assert command in COMMANDS, f"{page}: tierrouter {command}"
+        code = " ".join(re.findall(r"`[^`\n]+`", text))
+        for is_plugin, command in re.findall(r"(?<![\w/.-])(kubectl )?tierrouter ([a-z]+)(?=[ `])", code):
+            assert command in (PLUGIN if is_plugin else COMMANDS), f"{page}: {is_plugin}tierrouter {command}"
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -147,7 +150,9 @@ def test_every_environment_variable_that_is_read_is_documented_and_no_other() ->
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_and_images_lead_to_files_and_headings_that_exist(page: str) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+    # What stands in code is no link, though a pattern can look like one.
+    prose = re.sub(r"`[^`\n]+`", "", re.sub(r"^```.*?^```", "", PAGES[page], flags=re.M | re.S))
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
         if re.match(r"[a-z]+:", target):
             continue
         name, _, anchor = target.partition("#")

@@ -29,7 +29,7 @@ Schema = dict[str, Any]
 
 _INT32_MAX = 2**31 - 1
 # One line of printable characters, as Python's str.isprintable has it; RE2 has the same classes.
-_ONE_LINE = r"^(?:[^\p{C}\p{Z}]| )*$"
+ONE_LINE = r"^(?:[^\p{C}\p{Z}]| )*$"
 _DURATION = "^(?:[0-9]+(?:ms|s|m|h))+$"
 _MONEY = r"^[0-9]{1,9}(?:\.[0-9]{1,12})?$"
 
@@ -197,7 +197,7 @@ def _text(kind: Text) -> Schema:
     if kind.pattern:
         schema["pattern"] = anchored(kind.pattern)
     elif not kind.multiline:
-        schema["pattern"] = _ONE_LINE
+        schema["pattern"] = ONE_LINE
     return schema
 
 

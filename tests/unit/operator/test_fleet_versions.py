@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tierrouter_core import __version__
+from tierrouter_core.contract import is_bad
 from tierrouter_operator.metrics import Metrics
 from tierrouter_operator.planning.kinds import ROUTER, Key
 from tierrouter_operator.planning.sidecars import Fleet, Outdated, SidecarReport, fleet_judgements, outdated
@@ -127,3 +128,10 @@ async def test_a_pod_that_was_made_by_an_older_webhook_is_outdated() -> None:
     fleet = await looked_at(pod("old"), new)
     assert fleet.report is not None
     assert fleet.report.outdated == (Outdated("old", "0.0.1", is_unreadable=False),)
+
+
+@pytest.mark.parametrize("status", ["True", "False"])
+def test_of_all_conditions_this_one_is_bad_where_it_is_true(status: str) -> None:
+    assert is_bad("SidecarsOutdated", status) == (status == "True")
+    assert is_bad("SidecarsUpToDate", status) == (status == "False")
+    assert not is_bad("SidecarsOutdated", "Unknown")
