@@ -12,6 +12,7 @@ from control_plane import Refused
 from router_in_cluster import RouterInCluster
 
 REGISTRY_IMAGE = "tierrouter/e2e-registry:dev"
+MODEL_SERVER = "tierrouter.dev/model-server=coding"
 SANDBOXED = json.dumps({"sandboxed": True})
 Obj = dict[str, Any]
 
@@ -98,6 +99,12 @@ async def change_local_model(here: Here, **changes: Any) -> None:
     await here.router.patch(localModel=changes)
 
 
+async def evict(here: Here, pod: str) -> None:
+    """As a drain does it."""
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+    await here.api.create(f"{here.core}/pods/{pod}/eviction", body)
+
+
 async def turns_until(here: Here, tier: str, seconds: float = 60) -> list[Obj]:
     """Six turns in a row, of all dialects, as soon as the first is served by this tier."""
 
@@ -155,6 +162,14 @@ async def test_a_model_is_pulled_loaded_and_serves_and_turns_spill_while_it_can_
     await change_local_model(here, nodeSelector=None)
     await here.router.until_condition("ModelServerReady", "True", "Loaded", 60)
     assert await here.kubectl("logs", "registry") == pulled, "nothing is pulled a second time"
+    await turns_until(here, "local")
+
+    # It is drained away: its disruption budget lets it go, and what comes after it needs no second pull.
+    (name,) = (await here.kubectl("get", "pods", "-l", MODEL_SERVER, "-o", "name")).split()
+    await evict(here, name.removeprefix("pod/"))
+    await here.router.until_condition("ModelServerReady", "False", timeout_s=60)
+    await here.router.until_condition("ModelServerReady", "True", "Loaded", 60)
+    assert await here.kubectl("logs", "registry") == pulled
     await turns_until(here, "local")
 
     # More than the model has: it would be cut off unseen, so it serves nothing.
