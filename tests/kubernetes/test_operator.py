@@ -44,6 +44,7 @@ async def test_an_applied_router_is_published_and_says_so(served: RouterInCluste
         "ConfigPublished",
         "ProvidersReady",
         "SidecarsUpToDate",
+        "SidecarsOutdated",
         "InjectionHealthy",
         "ModelServerReady",
     }

@@ -50,6 +50,41 @@ async def until_changed(router: RouterInCluster, api: Api, before: str) -> str:
     return str(await api.until(is_other, "another revision is in force"))
 
 
+async def test_pods_with_a_sidecar_of_an_older_version_are_named_until_they_are_made_again(
+    cluster: Cluster, router: RouterInCluster, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    async with running_operator(cluster.kubeconfig, census_s=1):
+        await router.apply()
+        await router.until_condition("SidecarsOutdated", "False", "NoSidecars")
+        async with agent_pods(api, namespace, 2, tmp_path) as pods:
+            await until_counted(router, api, 2, 2)
+            await router.until_condition("SidecarsOutdated", "False", "Current")
+            for version, status, reason in (("0.0.1", "True", "OlderVersion"), ("999.0.0", "False", "Current")):
+                annotations = {"tierrouter.dev/sidecar-version": version}
+                path = f"/api/v1/namespaces/{namespace}/pods/{pods[1].name}"
+                await api.patch(path, {"metadata": {"annotations": annotations}})
+                condition = await router.until_condition("SidecarsOutdated", status, reason)
+                assert ("agent-1: 0.0.1" in condition["message"]) == (status == "True")
+                assert "agent-0" not in condition["message"]
+            assert (await router.condition("SidecarsUpToDate"))["status"] == "True", "which is another matter"
+
+
+async def test_a_pod_that_is_ending_is_not_counted(
+    cluster: Cluster, router: RouterInCluster, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    async with running_operator(cluster.kubeconfig, census_s=1):
+        await router.apply()
+        await router.until_condition("Ready", "True")
+        async with agent_pods(api, namespace, 2, tmp_path) as pods:
+            await until_counted(router, api, 2, 2)
+            path = f"/api/v1/namespaces/{namespace}/pods/{pods[1].name}"
+            await api.patch(path, {"metadata": {"finalizers": ["tests.tierrouter.dev/stays"]}})
+            await api.delete(path)
+            await until_counted(router, api, 1, 1)
+            assert (await pods[1].get())["metadata"]["deletionTimestamp"]
+            await api.patch(path, {"metadata": {"finalizers": None}})
+
+
 async def test_a_laggard_is_named_told_again_and_what_it_serves_is_kept(
     cluster: Cluster, router: RouterInCluster, api: Api, namespace: str, tmp_path: Path
 ) -> None:
