@@ -4,6 +4,8 @@
 # brings it onto the node, given a tag, a Dockerfile and a context (without it: docker build, kind load).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# As kubectl has it; the tests want it said.
+export KUBECONFIG="${KUBECONFIG:-$HOME/.kube/config}"
 context=$(kubectl config current-context)
 case $context in
 kind-*) ;;

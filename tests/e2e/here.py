@@ -26,6 +26,16 @@ class Here:
         self.router = RouterInCluster(api, namespace)
         self.provider_url = f"http://provider.{namespace}.svc:9000/v1"
 
+    async def nodes(self) -> list[str]:
+        """Those that take pods."""
+        found = (await self.api.get("/api/v1/nodes"))["items"]
+        taken = ("NoSchedule", "NoExecute")
+        return [
+            each["metadata"]["name"]
+            for each in found
+            if not any(taint["effect"] in taken for taint in each["spec"].get("taints", ()))
+        ]
+
     async def start_provider(self) -> None:
         """The provider is no agent: it gets no sidecar."""
         labels = {"app": "provider", "tierrouter.dev/inject": "false"}
@@ -127,6 +137,12 @@ class Here:
         """How often the kubelet has started the sidecar again."""
         statuses = (await self.pod(pod))["status"]["initContainerStatuses"]
         return int(next(each for each in statuses if each["name"] == "tierrouter")["restartCount"])
+
+
+def on_node(node: str) -> Obj:
+    """The affinity of a volume that is a folder of this node: whatever mounts it runs there."""
+    is_there = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    return {"required": {"nodeSelectorTerms": [{"matchExpressions": [is_there]}]}}
 
 
 async def report(*arguments: str) -> Obj:

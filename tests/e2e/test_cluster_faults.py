@@ -112,18 +112,6 @@ async def cordoned(api: Api, node: str) -> AsyncIterator[None]:
         await api.patch(path, {"spec": {"unschedulable": None}})
 
 
-async def others(api: Api, node: str) -> list[str]:
-    """Nodes beside this one that take pods."""
-    found = (await api.get("/api/v1/nodes"))["items"]
-    taken = ("NoSchedule", "NoExecute")
-    return [
-        each["metadata"]["name"]
-        for each in found
-        if each["metadata"]["name"] != node
-        and not any(taint["effect"] in taken for taint in each["spec"].get("taints", ()))
-    ]
-
-
 async def test_a_drained_node_gives_its_agents_up_and_they_come_back_with_their_sidecars(here: Here) -> None:
     """To another node where there are two; else the same one takes them when it may again."""
     await here.start_router()
@@ -153,7 +141,7 @@ async def test_a_drained_node_gives_its_agents_up_and_they_come_back_with_their_
         await here.kubectl("drain", node, *selected, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s")
         (moved,) = [each for each in await pods() if not each["metadata"].get("deletionTimestamp")]
         assert moved["metadata"]["uid"] != first["metadata"]["uid"]
-        if await others(here.api, node):
+        if set(await here.nodes()) - {node}:
             assert (await here.api.until(is_there, "the agent is on another node", 60))["spec"]["nodeName"] != node
         else:
             assert "nodeName" not in moved["spec"]

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from here import Here, report
+from here import Here, on_node, report
 
 KEYS = ("key-of-openrouter", "key-of-openai", "key-of-anthropic")
 LIST_TOKENS = "import os; print(os.listdir('/var/run/secrets/kubernetes.io/serviceaccount'))"
@@ -144,6 +144,7 @@ async def test_with_a_claim_rows_of_deleted_pods_are_still_in_the_report(here: H
             "capacity": {"storage": "1Gi"},
             "accessModes": ["ReadWriteMany"],
             "hostPath": {"path": folder, "type": "DirectoryOrCreate"},
+            "nodeAffinity": on_node((await here.nodes())[0]),
             "claimRef": {"namespace": here.namespace, "name": "ledger"},
             "persistentVolumeReclaimPolicy": "Retain",
         },

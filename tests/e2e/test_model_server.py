@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from here import AGENT_IMAGE, Here
+from here import AGENT_IMAGE, Here, on_node
 
 from control_plane import Refused
 from router_in_cluster import RouterInCluster
@@ -19,7 +19,8 @@ Obj = dict[str, Any]
 
 @pytest.fixture
 async def volume(here: Here) -> AsyncIterator[str]:
-    """A class of storage with one volume: a folder of the node that user 1000 may write to."""
+    """A class of storage with one volume: a folder of one node that user 1000 may write to."""
+    (node, *_) = await here.nodes()
     name, path = f"models-{here.namespace}", f"/tmp/tierrouter-{here.namespace}"
     spec = {
         "capacity": {"storage": "1Gi"},
@@ -27,20 +28,21 @@ async def volume(here: Here) -> AsyncIterator[str]:
         "hostPath": {"path": path, "type": "DirectoryOrCreate"},
         "storageClassName": name,
         "persistentVolumeReclaimPolicy": "Retain",
+        "nodeAffinity": on_node(node),
     }
     await here.api.create(
         "/api/v1/persistentvolumes",
         {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec},
     )
-    await on_the_node(here, path, "chmod 777 /folder")
+    await on_the_node(here, node, path, "chmod 777 /folder")
     yield name
-    await on_the_node(here, path, "rm -rf /folder/*")
+    await on_the_node(here, node, path, "rm -rf /folder/*")
     with suppress(Refused):
         await here.api.delete(f"/api/v1/persistentvolumes/{name}")
 
 
-async def on_the_node(here: Here, path: str, command: str) -> None:
-    """Run a command in a folder of the node, as root."""
+async def on_the_node(here: Here, node: str, path: str, command: str) -> None:
+    """Run a command in a folder of a node, as root."""
     container = {
         "name": "shell",
         "image": AGENT_IMAGE,
@@ -50,7 +52,8 @@ async def on_the_node(here: Here, path: str, command: str) -> None:
         "volumeMounts": [{"name": "folder", "mountPath": "/folder"}],
     }
     folder = {"name": "folder", "hostPath": {"path": path, "type": "DirectoryOrCreate"}}
-    spec = {"containers": [container], "volumes": [folder], "restartPolicy": "Never"}
+    chosen = {"kubernetes.io/hostname": node}
+    spec = {"containers": [container], "volumes": [folder], "restartPolicy": "Never", "nodeSelector": chosen}
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "folder-"}, "spec": spec}
     made = await here.api.create(f"{here.core}/pods", body)
     name = made["metadata"]["name"]
