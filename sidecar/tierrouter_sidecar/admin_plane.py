@@ -76,6 +76,7 @@ class AdminPlane:
 
     def _metrics_text(self) -> web.Response:
         self._metrics.set(m.IN_FLIGHT, self._turns.in_flight)
+        self._turns.health.expose()
         self._metrics.set(m.SESSIONS, len(self._turns.sessions))
         self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
         self._metrics.set(m.LEDGER_WRITTEN, self._ledger.written_rows)
@@ -109,6 +110,7 @@ class AdminPlane:
             "namespace": document.namespace,
             "mode": document.mode,
             "tiers": tiers,
+            "leftAlone": self._turns.health.snapshot(),
             "warnings": list(in_force.warnings),
             "ledger": {"pendingRows": self._ledger.lag_rows, "lostRows": self._ledger.lost_rows},
         }

@@ -3,26 +3,35 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-import aiohttp
 from aiohttp import web
 
+from tierrouter_core.failover.classify import failure_of_error
+from tierrouter_core.failover.failure import Failure, FailureKind
 from tierrouter_core.names import Outcome, UsageSource
 from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.dialects import response_headers
 from tierrouter_core.wire.failures import WireError
 from tierrouter_core.wire.meter import StreamMeter
-from tierrouter_core.wire.sse import SseError
+from tierrouter_core.wire.sse import MALFORMED, SseError
 from tierrouter_core.wire.translate import StreamTranslator
-from tierrouter_core.wire.unary import estimate_unary, rename_unary_model, unary_error, unary_usage
+from tierrouter_core.wire.unary import (
+    estimate_unary,
+    rename_unary_model,
+    unary_flagged,
+    unary_reported_error,
+    unary_usage,
+)
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import TurnRecord
-from tierrouter_sidecar.upstream import AttemptFailed, AttemptKind, broken_off, why_broken_off
+from tierrouter_sidecar.reply import Reply
+from tierrouter_sidecar.upstream import BROKEN, AttemptFailed, FirstTokenLate, attempt_failed, broken_off
 
 MAX_UNARY_BYTES = 64 * 1024 * 1024
-EVENT_STREAM = "text/event-stream"
-_STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+_MOST_BEFORE_THE_ANSWER_BYTES = 256 * 1024
+"""Of keep-alives and an answer's opening."""
+_BILLED = frozenset({FailureKind.LATE, FailureKind.STALLED})
+"""Without a token, and yet billed: the model was at work on the turn when we left."""
 
-_BROKEN = (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, TimeoutError)
 Headers = Sequence[tuple[str, str]]
 
 
@@ -48,10 +57,10 @@ async def read_body(upstream: Answer, provider: str) -> bytes:
         while chunk := await upstream.content.readany():
             size += len(chunk)
             if size > MAX_UNARY_BYTES:
-                raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider} sent more than {MAX_UNARY_BYTES} bytes")
+                raise attempt_failed(FailureKind.MALFORMED, f"{provider} sent more than {MAX_UNARY_BYTES} bytes", 200)
             chunks.append(chunk)
-    except _BROKEN as error:
-        raise broken_off(f"{provider} broke off its answer", error) from None
+    except BROKEN as error:
+        raise AttemptFailed(broken_off(f"{provider} broke off its answer", error)) from None
     return b"".join(chunks)
 
 
@@ -64,13 +73,21 @@ async def relay_unary(
     input_estimate: Callable[[], int],
     rename_model: str | None,
 ) -> web.StreamResponse:
-    """Relay a 200 that is one JSON body. ``input_estimate`` is asked for where the body reports no usage."""
+    """Relay a 200 that is one JSON body. ``input_estimate`` is asked for where the body reports no usage.
+
+    Raises:
+        AttemptFailed: the body is no answer; nothing has been sent.
+    """
     assert record.target is not None
-    dialect = record.request.dialect
-    body = await read_body(upstream, record.target.provider.name)
+    dialect, provider = record.request.dialect, record.target.provider.name
+    body = await read_body(upstream, provider)
+    error = unary_reported_error(dialect, body)
+    if error is not None:
+        raise AttemptFailed(failure_of_error(provider, error))
     usage = unary_usage(dialect, body)
     record.usage = usage if usage is not None else estimate_unary(dialect, body, input_estimate())
-    record.outcome = Outcome.ANSWERED if unary_error(dialect, body) is None else Outcome.UPSTREAM_ERROR
+    record.flagged = unary_flagged(dialect, body)
+    record.outcome = Outcome.ANSWERED
     if rename_model is not None:
         body = rename_unary_model(body, rename_model)
     headers = headers_of(upstream, ours, matches_requested=record.target.model_id == record.request.model)
@@ -90,70 +107,152 @@ async def send(request: web.BaseRequest, response: web.Response, record: TurnRec
 
 
 async def relay_stream(
-    request: web.BaseRequest,
+    reply: Reply,
     upstream: Answer,
     record: TurnRecord,
-    ours: Headers,
+    headers: list[tuple[str, str]],
     meter: StreamMeter | StreamTranslator,
     *,
+    late_s: float,
     input_estimate: Callable[[], int],
-) -> web.StreamResponse:
+    on_first_token: Callable[[], None],
+) -> Failure | None:
     """Relay a stream event by event, as it comes; a cut ends in the dialect's own error event.
 
-    The client's headers go out with the first event, so until then the turn can still move to another tier.
+    Nothing goes out before something of the answer itself has come, so until then the turn can still move to another
+    tier.
+
+    Args:
+        headers: of the answer, where they have not gone out yet.
+        late_s: when the first token has to be there, by the event loop's clock.
+
+    Returns:
+        What broke it off after that; None where it is whole, or the client has gone.
 
     Raises:
-        AttemptFailed: the stream broke before its first event.
+        AttemptFailed: it failed before that.
     """
     assert record.target is not None
     provider = record.target.provider.name
-    headers = headers_of(upstream, ours, matches_requested=record.target.model_id == record.request.model)
-    response = web.StreamResponse(status=upstream.status, headers=[*headers, *_STREAM_HEADERS])
-    # Exactly so: Claude Code takes no stream whose content type names a charset, as some providers' do.
-    response.headers["content-type"] = EVENT_STREAM
-    broken = ""
+    stream = _Stream(reply, upstream, headers, meter, provider)
+    owed = True
     try:
-        content = upstream.content
-        while not meter.over:
-            try:
-                chunk = await content.readany()
-            except _BROKEN as error:
-                broken = why_broken_off(f"{provider} broke off its answer", error)
-                break
-            if not chunk:
-                break
-            try:
-                events = meter.feed(chunk)
-            except SseError as error:
-                broken = f"{provider}: {error}"
-                break
-            if events:
-                if record.first_byte_s is None:
-                    await response.prepare(request)
-                    record.first_byte()
-                await response.write(events)
-        if record.first_byte_s is None and not meter.complete:
-            why = broken or meter.failed or f"{provider} ended its answer before the first event"
-            raise AttemptFailed(AttemptKind.CUT, why)
-        tail = meter.end(broken) if broken else meter.end()
-        if record.first_byte_s is None:
-            await response.prepare(request)
-            record.first_byte()
-        if tail:
-            await response.write(tail)
-        await response.write_eof()
+        broken = await stream.opened(late_s)
+        record.first_byte()
+        on_first_token()
+        failure = await stream.rest(broken)
     except OSError:
-        # Only writing to the client raises here: what reading raises is caught above.
+        # Only writing to the client raises here: what reading raises is caught where it is read.
         record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
+        return None
     except asyncio.CancelledError:
         record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
         raise
+    except AttemptFailed as failed:
+        owed = failed.failure.kind in _BILLED
+        raise
     else:
         record.outcome = _outcome(meter, otherwise=Outcome.CUT)
+        return failure
     finally:
         # Also when the handler is cancelled because the client went away: the turn is metered all the same.
-        record.usage = _usage_of(meter, input_estimate)
-    return response
+        if owed:
+            record.usage = _usage_of(meter, input_estimate)
+            record.flagged = meter.flagged
+
+
+class _Stream:
+    """One provider's stream on its way to the client."""
+
+    def __init__(
+        self,
+        reply: Reply,
+        upstream: Answer,
+        headers: list[tuple[str, str]],
+        meter: StreamMeter | StreamTranslator,
+        provider: str,
+    ) -> None:
+        self._reply = reply
+        self._upstream = upstream
+        self._headers = headers
+        self._meter = meter
+        self._provider = provider
+
+    async def opened(self, late_s: float) -> Failure | None:
+        """Read until something of the answer has come and send what has; what broke it off right there, if anything.
+
+        Raises:
+            AttemptFailed: it failed before that.
+        """
+        held: list[bytes] = []
+        size = 0
+        meter, broken = self._meter, None
+        late = FirstTokenLate(f"{self._provider} sent no first token in time")
+        timer = asyncio.get_running_loop().call_at(late_s, self._upstream.content.set_exception, late)
+        try:
+            while not meter.beyond_opening and not meter.complete:
+                events, broken = await self._next()
+                if events:
+                    held.append(events)
+                    size += len(events)
+                if size > _MOST_BEFORE_THE_ANSWER_BYTES and not meter.beyond_opening:
+                    raise attempt_failed(
+                        FailureKind.MALFORMED, f"{self._provider} sent {size} bytes and no answer", 200
+                    )
+                if events is None or broken is not None or meter.error is not None:
+                    break
+        finally:
+            timer.cancel()
+        if not meter.beyond_opening and not meter.complete:
+            # A whole answer may be there that lacks only its last line's end.
+            tail = meter.end(broken.message) if broken is not None else meter.end()
+            if meter.error is not None:
+                raise AttemptFailed(failure_of_error(self._provider, meter.error))
+            if not meter.complete:
+                raise AttemptFailed(broken or self._ended_early("before its first token"))
+            held.append(tail)
+        await self._reply.begin(self._upstream.status, self._headers)
+        if any(held):
+            await self._reply.write(b"".join(held))
+        return broken
+
+    async def rest(self, broken: Failure | None) -> Failure | None:
+        """Relay the rest; what broke it off."""
+        meter, reply = self._meter, self._reply
+        while broken is None and not meter.over:
+            events, broken = await self._next()
+            if events:
+                await reply.write(events)
+            if events is None:
+                break
+        tail = meter.end(broken.message) if broken is not None else meter.end()
+        if tail:
+            await reply.write(tail)
+        await reply.end()
+        if meter.error is not None:
+            return failure_of_error(self._provider, meter.error)
+        return None if meter.complete else broken or self._ended_early("before its answer was complete")
+
+    async def _next(self) -> tuple[bytes | None, Failure | None]:
+        """The next events; None at the end; and what broke the stream off."""
+        try:
+            chunk = await self._upstream.content.readany()
+        except FirstTokenLate as error:
+            return None, Failure(kind=FailureKind.LATE, message=str(error), status=200)
+        except BROKEN as error:
+            return None, broken_off(f"{self._provider} broke off its answer", error)
+        if not chunk:
+            return None, None
+        try:
+            events = self._meter.feed(chunk)
+        except SseError as error:
+            return None, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {error}", status=200)
+        if self._meter.malformed:
+            return events, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {MALFORMED}", status=200)
+        return events, None
+
+    def _ended_early(self, when: str) -> Failure:
+        return Failure(kind=FailureKind.CUT, message=f"{self._provider} ended its stream {when}", status=200)
 
 
 def _usage_of(meter: StreamMeter | StreamTranslator, input_estimate: Callable[[], int]) -> Usage:

@@ -16,6 +16,8 @@ from tierrouter_sidecar.errors import CredentialError
 
 CREDENTIALS_DIR_VARIABLE = "TIERROUTER_CREDENTIALS_DIR"
 _REREAD_AFTER_S = 1.0
+_SHORTEST_SECRET = 8
+"""What is shorter is a placeholder for a server that wants one, and may be any word."""
 
 
 def variable_of(provider: Provider) -> str:
@@ -60,6 +62,13 @@ class Credentials:
             raise CredentialError(f"the key of provider {provider.name} holds characters that a header can't carry")
         self._cached[provider.name] = _Known(key, provider.origin, now_s)
         return key
+
+    def redacted(self, text: bytes) -> bytes:
+        """What a provider says, without any key: some quote them in their errors."""
+        for known in self._cached.values():
+            if len(known.key) >= _SHORTEST_SECRET:
+                text = text.replace(known.key.encode(), b"[redacted]")
+        return text
 
     def _all_are_gone(self) -> bool:
         """Whether the folder holds no key of any provider; one key that is missing was taken away on purpose."""

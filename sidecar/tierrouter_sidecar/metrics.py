@@ -60,6 +60,18 @@ ATTEMPT_ERRORS: Final = Metric(
 FAILOVERS: Final = Metric(
     "tierrouter_failovers_total", "counter", "Turns handed to another tier.", ("from_tier", "to_tier")
 )
+CIRCUIT_OPEN: Final = Metric(
+    "tierrouter_circuit_open",
+    "gauge",
+    "1 while a provider's model is left alone; an empty model means all of the provider's.",
+    ("provider", "model"),
+)
+CIRCUIT_OPENED: Final = Metric(
+    "tierrouter_circuit_opened_total",
+    "counter",
+    "How often a provider's model was left alone: open, throttled, out_of_quota, unauthorized or no_model.",
+    ("provider", "model", "state"),
+)
 EDITS: Final = Metric(
     "tierrouter_request_edits_total", "counter", "Edits of requests that otherwise pass unchanged.", ("edit",)
 )
@@ -72,7 +84,7 @@ TRANSLATION_LOSSY: Final = Metric(
 MALFORMED_EVENTS: Final = Metric(
     "tierrouter_malformed_events_total",
     "counter",
-    "Events of providers that could not be parsed; relayed as they came.",
+    "Answers that were broken off because an event of theirs could not be parsed.",
     ("provider",),
 )
 REJECTED: Final = Metric(

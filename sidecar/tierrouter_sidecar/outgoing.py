@@ -19,11 +19,6 @@ class Outgoing:
     path: str
     """With the part of the client's query that this provider may see."""
     headers: Sequence[tuple[str, str]]
-    key: str | None
-
-    def without_key(self, body: bytes) -> bytes:
-        """A provider's error as the client may see it: some quote the key."""
-        return body.replace(self.key.encode(), b"[redacted]") if self.key else body
 
 
 def outgoing(
@@ -34,7 +29,7 @@ def outgoing(
     vendor = target_of(target.provider.base_url)
     sent = request_headers(endpoint.dialect, headers.items(), provider_key=key, target=vendor, version=__version__)
     kept = upstream_query(query, endpoint.dialect, vendor)
-    return Outgoing(endpoint.upstream_path + (f"?{kept}" if kept else ""), sent, key)
+    return Outgoing(endpoint.upstream_path + (f"?{kept}" if kept else ""), sent)
 
 
 def raw_query(http: web.BaseRequest) -> str:

@@ -54,6 +54,8 @@ class TurnRecord:
     usage: Usage = NOTHING_USED
     """What the last attempt used."""
     outcome: Outcome = Outcome.UPSTREAM_ERROR
+    flagged: bool = False
+    """The answer was a refusal, or was filtered."""
     edits: tuple[str, ...] = ()
     reason: str = ""
 

@@ -22,6 +22,7 @@ from tierrouter_sidecar.configuration import LastGood, Source
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.data_plane import DataPlane
 from tierrouter_sidecar.errors import CredentialError, StartError
+from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.live import InForce, LiveConfiguration
@@ -93,13 +94,19 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, source: Source, credentials: Credentials, *, require_configuration: bool = True
+    settings: Settings,
+    source: Source,
+    credentials: Credentials,
+    *,
+    require_configuration: bool = True,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Running]:
     """A sidecar for as long as the context is open; the ledger is flushed when it closes.
 
     Args:
         require_configuration: fail at once without a usable configuration (a laptop); else start with the last good
             one of this state folder or none, and wait (a pod, whose ConfigMap may come later).
+        clock: seconds, by which providers are left alone.
 
     Raises:
         TierRouterError: it can't start; nothing is left running.
@@ -110,10 +117,11 @@ async def running(
         ledger = Ledger.open(settings.state_dir, on_problem=_say_of_ledger, turn_log=turn_log)
         stack.push_async_callback(_flush, ledger)
         last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
-        live = _live(source, metrics, ledger, credentials, last_good)
+        health = Health(metrics, clock)
+        live = _live(source, metrics, ledger, credentials, health, last_good)
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
-        turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, salt, settings.pod)
+        turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod)
         allowed = frozenset(name.lower() for name in settings.allowed_hosts)
         data = DataPlane(turns, SideCalls(turns), metrics, live, allowed, settings.router_name)
         admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, allowed)
@@ -157,9 +165,15 @@ async def serve(
 
 
 def _live(
-    source: Source, metrics: m.Metrics, ledger: Ledger, credentials: Credentials, last_good: LastGood | None
+    source: Source,
+    metrics: m.Metrics,
+    ledger: Ledger,
+    credentials: Credentials,
+    health: Health,
+    last_good: LastGood | None,
 ) -> LiveConfiguration:
     def on_change(new: InForce) -> None:
+        health.keep(new.document)
         _warn_of_missing_keys(new, credentials)
         ledger.record_document(new.document, new.revision)
 

@@ -115,7 +115,7 @@ class SideCalls:
             try:
                 relayed = await self._relay(target, http, endpoint, in_force, headers, body, wait_s)
             except AttemptFailed as failure:
-                return error_response(final_error(Dialect.RESPONSES, Meaning.WAIT, failure.message, retry_after_s=5))
+                return error_response(final_error(Dialect.RESPONSES, Meaning.WAIT, str(failure), retry_after_s=5))
             except CredentialError as error:
                 return error_response(final_error(Dialect.RESPONSES, Meaning.FINAL, str(error)))
             return relayed
@@ -139,7 +139,7 @@ class SideCalls:
         try:
             content = await read_body(upstream, target.provider.name)
             if upstream.status != 200:
-                content = call.without_key(content)
+                content = self._turns.credentials.redacted(content)
             relayed = headers_of(upstream, (), matches_requested=True)
             return web.Response(status=upstream.status, body=content, headers=relayed)
         finally:

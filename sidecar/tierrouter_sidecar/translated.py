@@ -2,21 +2,26 @@
 
 from aiohttp import web
 
+from tierrouter_core.failover.classify import failure_of_error
+from tierrouter_core.failover.failure import FailureKind
 from tierrouter_core.names import Outcome
 from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.events import Failed
 from tierrouter_core.wire.meter import stream_meter
+from tierrouter_core.wire.reported_error import ReportedError
 from tierrouter_core.wire.sse import SseError
 from tierrouter_core.wire.translate import Translated, answer_of_stream, stream_of_answer, translate_answer
-from tierrouter_core.wire.unary import estimate_unary, unary_reported_error, unary_usage
-from tierrouter_sidecar.answer import EVENT_STREAM, Headers, headers_of, read_body, send
+from tierrouter_core.wire.unary import estimate_unary, unary_flagged, unary_reported_error, unary_usage
+from tierrouter_sidecar.answer import Headers, headers_of, read_body, send
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import TurnRecord
-from tierrouter_sidecar.upstream import AttemptFailed, AttemptKind
+from tierrouter_sidecar.reply import EVENT_STREAM, Reply
+from tierrouter_sidecar.upstream import AttemptFailed, attempt_failed
 
 
 async def relay_translated_unary(
     request: web.BaseRequest,
+    reply: Reply | None,
     upstream: Answer,
     record: TurnRecord,
     ours: Headers,
@@ -25,7 +30,8 @@ async def relay_translated_unary(
 ) -> web.StreamResponse:
     """Relay a 200 whose body, or whose answer, is one piece.
 
-    A provider that streams unasked, or doesn't though it was asked to, is understood all the same.
+    A provider that streams unasked, or doesn't though it was asked to, is understood all the same. ``reply`` is the
+    stream that the client has asked for, if it has.
 
     Raises:
         AttemptFailed: the body is no answer; nothing has been sent.
@@ -39,24 +45,33 @@ async def relay_translated_unary(
         try:
             meter.feed(body)
         except SseError as error:
-            raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider}: {error}") from None
+            raise attempt_failed(FailureKind.MALFORMED, f"{provider}: {error}", 200) from None
         meter.end()
+        record.flagged = meter.flagged
         record.usage = meter.usage_or_estimate(envelope.input_estimate)
         answer = answer_of_stream(translated, body, envelope, record.usage)
     else:
         reported = unary_reported_error(dialect, body)
         if reported is not None:
-            raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider} answered 200 with an error: {reported.message}")
+            raise AttemptFailed(failure_of_error(provider, reported))
         usage = unary_usage(dialect, body)
         record.usage = usage if usage is not None else estimate_unary(dialect, body, envelope.input_estimate)
+        record.flagged = unary_flagged(dialect, body)
         turn = stream_of_answer if record.request.stream else translate_answer
         answer = turn(translated, body, envelope, record.usage)
     if isinstance(answer, Failed):
-        raise AttemptFailed(AttemptKind.SERVER_ERROR, f"{provider}: {answer.message}")
+        raise AttemptFailed(failure_of_error(provider, ReportedError(answer.message, answer.kind)))
     record.outcome = Outcome.ANSWERED
-    content_type = EVENT_STREAM if record.request.stream else "application/json"
     theirs = [pair for pair in headers_of(upstream, ours, matches_requested=False) if pair[0] != "content-type"]
-    response = web.Response(status=200, body=answer, headers=[*theirs, ("content-type", content_type)])
     record.first_byte()
+    if reply is not None:
+        try:
+            await reply.begin(200, theirs)
+            await reply.write(answer)
+            return await reply.end()
+        except OSError:
+            record.outcome = Outcome.CLIENT_GONE
+            return reply.response
+    response = web.Response(status=200, body=answer, headers=[*theirs, ("content-type", "application/json")])
     await send(request, response, record)
     return response

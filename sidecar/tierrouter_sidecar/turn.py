@@ -25,6 +25,7 @@ from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import error_response
 from tierrouter_sidecar.attempts import Attempts
 from tierrouter_sidecar.credentials import Credentials
+from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import Recent, SessionStore
@@ -53,6 +54,7 @@ class TurnServer:
     credentials: Credentials
     bookkeeper: Bookkeeper
     metrics: m.Metrics
+    health: Health
     salt: bytes
     pod: str = ""
     sessions: SessionStore = field(default_factory=SessionStore)
@@ -76,6 +78,9 @@ class TurnServer:
         by_length = in_force.router.rules.uses("turn.context_tokens")
         read = read_turn(endpoint.dialect, headers, body, self.salt, kind, measure, by_length=by_length)
         state = self._state(in_force.document, read.identity)
+        if state.flagged:
+            variables = {**read.turn.variables, "turn.output_flagged": True}
+            read = replace(read, turn=replace(read.turn, variables=variables))
         first: Fit | None = None
         if endpoint.kind.generates or endpoint.kind.counts:
             placed = place(
@@ -152,9 +157,10 @@ class TurnServer:
         """Keep who served, so that the prompt's next turn goes there too."""
         identity, state = record.identity, record.decision.state
         if record.decision.observed is not None or record.decision.reason is Reason.OFF:
-            served = state
+            served = replace(state, flagged=record.flagged)
         else:
-            served = SessionState(state.home, record.target.tier_name if record.target else state.current)
+            current = record.target.tier_name if record.target else state.current
+            served = SessionState(state.home, current, record.flagged)
         self.sessions.put((identity.session, identity.agent), time.monotonic(), served)
 
 

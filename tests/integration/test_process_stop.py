@@ -9,7 +9,7 @@ import time
 import pytest
 from tierrouter_process import CHAT, KEYS, environment, router_file, serving, tierrouter, until
 
-from provider import Answer, Delivery, Hang
+from provider import Answer, Delivery, Ending, Hang
 from tierrouter_sidecar.ledger.read import read_rows
 
 STREAM = {**CHAT, "stream": True}
@@ -17,6 +17,11 @@ STREAM = {**CHAT, "stream": True}
 
 def slow(seconds):
     return Answer(text=["a "] * 20, delivery=Delivery(event_delay_s=seconds / 20))
+
+
+def begun():
+    """An answer that is under way and never ends."""
+    return Answer(text=["a ", "b "], delivery=Delivery(cut_after_events=3, ending=Ending.STALL))
 
 
 @pytest.fixture
@@ -63,10 +68,11 @@ async def test_an_idle_router_stops_at_once_with_clients_still_connected(tmp_pat
 
 
 async def test_a_stream_longer_than_the_drain_is_cut_with_an_error_event_and_written_down(tmp_path, file, provider):
-    provider.script(slow(60))
+    provider.script(begun())
     async with serving(tmp_path, "-f", file, "--drain", "0.3", variables=KEYS) as router:
         stream = asyncio.create_task(router.post(STREAM))
         await provider.received(1)
+        await asyncio.sleep(0.3)
         began = time.monotonic()
         assert await router.stop() == 0
         assert 0.2 < time.monotonic() - began < 10
@@ -89,7 +95,8 @@ async def test_a_turn_whose_provider_is_silent_is_answered_with_an_error_when_th
         await provider.received(1)
         assert await router.stop() == 0
         answer = await turn
-        assert answer.status == 429
+        assert answer.status == 503
+        assert answer.headers["retry-after"] == "1"
         assert "the router is shutting down" in answer.body.decode()
         assert "broke off" not in answer.body.decode() + router.log
         (row,) = read_rows(router.state_dir)
@@ -107,10 +114,11 @@ async def test_a_provider_is_not_blamed_for_an_answer_that_the_router_itself_bro
 
 
 async def test_a_second_ctrl_c_stops_at_once_and_still_writes_the_ledger(tmp_path, file, provider):
-    provider.script(slow(60))
+    provider.script(begun())
     async with serving(tmp_path, "-f", file, variables=KEYS) as router:
         stream = asyncio.create_task(router.post(STREAM))
         await provider.received(1)
+        await asyncio.sleep(0.3)
         router.send(signal.SIGINT)
         await until(lambda: "running turns" in router.log)
         began = time.monotonic()

@@ -124,6 +124,7 @@ class Failover:
     connect_timeout_ms: int = 5_000
     headers_timeout_ms: int = 60_000
     first_token_timeout_ms: int = 180_000
+    hold_headers_ms: int = 100_000
     idle_timeout_ms: int = 240_000
     total_timeout_ms: int = 600_000
     max_attempts: int = 3

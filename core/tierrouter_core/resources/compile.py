@@ -140,6 +140,7 @@ def _failover(spec: RouterSpec) -> Failover:
         connect_timeout_ms=given.connect_timeout_ms,
         headers_timeout_ms=given.headers_timeout_ms,
         first_token_timeout_ms=given.first_token_timeout_ms,
+        hold_headers_ms=given.hold_headers_ms,
         idle_timeout_ms=given.idle_timeout_ms,
         total_timeout_ms=given.total_timeout_ms,
         max_attempts=given.max_attempts,

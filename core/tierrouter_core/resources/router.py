@@ -136,8 +136,14 @@ class SessionSpec:
 class Circuit:
     """When a provider is left alone."""
 
-    failures: int = setting(Integer(minimum=1, maximum=1000), "Failures in a row that open the circuit.", default=3)
-    cool_down_ms: int = setting(Duration(), "How long it then stays open.", default=15_000)
+    failures: int = setting(
+        Integer(minimum=1, maximum=1000),
+        "Failures that open a model's circuit, if no answers come in between; an answer takes half a failure back.",
+        default=3,
+    )
+    cool_down_ms: int = setting(
+        Duration(), "How long it then stays open; twice and four times as long if it fails again.", default=15_000
+    )
 
 
 @resource
@@ -147,6 +153,11 @@ class FailoverSpec:
     connect_timeout_ms: int = setting(Duration(), "For the connection, TLS included.", default=5_000)
     headers_timeout_ms: int = setting(Duration(), "From the request to the answer's headers.", default=60_000)
     first_token_timeout_ms: int = setting(Duration(), "From the request to the answer's first token.", default=180_000)
+    hold_headers_ms: int = setting(
+        Duration(),
+        "A stream's headers wait for its first token, but not longer than this; then keep-alives go out too.",
+        default=100_000,
+    )
     idle_timeout_ms: int = setting(Duration(), "Between two pieces of a streamed answer.", default=240_000)
     total_timeout_ms: int = setting(Duration(), "For all attempts of a turn until its answer begins.", default=600_000)
     max_attempts: int = setting(Integer(minimum=1, maximum=10), "Attempts in one turn, the first included.", default=3)

@@ -15,7 +15,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
@@ -34,6 +34,8 @@ class SessionState:
     """The tier that the session began with and returns to."""
     current: str = ""
     """The tier that serves the prompt in progress."""
+    flagged: bool = False
+    """The last answer was a refusal, or was filtered."""
 
 
 NEW_SESSION = SessionState()
@@ -147,6 +149,23 @@ class Router:
                 observed,
             )
         return Decision(targets, reason, detail, state)
+
+    def larger(self, turn: Turn, than: Target) -> tuple[Target, ...]:
+        """The tiers that can take ``turn`` and have a larger window than ``than``, the lowest rank first."""
+        window = None if than.model is None else than.model.context_window
+        if window is None:
+            return ()
+        able = sorted(self._able(turn).values(), key=lambda tier: tier.rank)
+        return tuple(
+            self._targets[tier.name] for tier in able if (self.document.model_of(tier).context_window or 0) > window
+        )
+
+    def if_flagged(self, turn: Turn, state: SessionState) -> Target | None:
+        """Whom the rules name for ``turn`` where its output is flagged; None where they name nobody."""
+        variables = {**turn.variables, "turn.output_flagged": True}
+        decision = self._route(replace(turn, variables=variables), state)
+        by_rule = decision.reason in (Reason.RULE, Reason.ESCALATION)
+        return decision.targets[0] if by_rule and decision.targets else None
 
     def _route(self, turn: Turn, state: SessionState) -> Decision:
         hint, by_alias = self._hint_of(turn)
@@ -286,9 +305,12 @@ class Router:
         return {name: tier for name, tier in known.items() if name not in turn.unfit}
 
     def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
-        named = (first.spill_to, *(first.fallback_to or (self.document.fallback_tier,)))
+        fallback = self.document.fallback_tier
+        # For the fallback tier, which may serve a prompt to its end, the default tiers stand in.
+        usual = (fallback,) if fallback != first.name else tuple(name for name, _ in self.document.default_tier)
+        named = (first.spill_to, *(first.fallback_to or usual))
         others = [able[name] for name in dict.fromkeys(named) if name in able and name != first.name]
-        if others or self.document.fallback_tier == first.name:
+        if others:
             return others
         # The named ones can't take the turn: the first tier that can takes their place.
         return [tier for tier in able.values() if tier.name != first.name][:1]

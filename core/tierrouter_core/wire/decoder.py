@@ -8,15 +8,15 @@ import orjson
 
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.events import Ended, Failed, KeepAlive, RawEvent
-from tierrouter_core.wire.reported_error import reported_error
-from tierrouter_core.wire.sse import EventSplitter, event_fields
+from tierrouter_core.wire.reported_error import MALFORMED_KIND, reported_error
+from tierrouter_core.wire.sse import KNOWN_EVENTS, MALFORMED, EventSplitter, event_fields
 
 
 class StreamDecoder(ABC):
     """Reads one provider's stream; how it is cut into chunks makes no difference.
 
-    Events that can't be read say nothing. The caller learns of an end by ``Finished`` alone: without it the answer is
-    not complete, whatever else has come.
+    Events that no client knows say nothing; one that should be known and can't be read is a failure. The caller
+    learns of an end by ``Finished`` alone: without it the answer is not complete, whatever else has come.
     """
 
     dialect: ClassVar[Dialect]
@@ -50,8 +50,10 @@ class StreamDecoder(ABC):
         try:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
-            return
+            payload = None
         if not isinstance(payload, dict):
+            if not name or name.startswith(KNOWN_EVENTS):
+                out.append(Failed(MALFORMED, MALFORMED_KIND))
             return
         kind = str(payload.get("type") or name.decode("utf-8", "replace"))
         if "error" in payload or "error" in kind or "fail" in kind:

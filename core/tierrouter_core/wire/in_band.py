@@ -11,6 +11,7 @@ import orjson
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.failures import Meaning
 
+_PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 UNKNOWN_RESPONSE_ID = "resp_unknown"
 """Where the error has to open the response itself and the caller knows no better name."""
 
@@ -19,6 +20,14 @@ _MESSAGES_TYPES = {
     Meaning.DRAINING: "overloaded_error",
     Meaning.NO_CONFIGURATION: "overloaded_error",
 }
+
+
+def keep_alive(dialect: Dialect) -> bytes:
+    """What may stand between two events of a stream to show that it lives.
+
+    Messages has an event for that. Its like would crash OpenAI's SDKs, which take comments.
+    """
+    return _PING if dialect is Dialect.MESSAGES else b": keep-alive\n\n"
 
 
 def meaning_of(kind: str) -> Meaning:

@@ -19,10 +19,11 @@ from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.counts import estimated_tokens, usage_or_estimate
 from tierrouter_core.wire.rename import renamed_model
 from tierrouter_core.wire.reported_error import ReportedError, reported_error
-from tierrouter_core.wire.sse import EventSplitter, event_data, event_fields, missing_end
+from tierrouter_core.wire.sse import KNOWN_EVENTS, EventSplitter, event_data, event_fields, missing_end
 
 CUT = "upstream ended before the answer was complete"
 _DONE = b"[DONE]"
+_DATA_LINE = re.compile(rb"^data:(.*)$", re.MULTILINE)
 _MOST_UNCOUNTED_BYTES = 64 * 1024
 
 
@@ -41,8 +42,11 @@ class StreamMeter(ABC):
     renames_every_event: ClassVar[bool] = False
 
     def __init__(self, *, rename_model: str | None = None) -> None:
-        self.malformed = 0
-        """Events that mattered and could not be parsed. They are relayed."""
+        self.malformed = False
+        """Whether an event has come that no client could read. Neither it nor what follows is relayed: the answer is
+        to be ended as one that was cut."""
+        self.flagged = False
+        """Whether the model refused, or its output was filtered."""
         self.semantic = False
         """Whether anything but comments, pings and errors has come."""
         self.beyond_opening = False
@@ -98,9 +102,9 @@ class StreamMeter(ABC):
         events = self._splitter.feed(chunk)
         if not events:
             return b""
-        if self.beyond_opening:
+        if self.beyond_opening and not self.malformed:
             whole = b"".join(events)
-            if not self._matters(whole):
+            if not self._matters(whole) and _is_json(whole):
                 self._keep(whole)
                 self._relaying(events)
                 if self._rename_model is None or not self.renames_every_event:
@@ -139,6 +143,8 @@ class StreamMeter(ABC):
         return self._finished or self.error is not None
 
     def _relayed(self, raw: bytes) -> bytes:
+        if self.malformed:
+            return b""
         name, data = event_fields(raw)
         if not data or name == b"ping":
             return raw
@@ -146,7 +152,7 @@ class StreamMeter(ABC):
             self._done()
             return raw
         self._keep(raw)
-        if self.beyond_opening and not self._matters(raw):
+        if self.beyond_opening and not self._matters(raw) and _is_json(raw):
             self._relaying((raw,))
             return self._renamed(raw) if self.renames_every_event else raw
         try:
@@ -154,9 +160,12 @@ class StreamMeter(ABC):
         except orjson.JSONDecodeError:
             payload = None
         if not isinstance(payload, dict):
-            self.malformed += 1
-            self._relaying((raw,))
-            return raw
+            if name and not name.startswith(KNOWN_EVENTS):
+                # What no client knows, none reads.
+                self._relaying((raw,))
+                return raw
+            self.malformed = True
+            return b""
         event_name = name.decode("utf-8", "replace")
         kind = str(payload.get("type") or event_name)
         if kind == "ping":
@@ -225,6 +234,15 @@ class StreamMeter(ABC):
         """UTF-8 bytes of all that the model wrote so far: text, reasoning, arguments of calls."""
         self._count_written()
         return self._written_bytes
+
+
+def _is_json(events: bytes) -> bool:
+    """Whether the data of all ``events`` are JSON objects; several lines of data in one event count as none."""
+    try:
+        payloads = orjson.loads(b"[" + b",".join(_DATA_LINE.findall(events)) + b"]")
+    except orjson.JSONDecodeError:
+        return False
+    return {dict}.issuperset(map(type, payloads))
 
 
 def _is_whole(tail: bytes) -> bool:

@@ -37,6 +37,7 @@ class ChatMeter(StreamMeter):
         return (
             b'"error"' in raw
             or b"[DONE]" in raw
+            or b'"refusal":"' in raw
             or b"event:" in raw
             # Most providers say null in every chunk: counting is several times faster than the expression.
             or (raw.count(b'"finish_reason"') != raw.count(_NULL_FINISH) and _FINISH.search(raw) is not None)
@@ -53,11 +54,12 @@ class ChatMeter(StreamMeter):
     def _read(self, kind: str, payload: Mapping[str, Any], raw: bytes) -> bytes:
         # Some servers report with every chunk: only the last is worth deriving.
         self._report = usage_object(payload) or self._report
-        if any(
-            choice.get("finish_reason") and choice["finish_reason"] != "error"
-            for choice in map(details, items(payload.get("choices")))
-        ):
-            self._finished = True
+        for choice in map(details, items(payload.get("choices"))):
+            finish = choice.get("finish_reason")
+            if finish and finish != "error":
+                self._finished = True
+            if finish == "content_filter" or details(choice.get("delta")).get("refusal"):
+                self.flagged = True
         if self._swallow_usage and payload.get("choices") == [] and payload.get("usage") is not None:
             return b""
         return self._renamed(raw)

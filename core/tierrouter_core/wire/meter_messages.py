@@ -51,7 +51,9 @@ class MessagesMeter(StreamMeter):
             usage = details(payload.get("usage"))
             self._report = merged_report(self._report, usage)
             self._output_reported = self._output_reported or count(usage.get("output_tokens")) is not None
-            self._stop_reason = self._stop_reason or bool(details(payload.get("delta")).get("stop_reason"))
+            stop_reason = details(payload.get("delta")).get("stop_reason")
+            self._stop_reason = self._stop_reason or bool(stop_reason)
+            self.flagged = self.flagged or stop_reason == "refusal"
         elif kind == "message_stop":
             self._stopped = True
         self._finished = self._stopped or (self._stop_reason and not self._open_blocks)

@@ -12,7 +12,7 @@ from tierrouter_core.wire.failures import Meaning
 from tierrouter_core.wire.in_band import in_band_error
 from tierrouter_core.wire.meter_base import StreamMeter, WrittenText
 from tierrouter_core.wire.sse import event_fields
-from tierrouter_core.wire.usage_responses import generated_texts, item_texts, responses_usage
+from tierrouter_core.wire.usage_responses import generated_texts, is_filtered, item_texts, refuses, responses_usage
 
 _OPENING = frozenset({"response.created", "response.in_progress", "response.queued"})
 _COMPLETE = frozenset({"response.completed", "response.incomplete"})
@@ -47,7 +47,9 @@ class ResponsesMeter(StreamMeter):
 
     def _read(self, kind: str, payload: Mapping[str, Any], raw: bytes) -> bytes:
         if kind == "response.output_item.done":
-            self._whole_bytes += utf8_length(item_texts(details(payload.get("item"))))
+            item = details(payload.get("item"))
+            self._whole_bytes += utf8_length(item_texts(item))
+            self.flagged = self.flagged or refuses(item)
         response = payload.get("response")
         if not isinstance(response, dict):
             return raw
@@ -57,6 +59,7 @@ class ResponsesMeter(StreamMeter):
         self._usage = responses_usage(response.get("usage")) or self._usage
         if kind in _COMPLETE:
             self._finished = True
+            self.flagged = self.flagged or is_filtered(response)
             self._whole_bytes = max(self._whole_bytes, utf8_length(generated_texts(response)))
         self._over = self._over or kind in _COMPLETE or kind == "response.failed"
         return self._renamed(raw)

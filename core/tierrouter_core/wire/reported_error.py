@@ -9,6 +9,9 @@ import orjson
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.counts import details, items
 
+MALFORMED_KIND = "malformed"
+"""Our word for what is not the provider's dialect at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReportedError:

@@ -19,6 +19,11 @@ _LONGEST_END = 4
 _BOM = b"\xef\xbb\xbf"
 
 
+KNOWN_EVENTS = (b"message", b"content_block", b"response", b"error")
+"""How the names begin of the events that clients read."""
+MALFORMED = "the provider sent an event that is not a JSON object"
+
+
 class SseError(TierRouterError):
     """A stream that can't be cut into events."""
 

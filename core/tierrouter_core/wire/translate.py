@@ -173,9 +173,19 @@ class StreamTranslator:
         self._cancels = bool(translated.stop)
 
     @property
-    def malformed(self) -> int:
-        """Events that mattered and could not be parsed."""
+    def malformed(self) -> bool:
+        """Whether an event has come that can't be read; the answer is over with it."""
         return self._meter.malformed
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the model refused, or its output was filtered."""
+        return self._meter.flagged
+
+    @property
+    def beyond_opening(self) -> bool:
+        """Whether anything of the answer itself has come."""
+        return self._begun
 
     @property
     def complete(self) -> bool:
@@ -210,12 +220,16 @@ class StreamTranslator:
 
     def end(self, reason: str = CUT) -> bytes:
         """The last of the answer: its end where the provider said so, else the error that says that it is cut."""
+        out = b""
+        if not self._over:
+            self._meter.end()
+            out = self._encoded(self._composer.compose(self._decoder.end()))
         if self._over:
-            return b""
-        self._meter.end()
-        out = self._encoded(self._composer.compose(self._decoder.end()))
-        if self._over:
-            return out
+            if self._failure is None or self._begun:
+                return out
+            # Nothing has gone out, and the failure has not been told.
+            self._begun = True
+            return out + self._encoder.fail(self._failure)
         self._over = True
         if self._finish is not None:
             return out + self._finished(self._finish)

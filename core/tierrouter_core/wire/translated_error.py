@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 import orjson
 
@@ -16,17 +17,23 @@ _MEANINGS: Mapping[int, Meaning] = {
     404: Meaning.NOT_FOUND,
     413: Meaning.TOO_LARGE,
 }
-_OVERFLOW = re.compile(
+OVERFLOW: Final = re.compile(
     r"context_length_exceeded|exceed_context_size|prompt is too long|maximum context length|context window|"
     r"too many (?:input )?tokens",
     re.IGNORECASE,
 )
+"""How a provider says that a turn is longer than the model's window."""
 _NUMBERS = re.compile(r"(?<![\w.])\d{4,}(?!\w|\.\d)")
-_REASONING = re.compile(
-    rb"invalid.{0,40}signature|signature.{0,40}invalid|bound to a different conversation|"
-    rb"thinking.{0,80}cannot be modified",
+REASONING: Final = re.compile(
+    r"invalid.{0,40}signature|signature.{0,40}invalid|bound to a different conversation|"
+    r"thinking.{0,80}cannot be modified",
     re.IGNORECASE | re.DOTALL,
 )
+"""How a provider refuses what a model of its own has thought before.
+
+Anthropic binds thinking to the very conversation that it was thought in, as it was written then; what was translated
+there and back may differ in ways that mean nothing but to that check.
+"""
 CONTEXT_CODE = "context_length_exceeded"
 
 
@@ -42,20 +49,11 @@ def translated_error(source: Dialect, target: Dialect, status: int, body: bytes,
     error = reported_error(target, payload)
     text = error.message if error else body[:300].decode("utf-8", "replace").strip()
     message = text or f"the provider answered with status {status} and said nothing"
-    if status in (400, 413, 422) and _OVERFLOW.search(f"{error.kind if error else ''} {message}"):
+    if status in (400, 413, 422) and OVERFLOW.search(f"{error.kind if error else ''} {message}"):
         if source is Dialect.MESSAGES:
             message = f"{_too_long(message)} ({message})"
         return final_error(source, Meaning.BAD_REQUEST, message, turn_id=turn_id, code=CONTEXT_CODE)
     return final_error(source, _MEANINGS.get(status, Meaning.BAD_REQUEST), message, turn_id=turn_id)
-
-
-def refuses_reasoning(target: Dialect, status: int, body: bytes) -> bool:
-    """Whether a provider refuses what a model of its own has thought before.
-
-    Anthropic binds thinking to the very conversation that it was thought in, as it was written then; what was
-    translated there and back may differ in ways that mean nothing but to that check.
-    """
-    return target is Dialect.MESSAGES and status == 400 and _REASONING.search(body) is not None
 
 
 def _too_long(message: str) -> str:

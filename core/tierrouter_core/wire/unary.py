@@ -11,15 +11,18 @@ import orjson
 from tierrouter_core.names import Dialect
 from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire import usage_chat, usage_messages, usage_responses
-from tierrouter_core.wire.counts import estimated_tokens, usage_or_estimate, utf8_length
+from tierrouter_core.wire.counts import details, estimated_tokens, items, usage_or_estimate, utf8_length
 from tierrouter_core.wire.rename import renamed_model
-from tierrouter_core.wire.reported_error import ReportedError, reported_error
+from tierrouter_core.wire.reported_error import MALFORMED_KIND, ReportedError, reported_error
 
 _TEXTS = {
     Dialect.CHAT: usage_chat.generated_texts,
     Dialect.RESPONSES: usage_responses.generated_texts,
     Dialect.MESSAGES: usage_messages.generated_texts,
 }
+
+_SAYS = {Dialect.CHAT: "choices", Dialect.RESPONSES: "output", Dialect.MESSAGES: "content"}
+"""Where an answer stands; without it there is none."""
 
 
 def unary_usage(dialect: Dialect, body: bytes) -> Usage | None:
@@ -50,8 +53,30 @@ def unary_reported_error(dialect: Dialect, body: bytes) -> ReportedError | None:
     """As :func:`unary_error`, with the error's code or type."""
     payload = _payload(body)
     if payload is None:
-        return ReportedError("the provider answered 200 with a body that is not a JSON object", "")
-    return reported_error(dialect, payload)
+        return ReportedError("the provider answered 200 with a body that is not a JSON object", MALFORMED_KIND)
+    error = reported_error(dialect, payload)
+    if error is None and _SAYS[dialect] not in payload:
+        return ReportedError(f"the provider answered 200 without `{_SAYS[dialect]}`", MALFORMED_KIND)
+    return error
+
+
+def unary_flagged(dialect: Dialect, body: bytes) -> bool:
+    """Whether the model refused, or its output was filtered."""
+    if b"refus" not in body and b"content_filter" not in body:
+        return False
+    payload = _payload(body) or {}
+    match dialect:
+        case Dialect.CHAT:
+            choices = [details(choice) for choice in items(payload.get("choices"))]
+            return any(
+                choice.get("finish_reason") == "content_filter" or details(choice.get("message")).get("refusal")
+                for choice in choices
+            )
+        case Dialect.MESSAGES:
+            return payload.get("stop_reason") == "refusal"
+        case Dialect.RESPONSES:
+            output = [details(item) for item in items(payload.get("output"))]
+            return usage_responses.is_filtered(payload) or any(map(usage_responses.refuses, output))
 
 
 def rename_unary_model(body: bytes, model: str) -> bytes:

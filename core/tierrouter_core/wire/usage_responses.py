@@ -41,3 +41,13 @@ def item_texts(item: Mapping[str, Any]) -> Iterator[object]:
     for part in (*items(item.get("content")), *items(item.get("summary"))):
         yield details(part).get("text")
         yield details(part).get("refusal")
+
+
+def refuses(item: Mapping[str, Any]) -> bool:
+    """Whether an output item is a refusal."""
+    return any(details(part).get("refusal") for part in items(item.get("content")))
+
+
+def is_filtered(response: Mapping[str, Any]) -> bool:
+    """Whether a response ended because of what was in it."""
+    return details(response.get("incomplete_details")).get("reason") == "content_filter"

@@ -28,18 +28,42 @@ async def pair(start, provider, spare):
 
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize(
-    "step", [Status(429), Status(503), Status(529), Status(500), Status(502), Reset(), Close()], ids=repr
+    ("step", "calls"),
+    [
+        (Status(429), 1),
+        (Status(503), 1),
+        (Status(529), 1),
+        (Status(500), 2),
+        (Status(502), 2),
+        (Reset(), 2),
+        (Close(), 2),
+    ],
+    ids=repr,
 )
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_provider_that_fails_before_the_first_byte_hands_over(pair, provider, spare, path, step, stream):
-    provider.script(step)
+async def test_a_provider_that_fails_before_the_first_byte_hands_over(pair, provider, spare, path, step, calls, stream):
+    provider.script(*[step] * calls)
     got = await pair.post(path, {**BODIES[path], "stream": stream})
     assert (got.status, got.tier) == (200, "fallback")
     assert got.reason.startswith("Failover: ")
     assert "fallback takes over from routine" in got.reason
     assert spare.last.json["model"] == "deepseek/deepseek-v4-flash"
     (row,) = await pair.rows()
-    assert (row.outcome, row.attempts, row.tier) == ("answered", 2, "fallback")
+    assert (row.outcome, row.attempts, row.tier) == ("answered", calls + 1, "fallback")
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize(
+    "step", [Status(500), Status(408), Status(429, headers={"retry-after": "1"}), Reset()], ids=repr
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_may_go_the_second_time_is_tried_again_in_the_same_place(pair, provider, spare, path, step, stream):
+    provider.script(step)
+    got = await pair.post(path, {**BODIES[path], "stream": stream})
+    assert (got.status, got.tier) == (200, "routine")
+    assert spare.requests == []
+    (row,) = await pair.rows()
+    assert (row.outcome, row.attempts) == ("answered", 2)
 
 
 async def test_a_provider_that_cannot_be_reached_hands_over(start, spare):
@@ -47,7 +71,7 @@ async def test_a_provider_that_cannot_be_reached_hands_over(start, spare):
     got = await sidecar.post("/v1/chat/completions", CHAT)
     assert (got.status, got.tier) == (200, "fallback")
     assert await sidecar.metric('tierrouter_failovers_total{from_tier="routine",to_tier="fallback"}') == 1
-    assert await sidecar.metric('tierrouter_attempt_errors_total{kind="unreachable",provider="vendor"}') == 1
+    assert await sidecar.metric('tierrouter_attempt_errors_total{kind="unreachable",provider="vendor"}') == 2
 
 
 async def test_a_stream_whose_headers_never_come_hands_over(pair, provider, spare):
@@ -58,14 +82,15 @@ async def test_a_stream_whose_headers_never_come_hands_over(pair, provider, spar
 
 
 async def test_a_stream_that_ends_before_its_first_event_hands_over(pair, provider):
-    provider.script(Answer(text="x", delivery=Delivery(cut_after_events=0, ending=Ending.CLOSE)))
+    cut = Answer(text="x", delivery=Delivery(cut_after_events=0, ending=Ending.CLOSE))
+    provider.script(cut, cut)
     got = await pair.post("/v1/messages", {**MESSAGES, "stream": True})
     assert got.tier == "fallback"
 
 
 async def test_after_a_failover_the_open_prompt_stays_on_the_tier_that_served(pair, provider):
     session = {"x-tierrouter-session": "s"}
-    provider.script(Status(429))
+    provider.script(Status(503))
     await pair.post("/v1/chat/completions", CHAT, session)
     loop = {**CHAT, "messages": [*CHAT["messages"], {"role": "tool", "tool_call_id": "a", "content": "x"}]}
     assert (await pair.post("/v1/chat/completions", loop, session)).tier == "fallback"
@@ -162,7 +187,8 @@ async def test_an_error_inside_a_stream_is_relayed_and_written_down(pair, provid
 
 
 async def test_a_body_that_breaks_off_hands_over(pair, provider):
-    provider.script(Answer(text="x" * 500, delivery=Delivery(cut_after_bytes=100, ending=Ending.CLOSE)))
+    cut = Answer(text="x" * 500, delivery=Delivery(cut_after_bytes=100, ending=Ending.CLOSE))
+    provider.script(cut, cut)
     got = await pair.post("/v1/chat/completions", CHAT)
     assert (got.status, got.tier) == (200, "fallback")
 

@@ -287,16 +287,16 @@ async def test_a_provider_of_another_dialect_takes_over_before_the_first_word(st
         sdks = Sdks(sidecar.url)
         troubles = (
             Status(503),
-            Status(429, {"retry-after": "30"}),
             Answer(delivery=Delivery(error_after_events=0, error=InBandError(kind="overloaded"))),
+            Status(429, {"retry-after": "30"}),
         )
         try:
             for number, trouble in enumerate(troubles, 1):
-                first.script(trouble)
+                first.always(trouble)
                 answer = await ask(sdks, client, stream=True)
                 assert words_of(client, answer) == ANSWER.text
                 rows = await sidecar.rows(number)
-                assert (rows[-1].tier, rows[-1].outcome, rows[-1].attempts) == ("fallback", "answered", 2)
+                assert (rows[-1].tier, rows[-1].outcome) == ("fallback", "answered")
         finally:
             await sdks.close()
 

@@ -126,10 +126,10 @@ async def test_an_answer_that_is_no_answer_goes_to_the_next_tier(start, client, 
     async with ScriptedProvider() as first, ScriptedProvider() as spare:
         sidecar = await start(router_text(first.base_url, spare.base_url, dialects=upstream, spare_dialects=upstream))
         for number, nonsense in enumerate((Raw(b"<html>", "text/html"), Raw(b"{}", "application/json")), 1):
-            first.script(nonsense)
+            first.script(nonsense, nonsense)
             got = await sidecar.post(PATHS[client], ASKED[client])
             assert (got.status, got.tier) == (200, "fallback"), nonsense
-            assert (await sidecar.rows(number))[-1].attempts == 2
+            assert (await sidecar.rows(number))[-1].attempts == 3
 
 
 async def test_a_stream_that_comes_unasked_is_put_together_and_one_that_does_not_come_is_taken_apart(start, provider):

@@ -1,0 +1,161 @@
+"""From a provider's answer to what happened."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from tierrouter_core.failover.failure import TREATMENTS, Failure, FailureKind, Said
+from tierrouter_core.names import Dialect
+from tierrouter_core.wire.counts import details
+from tierrouter_core.wire.reported_error import MALFORMED_KIND, ReportedError, reported_error
+from tierrouter_core.wire.retry_after import parse_retry_after
+from tierrouter_core.wire.translated_error import OVERFLOW, REASONING
+
+_BY_STATUS: Final[Mapping[int, FailureKind]] = {
+    401: FailureKind.CREDENTIAL,
+    402: FailureKind.QUOTA,
+    403: FailureKind.CREDENTIAL,
+    404: FailureKind.NO_MODEL,
+    408: FailureKind.BUSY,
+    409: FailureKind.BUSY,
+    413: FailureKind.TOO_LARGE,
+    429: FailureKind.THROTTLED,
+    503: FailureKind.OVERLOADED,
+    529: FailureKind.OVERLOADED,
+}
+
+_BY_WORD: Final[tuple[tuple[str, FailureKind], ...]] = (
+    # In this order: the first that is found in an error's code or type.
+    ("insufficient_quota", FailureKind.QUOTA),
+    ("billing", FailureKind.QUOTA),
+    ("rate_limit", FailureKind.THROTTLED),
+    ("overloaded", FailureKind.OVERLOADED),
+    ("context_length", FailureKind.CONTEXT_LENGTH),
+    ("exceed_context", FailureKind.CONTEXT_LENGTH),
+    ("content_filter", FailureKind.FILTERED),
+    ("content_policy", FailureKind.FILTERED),
+    ("moderation", FailureKind.FILTERED),
+    ("invalid_prompt", FailureKind.FILTERED),
+    ("model_not_found", FailureKind.NO_MODEL),
+    ("authentication", FailureKind.CREDENTIAL),
+    ("invalid_api_key", FailureKind.CREDENTIAL),
+    ("permission", FailureKind.CREDENTIAL),
+    ("request_too_large", FailureKind.TOO_LARGE),
+    ("not_found", FailureKind.NO_MODEL),
+    ("invalid_request", FailureKind.REJECTED),
+    ("unavailable", FailureKind.OVERLOADED),
+    ("timeout", FailureKind.BUSY),
+)
+
+_QUOTA = re.compile(
+    r"insufficient_quota|insufficient (?:credits|balance|funds)|credit balance|billing|"
+    r"spend(?:ing)?[ _-]?(?:limit|cap)|exceeded your current quota|usage limit|monthly limit",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"content[_ ]?(?:filter|policy|management)|moderation|flagged|safety system|responsible ?ai", re.IGNORECASE
+)
+_PREFILL = re.compile(
+    r"prefill|(?:final|last) message.{0,80}(?:assistant|user)|must end with a user|"
+    r"(?:cannot|can't|not) (?:continue|end with) (?:an? |the )?(?:final )?assistant|add_generation_prompt",
+    re.IGNORECASE | re.DOTALL,
+)
+_LEAST_QUOTA_WAIT_S = 1.0
+
+
+def failure_of_answer(
+    provider: str,
+    dialect: Dialect,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    now_s: float,
+    *,
+    secret: str = "",
+    shown_headers: tuple[tuple[str, str], ...] = (),
+) -> Failure:
+    """What an answer with a status other than 200 means.
+
+    Args:
+        provider: its name, for the message.
+        dialect: that the call was made in.
+        headers: as the provider sent them.
+        body: without the key.
+        now_s: the epoch's seconds.
+        secret: where the key comes from, for who has to mend it.
+        shown_headers: those that a client may see.
+    """
+    error = _error_in(dialect, body)
+    text = error.message if error is not None else body[:300].decode("utf-8", "replace").strip()
+    wait_s = parse_retry_after(headers, now_s, text=text)
+    said = Said(status=status, dialect=dialect, headers=shown_headers, body=body)
+    kind = _kind(status, f"{'' if error is None else error.kind} {text}", wait_s)
+    if 300 <= status < 400:
+        message = f"{provider} answered with a redirect ({status}), which is never followed"
+        return Failure(kind=FailureKind.REDIRECT, message=message, status=status)
+    message = f"{provider} answered {status}"
+    if kind is FailureKind.CREDENTIAL:
+        # Such bodies quote parts of the key, and the key is not the client's.
+        message = f"{provider} rejected the router's credential ({status}); check {secret or 'its configuration'}"
+        return Failure(kind=kind, message=message, status=status)
+    if text and _is_about_the_turn(kind):
+        message = f"{message}: {text[:200]}"
+    return Failure(kind=kind, message=message, status=status, wait_s=wait_s, said=said)
+
+
+def failure_of_error(provider: str, error: ReportedError) -> Failure:
+    """What an error means that came inside an answer of status 200, before anything of the answer itself."""
+    text = f"{error.kind} {error.message}"
+    wait_s = parse_retry_after({}, 0.0, text=error.message)
+    if error.kind == MALFORMED_KIND:
+        return Failure(kind=FailureKind.MALFORMED, message=f"{provider}: {error.message}", status=200)
+    if error.kind.isdigit() and int(error.kind) >= 300:
+        kind = _kind(int(error.kind), text, wait_s)
+    elif _QUOTA.search(text):
+        kind = FailureKind.QUOTA
+    elif OVERFLOW.search(text):
+        kind = FailureKind.CONTEXT_LENGTH
+    else:
+        kind = next((kind for word, kind in _BY_WORD if word in error.kind), FailureKind.SERVER_ERROR)
+    what = f" ({error.kind[:40]})" if error.kind else ""
+    message = f"{provider} reported an error{what}"
+    if _is_about_the_turn(kind):
+        message = f"{message}: {error.message[:200]}"
+    return Failure(kind=kind, message=message, status=200, wait_s=wait_s)
+
+
+def _is_about_the_turn(kind: FailureKind) -> bool:
+    """Whether the provider's own words help. Those of a server that fails may hold anything."""
+    return TREATMENTS[kind].shown is None or kind in (FailureKind.QUOTA, FailureKind.NO_MODEL)
+
+
+def _kind(status: int, text: str, wait_s: float | None) -> FailureKind:
+    if status in (402, 403, 429, 400) and _QUOTA.search(text):
+        # OpenRouter's 402 with a time to wait is a limit like others.
+        short = wait_s is not None and wait_s > _LEAST_QUOTA_WAIT_S and status in (402, 429)
+        return FailureKind.THROTTLED if short and "insufficient_quota" not in text else FailureKind.QUOTA
+    if status == 402 and wait_s is not None:
+        return FailureKind.THROTTLED
+    if status in (400, 403, 422, 451) and _FILTERED.search(text):
+        return FailureKind.FILTERED
+    if status in (400, 413, 422, 500) and OVERFLOW.search(text):
+        return FailureKind.CONTEXT_LENGTH
+    if status in (400, 422):
+        if REASONING.search(text):
+            return FailureKind.REASONING
+        if _PREFILL.search(text):
+            return FailureKind.PREFILL
+    known = _BY_STATUS.get(status)
+    if known is not None:
+        return known
+    return FailureKind.REJECTED if 400 <= status < 500 else FailureKind.SERVER_ERROR
+
+
+def _error_in(dialect: Dialect, body: bytes) -> ReportedError | None:
+    try:
+        payload = details(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return None
+    return reported_error(dialect, payload)

@@ -1,0 +1,163 @@
+"""The health of providers: a circuit for each model, and one for each provider as a whole, driven by turns alone."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tierrouter_core.document.model import Document, Failover
+from tierrouter_core.failover.circuit import (
+    CLOSED,
+    Circuit,
+    CircuitSettings,
+    CircuitState,
+    answered,
+    asked,
+    failed,
+    let_go,
+)
+from tierrouter_core.failover.failure import Failure, LeftAlone
+from tierrouter_core.failover.ladder import Absent
+from tierrouter_core.routing.targets import Target
+from tierrouter_sidecar import metrics as m
+
+log = logging.getLogger("tierrouter")
+
+_FINAL = frozenset({CircuitState.OUT_OF_QUOTA, CircuitState.UNAUTHORIZED, CircuitState.NO_MODEL})
+_WHOLE = ""
+"""In place of a model: all of the provider's."""
+
+Key = tuple[str, str]
+
+
+class Health:
+    """What is known of providers; nobody is ever asked for it."""
+
+    def __init__(
+        self,
+        metrics: m.Metrics,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """``clock`` gives seconds; ``draw`` numbers in [0, 1), by which many sidecars spread."""
+        self._metrics = metrics
+        self._clock = clock
+        self._draw = draw
+        self._circuits: dict[Key, Circuit] = {}
+
+    def absent(self, target: Target) -> Absent | None:
+        """Whether ``target`` is left alone now, and why."""
+        if not self._circuits:
+            return None
+        now_s = self._clock()
+        for key in _keys(target):
+            circuit = self._circuits.get(key)
+            if circuit is None or not (wait_s := circuit.wait_s(now_s)):
+                continue
+            state = circuit.state(now_s)
+            who = target.provider.name if key[1] == _WHOLE else f"{target.model_name} at {target.provider.name}"
+            trying = state is CircuitState.HALF_OPEN
+            doing = "is throttled" if state is CircuitState.THROTTLED else "is left alone"
+            what = f"{doing} for another {wait_s:.0f} s" if not trying else "is being tried again by another turn"
+            return Absent(f"{who} {what} ({circuit.why})", wait_s, final=state in _FINAL, tried_now=trying)
+        return None
+
+    def asked(self, target: Target) -> None:
+        """``target`` is asked; tell what comes of it, by one of the three below."""
+        if self._circuits:
+            for key in _keys(target):
+                self._change(key, lambda circuit: asked(circuit, self._clock()))
+
+    def answered(self, target: Target) -> None:
+        """It has begun to answer."""
+        if self._circuits:
+            for key in _keys(target):
+                self._change(key, answered)
+
+    def let_go(self, target: Target) -> None:
+        """The client went away before anything was known."""
+        if self._circuits:
+            for key in _keys(target):
+                self._change(key, let_go)
+
+    def failed(self, target: Target, failure: Failure, failover: Failover) -> None:
+        """It has failed."""
+        health = failure.treatment.health
+        whole, model = _keys(target)
+        if health is LeftAlone.NO:
+            # A refusal of the turn says that the provider is there.
+            if failure.status:
+                self.answered(target)
+            else:
+                self.let_go(target)
+            return
+        settings = CircuitSettings(failures=failover.circuit_failures, cool_down_s=failover.circuit_cool_down_ms / 1000)
+        key, other = (whole, model) if health is LeftAlone.PROVIDER else (model, whole)
+        self._change(other, let_go)
+        self._change(key, lambda circuit: failed(circuit, failure, self._clock(), settings, self._draw()), create=True)
+
+    def keep(self, document: Document) -> None:
+        """Forget what ``document`` does not name."""
+        known = {
+            (name, model.id) for name, provider in document.providers.items() for model in provider.models.values()
+        }
+        for key in list(self._circuits):
+            if key not in known and not (key[1] == _WHOLE and key[0] in document.providers):
+                self._forget(key)
+
+    def expose(self) -> None:
+        """Bring the metrics up to date."""
+        now_s = self._clock()
+        for (provider, model), circuit in self._circuits.items():
+            self._metrics.set(m.CIRCUIT_OPEN, float(circuit.wait_s(now_s) > 0), provider, model)
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Every circuit that is not closed, as ``/status`` shows it."""
+        now_s = self._clock()
+        return [
+            {
+                "provider": provider,
+                "model": model or None,
+                "state": str(circuit.state(now_s)),
+                "forSeconds": round(circuit.wait_s(now_s), 1),
+                "why": circuit.why,
+            }
+            for (provider, model), circuit in sorted(self._circuits.items())
+            if circuit.left_alone is not CircuitState.CLOSED
+        ]
+
+    def _change(self, key: Key, change: Callable[[Circuit], Circuit], *, create: bool = False) -> None:
+        before = self._circuits.get(key)
+        if before is None:
+            if not create:
+                return
+            before = CLOSED
+        after = change(before)
+        if after is CLOSED:
+            self._forget(key)
+        else:
+            self._circuits[key] = after
+        if after.left_alone is not before.left_alone or after.in_a_row > before.in_a_row:
+            self._say(key, after)
+
+    def _forget(self, key: Key) -> None:
+        if self._circuits.pop(key, None) is not None:
+            self._metrics.set(m.CIRCUIT_OPEN, 0, *key)
+
+    def _say(self, key: Key, circuit: Circuit) -> None:
+        provider, model = key
+        who = f"{provider}, model {model}," if model else provider
+        state = circuit.left_alone
+        if state is CircuitState.CLOSED:
+            log.info("%s answers again", who)
+            return
+        self._metrics.count(m.CIRCUIT_OPENED, provider, model, state)
+        level = logging.ERROR if state in _FINAL else logging.WARNING
+        wait_s = circuit.wait_s(self._clock())
+        log.log(level, "%s is left alone for %.0f s, %s: %s", who, wait_s, state, circuit.why)
+
+
+def _keys(target: Target) -> tuple[Key, Key]:
+    name = target.provider.name
+    return (name, _WHOLE), (name, target.model_id)
