@@ -63,6 +63,7 @@ _PREFILL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LEAST_QUOTA_WAIT_S = 1.0
+_MOST_READ_BYTES = 4096
 
 
 def failure_of_answer(
@@ -91,7 +92,7 @@ def failure_of_answer(
     text = error.message if error is not None else body[:300].decode("utf-8", "replace").strip()
     wait_s = parse_retry_after(headers, now_s, text=text)
     said = Said(status=status, dialect=dialect, headers=shown_headers, body=body)
-    kind = _kind(status, f"{'' if error is None else error.kind} {text}", wait_s)
+    kind = _kind(status, body[:_MOST_READ_BYTES].decode("utf-8", "replace"), wait_s)
     if 300 <= status < 400:
         message = f"{provider} answered with a redirect ({status}), which is never followed"
         return Failure(kind=FailureKind.REDIRECT, message=message, status=status)

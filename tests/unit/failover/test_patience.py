@@ -1,0 +1,42 @@
+"""How long a provider may be silent: a false failover is paid for twice."""
+
+from dataclasses import replace
+
+import orjson
+from ways import target
+
+from tierrouter_core.document.model import Failover
+from tierrouter_core.failover.patience import Patience, patience
+from tierrouter_core.names import Dialect
+from tierrouter_core.routing.targets import Target
+from tierrouter_core.wire.request import read_request
+
+FAILOVER = Failover(headers_timeout_ms=60_000, first_token_timeout_ms=180_000, total_timeout_ms=600_000)
+
+
+def may_take(to: Target, **more: object) -> Patience:
+    body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "Hi"}], **more}
+    return patience(FAILOVER, to, read_request(Dialect.CHAT, orjson.dumps(body)), Dialect.CHAT)
+
+
+def at_openai(model_id: str) -> Target:
+    return replace(target("x", base_url="https://api.openai.com/v1"), model_id=model_id)
+
+
+def test_a_stream_may_take_what_the_router_says() -> None:
+    assert may_take(target("one")) == Patience(headers_s=60, first_token_s=180)
+
+
+def test_an_answer_that_is_not_streamed_may_take_the_whole_time() -> None:
+    assert may_take(target("one"), stream=False) == Patience(headers_s=600, first_token_s=600)
+
+
+def test_a_server_of_ones_own_may_load_its_model_first() -> None:
+    assert may_take(target("one", base_url="http://ollama:11434/v1")).headers_s == 180
+
+
+def test_a_model_that_thinks_where_nobody_sees_it_may_think_to_the_end() -> None:
+    assert may_take(at_openai("gpt-5.5")).first_token_s == 600
+    assert may_take(at_openai("gpt-5.5"), reasoning_effort="high").first_token_s == 600
+    assert may_take(at_openai("gpt-5.5"), reasoning_effort="low").first_token_s == 180
+    assert may_take(at_openai("gpt-4o"), reasoning_effort="high").first_token_s == 180
