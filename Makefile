@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,7 +43,8 @@ unit: setup ## tests of values and functions
 
 integration: setup ## tests with real processes, sockets and the embedded model
 	$(call lane,integration tests)
-	@$(PYTEST) tests/integration bench
+	@$(PYTEST) tests/integration bench --ignore=tests/integration/sidecar/test_reliability.py
+	@$(PYTEST) -n 4 tests/integration/sidecar/test_reliability.py
 
 kubernetes: setup ## tests against a real Kubernetes API server, which is built once (about 5 minutes)
 	$(call lane,Kubernetes tests)
@@ -65,6 +66,11 @@ e2e: setup ## end-to-end tests with real pods, on the kind-* cluster of the curr
 
 kind: ## a cluster for `make e2e`, where Docker can pull images
 	kind create cluster --config tests/e2e/kind.yaml
+
+reliability: setup ## sixteen ways to fail x three dialects, and the table of docs/reliability.md from them (two minutes)
+	$(call lane,reliability)
+	@$(PYTEST) -n 4 tests/integration/sidecar/test_reliability.py --junitxml=.reliability.xml
+	@.venv/bin/python scripts/reliability_table.py .reliability.xml
 
 fuzz: setup ## translation: its properties with many more examples, and guided fuzzing (FUZZ_FACTOR=30, FUZZ_SECONDS=120)
 	$(call lane,properties of translation)

@@ -29,9 +29,6 @@ from tierrouter_sidecar.upstream import BROKEN, AttemptFailed, FirstTokenLate, a
 MAX_UNARY_BYTES = 64 * 1024 * 1024
 _MOST_BEFORE_THE_ANSWER_BYTES = 256 * 1024
 """Of keep-alives and an answer's opening."""
-_BILLED = frozenset({FailureKind.LATE, FailureKind.STALLED})
-"""Without a token, and yet billed: the model was at work on the turn when we left."""
-
 Headers = Sequence[tuple[str, str]]
 
 
@@ -45,22 +42,28 @@ def error_response(error: WireError) -> web.Response:
     return web.Response(status=error.status, body=error.body, headers=error.headers)
 
 
-async def read_body(upstream: Answer, provider: str) -> bytes:
-    """The whole body of an answer that is not a stream.
+async def read_body(upstream: Answer, provider: str, late_s: float) -> bytes:
+    """The whole body of an answer that is not a stream, which has to be there at ``late_s`` of the event loop's clock.
 
     Raises:
         AttemptFailed: it broke off, stalled or is absurdly long.
     """
     chunks: list[bytes] = []
     size = 0
+    late = FirstTokenLate(f"{provider} did not send its whole answer in time")
+    timer = asyncio.get_running_loop().call_at(late_s, upstream.content.set_exception, late)
     try:
         while chunk := await upstream.content.readany():
             size += len(chunk)
             if size > MAX_UNARY_BYTES:
                 raise attempt_failed(FailureKind.MALFORMED, f"{provider} sent more than {MAX_UNARY_BYTES} bytes", 200)
             chunks.append(chunk)
+    except FirstTokenLate as error:
+        raise attempt_failed(FailureKind.LATE, str(error), upstream.status) from None
     except BROKEN as error:
         raise AttemptFailed(broken_off(f"{provider} broke off its answer", error)) from None
+    finally:
+        timer.cancel()
     return b"".join(chunks)
 
 
@@ -70,17 +73,22 @@ async def relay_unary(
     record: TurnRecord,
     ours: Headers,
     *,
+    late_s: float,
     input_estimate: Callable[[], int],
     rename_model: str | None,
 ) -> web.StreamResponse:
-    """Relay a 200 that is one JSON body. ``input_estimate`` is asked for where the body reports no usage.
+    """Relay a 200 that is one JSON body.
+
+    Args:
+        late_s: when it has to be there, by the event loop's clock.
+        input_estimate: asked for where the body reports no usage.
 
     Raises:
         AttemptFailed: the body is no answer; nothing has been sent.
     """
     assert record.target is not None
     dialect, provider = record.request.dialect, record.target.provider.name
-    body = await read_body(upstream, provider)
+    body = await read_body(upstream, provider, late_s)
     error = unary_reported_error(dialect, body)
     if error is not None:
         raise AttemptFailed(failure_of_error(provider, error))
@@ -135,7 +143,7 @@ async def relay_stream(
     assert record.target is not None
     provider = record.target.provider.name
     stream = _Stream(reply, upstream, headers, meter, provider)
-    owed = True
+    begun = True
     try:
         broken = await stream.opened(late_s)
         record.first_byte()
@@ -148,15 +156,15 @@ async def relay_stream(
     except asyncio.CancelledError:
         record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
         raise
-    except AttemptFailed as failed:
-        owed = failed.failure.kind in _BILLED
+    except AttemptFailed:
+        begun = False
         raise
     else:
         record.outcome = _outcome(meter, otherwise=Outcome.CUT)
         return failure
     finally:
         # Also when the handler is cancelled because the client went away: the turn is metered all the same.
-        if owed:
+        if begun:
             record.usage = _usage_of(meter, input_estimate)
             record.flagged = meter.flagged
 

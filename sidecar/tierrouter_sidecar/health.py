@@ -73,7 +73,7 @@ class Health:
         """It has begun to answer."""
         if self._circuits:
             for key in _keys(target):
-                self._change(key, answered)
+                self._change(key, lambda circuit: answered(circuit, self._clock()))
 
     def let_go(self, target: Target) -> None:
         """The client went away before anything was known."""

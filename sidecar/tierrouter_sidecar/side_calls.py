@@ -1,5 +1,6 @@
 """Calls that are no turns: counting tokens, and what only OpenAI's own servers keep."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -137,7 +138,8 @@ class SideCalls:
             target.provider, http.method, call.path, call.headers, body or None, failover, wait_s
         )
         try:
-            content = await read_body(upstream, target.provider.name)
+            late_s = asyncio.get_running_loop().time() + wait_s
+            content = await read_body(upstream, target.provider.name, late_s)
             if upstream.status != 200:
                 content = self._turns.credentials.redacted(content)
             relayed = headers_of(upstream, (), matches_requested=True)

@@ -27,18 +27,20 @@ async def relay_translated_unary(
     ours: Headers,
     translated: Translated,
     envelope: Envelope,
+    *,
+    late_s: float,
 ) -> web.StreamResponse:
     """Relay a 200 whose body, or whose answer, is one piece.
 
     A provider that streams unasked, or doesn't though it was asked to, is understood all the same. ``reply`` is the
-    stream that the client has asked for, if it has.
+    stream that the client has asked for, if it has; ``late_s`` when the whole has to be there.
 
     Raises:
         AttemptFailed: the body is no answer; nothing has been sent.
     """
     assert record.target is not None
     provider = record.target.provider.name
-    body = await read_body(upstream, provider)
+    body = await read_body(upstream, provider, late_s)
     dialect, streamed = translated.target, upstream.content_type == EVENT_STREAM
     if streamed:
         meter = stream_meter(dialect)

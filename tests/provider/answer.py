@@ -79,6 +79,9 @@ class Delivery:
     """The keep-alive; empty for the dialect's own."""
     cut_after_events: int | None = None
     cut_after_bytes: int | None = None
+    garbage_after_events: int | None = None
+    """After so many events comes ``garbage``, and then the others."""
+    garbage: bytes = b'data: {"cho\n\n'
     error_after_events: int | None = None
     """After so many events comes ``error``, and then nothing."""
     error: InBandError = field(default_factory=InBandError)

@@ -32,6 +32,8 @@ def plan(delivery: Delivery, events: Sequence[bytes], *, ping: bytes, error: byt
     sent = list(events)
     if delivery.error_after_events is not None:
         sent = [*sent[: delivery.error_after_events], error]
+    if delivery.garbage_after_events is not None:
+        sent.insert(delivery.garbage_after_events, delivery.garbage)
     if delivery.cut_after_events is not None:
         sent = sent[: delivery.cut_after_events]
     writes = [Write(keep_alive)] * delivery.pings_before

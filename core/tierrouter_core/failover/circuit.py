@@ -103,10 +103,13 @@ def let_go(circuit: Circuit) -> Circuit:
     return _changed(circuit, trying=False) if circuit.trying else circuit
 
 
-def answered(circuit: Circuit) -> Circuit:
-    """It has answered."""
-    if circuit.left_alone is not CircuitState.CLOSED or not circuit.failures:
+def answered(circuit: Circuit, now_s: float) -> Circuit:
+    """It has answered; while it is left alone that was a turn from before, and says nothing."""
+    state = circuit.state(now_s)
+    if state is CircuitState.HALF_OPEN or (state is CircuitState.CLOSED and not circuit.failures):
         return CLOSED
+    if state is not CircuitState.CLOSED:
+        return circuit
     return Circuit(failures=max(0.0, circuit.failures - _ANSWER_TAKES_BACK))
 
 

@@ -118,7 +118,7 @@ TREATMENTS: Final[Mapping[FailureKind, Treatment]] = {
     FailureKind.TOO_LARGE: _AS_SAID,
     FailureKind.FILTERED: Treatment(onward=Onward.FLAGGED, shown=None),
     FailureKind.PREFILL: _AS_SAID,
-    FailureKind.REASONING: Treatment(again=True, shown=None),
+    FailureKind.REASONING: Treatment(again=True, onward=Onward.NOWHERE, shown=None),
     FailureKind.REJECTED: Treatment(onward=Onward.NOWHERE, shown=None),
     FailureKind.UNFIT: Treatment(shown=Meaning.NOT_SERVABLE),
     FailureKind.STOPPED: Treatment(onward=Onward.NOWHERE, shown=Meaning.DRAINING),

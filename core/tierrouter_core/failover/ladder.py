@@ -169,7 +169,8 @@ def _pause_s(failure: Failure, jitter: float) -> float:
     if failure.kind is FailureKind.REASONING:
         return 0.0
     if failure.wait_s is not None and failure.wait_s <= LONGEST_WAIT_HERE_S:
-        return failure.wait_s + 0.1 * jitter
+        # When the time is over by which the provider's circuit leaves it alone, its jitter included.
+        return 1.1 * failure.wait_s + 0.01
     return _SHORTEST_PAUSE_S + (_LONGEST_PAUSE_S - _SHORTEST_PAUSE_S) * jitter
 
 

@@ -21,28 +21,33 @@ class Patience:
     headers_s: float
     """Until the answer's headers."""
     first_token_s: float
-    """Until the answer's first token; of streams."""
+    """Until a stream's first token; until the whole of an answer that is not streamed."""
 
 
-def patience(failover: Failover, target: Target, request: Request, dialect: Dialect) -> Patience:
+def patience(
+    failover: Failover, target: Target, request: Request, dialect: Dialect, *, left_s: float, others: bool
+) -> Patience:
     """How long ``target`` may take.
 
     Args:
         dialect: that it is asked in.
+        left_s: of ``failover.totalTimeout``.
+        others: whether somebody else may be asked after it.
 
-    An answer that is not streamed comes when all of it is there, so the total time is its limit. A server of one's own
-    may have to load its model before it says anything. A model that thinks where nobody sees it says nothing for
-    minutes.
+    An answer that is not streamed comes when all of it is there, which tells a slow model from a dead server only in
+    the end: it gets half of the time that is left, the last one all of it. Of streams, a server of one's own may have
+    to load its model before it says anything, and a model that thinks where nobody sees it says nothing for minutes.
     """
-    total_s = failover.total_timeout_ms / 1000
     if not request.stream:
-        return Patience(headers_s=total_s, first_token_s=total_s)
+        may_take_s = left_s / 2 if others else left_s
+        return Patience(headers_s=may_take_s, first_token_s=may_take_s)
+    total_s = failover.total_timeout_ms / 1000
     headers_s, first_token_s = failover.headers_timeout_ms / 1000, failover.first_token_timeout_ms / 1000
     if _may_load(target):
         headers_s = max(headers_s, first_token_s)
     if dialect is Dialect.CHAT and _thinks_unseen(target) and _effort(request) not in _QUICK:
         first_token_s = total_s
-    return Patience(headers_s=headers_s, first_token_s=first_token_s)
+    return Patience(headers_s=min(headers_s, left_s), first_token_s=min(first_token_s, left_s))
 
 
 def _may_load(target: Target) -> bool:

@@ -9,9 +9,10 @@ from tierrouter_core.routing.decide import Decision, Router, SessionState, Turn
 from tierrouter_core.routing.targets import Target, spoken
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.claude import takes_system_messages
+from tierrouter_core.wire.counts import details
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.model import Document, Image
-from tierrouter_core.wire.quirks import profile_of
+from tierrouter_core.wire.quirks import Profile, profile_of
 from tierrouter_core.wire.render import Wanted
 from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.translate import Refused, Translated, first_path, translate_request
@@ -34,9 +35,12 @@ def gives_thinking_back(request: Request, target: Target) -> bool:
     dialect = dialect_for(request, target)
     if dialect is request.dialect or dialect is Dialect.MESSAGES:
         return True
+    return dialect is Dialect.CHAT and bool(_profile_of(target).reasoning_field)
+
+
+def _profile_of(target: Target) -> Profile:
     capabilities = {} if target.model is None else target.model.capabilities
-    profile = profile_of(target.provider.base_url, target.model_id, capabilities)
-    return dialect is Dialect.CHAT and bool(profile.reasoning_field)
+    return profile_of(target.provider.base_url, target.model_id, capabilities)
 
 
 @keyword_value_class
@@ -65,7 +69,15 @@ def fit(request: Request, target: Target, circumstances: CircumstancesOf) -> Fit
         return Refused(first_path(request, Image), "the model takes no images")
     if request.media.documents and capabilities.get("pdf") is False:
         return Refused(first_path(request, Document), "the model takes no documents")
+    if _is_begun(request) and not _profile_of(target).prefill:
+        return Refused("messages", "the last is an answer, and the model does not go on with one")
     return edit_request(request, _plan(target))
+
+
+def _is_begun(request: Request) -> bool:
+    """Whether the conversation ends in an answer that the model is to go on with."""
+    messages = request.parsed.get("messages")
+    return bool(messages) and details(messages[-1]).get("role") == "assistant"
 
 
 def as_it_is(request: Request, target: Target) -> Edited:

@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -116,7 +117,9 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
         count = 0
 
-        async def begin(text: str, environment: dict[str, str] | None = None, **settings: Any) -> Sidecar:
+        async def begin(
+            text: str, environment: dict[str, str] | None = None, clock: Any = time.monotonic, **settings: Any
+        ) -> Sidecar:
             nonlocal count
             count += 1
             state_dir = tmp_path / f"state-{count}"
@@ -128,7 +131,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
                 settings.get("credentials_dir"), ENVIRONMENT if environment is None else environment
             )
             source = RouterFiles([file], None)
-            serving = await stack.enter_async_context(running(chosen, source, credentials))
+            serving = await stack.enter_async_context(running(chosen, source, credentials, clock=clock))
             client = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
             return Sidecar(serving, client, state_dir, file)
 

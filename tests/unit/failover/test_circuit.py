@@ -45,7 +45,14 @@ def test_one_turn_tries_it_when_the_time_is_over_and_the_others_wait() -> None:
     tried = asked(opened, 15.0)
     assert tried.wait_s(15.0) > 0
     assert let_go(tried).wait_s(15.0) == 0.0
-    assert answered(tried) is CLOSED
+    assert answered(tried, 15.0) is CLOSED
+
+
+@pytest.mark.parametrize("left_alone", [[DOWN] * 3, [failure(K.THROTTLED, wait_s=15.0)]])
+def test_the_answer_to_a_turn_from_before_does_not_bring_it_back(left_alone: list[Failure]) -> None:
+    circuit = after_failures(CLOSED, *left_alone)
+    assert answered(circuit, 14.9) == circuit
+    assert answered(circuit, 15.0) is CLOSED
 
 
 def test_it_stays_open_longer_each_time_up_to_four_times() -> None:
@@ -73,7 +80,7 @@ def test_a_provider_that_fails_every_other_turn_is_left_alone_and_one_that_fails
             if circuit.state(0.0) is S.OPEN:
                 return True
             for _ in range(answers_between):
-                circuit = answered(circuit)
+                circuit = answered(circuit, 0.0)
         return False
 
     assert [opens(between) for between in (0, 1, 2, 9)] == [True, True, False, False]
@@ -146,7 +153,7 @@ def test_whatever_happens_it_comes_back_in_the_end_and_one_answer_closes_it(
             case "ask":
                 circuit = asked(circuit, now_s)
             case "answer":
-                circuit = answered(circuit)
+                circuit = answered(circuit, now_s)
             case "leave":
                 circuit = let_go(circuit)
             case kind:
@@ -155,4 +162,4 @@ def test_whatever_happens_it_comes_back_in_the_end_and_one_answer_closes_it(
     assert all(a <= b for a, b in pairwise(moments))
     later_s = now_s + 3601
     assert let_go(circuit).wait_s(later_s) == 0.0
-    assert answered(circuit).state(later_s) is S.CLOSED
+    assert answered(circuit, later_s).state(later_s) is S.CLOSED

@@ -14,9 +14,10 @@ from tierrouter_core.wire.request import read_request
 FAILOVER = Failover(headers_timeout_ms=60_000, first_token_timeout_ms=180_000, total_timeout_ms=600_000)
 
 
-def may_take(to: Target, **more: object) -> Patience:
+def may_take(to: Target, *, left_s: float = 600.0, others: bool = True, **more: object) -> Patience:
     body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "Hi"}], **more}
-    return patience(FAILOVER, to, read_request(Dialect.CHAT, orjson.dumps(body)), Dialect.CHAT)
+    request = read_request(Dialect.CHAT, orjson.dumps(body))
+    return patience(FAILOVER, to, request, Dialect.CHAT, left_s=left_s, others=others)
 
 
 def at_openai(model_id: str) -> Target:
@@ -27,8 +28,14 @@ def test_a_stream_may_take_what_the_router_says() -> None:
     assert may_take(target("one")) == Patience(headers_s=60, first_token_s=180)
 
 
-def test_an_answer_that_is_not_streamed_may_take_the_whole_time() -> None:
-    assert may_take(target("one"), stream=False) == Patience(headers_s=600, first_token_s=600)
+def test_an_answer_that_is_not_streamed_leaves_half_of_the_time_to_the_others() -> None:
+    assert may_take(target("one"), stream=False) == Patience(headers_s=300, first_token_s=300)
+    assert may_take(target("one"), stream=False, left_s=300) == Patience(headers_s=150, first_token_s=150)
+    assert may_take(target("one"), stream=False, others=False) == Patience(headers_s=600, first_token_s=600)
+
+
+def test_nobody_may_take_more_than_what_is_left() -> None:
+    assert may_take(target("one"), left_s=30) == Patience(headers_s=30, first_token_s=30)
 
 
 def test_a_server_of_ones_own_may_load_its_model_first() -> None:

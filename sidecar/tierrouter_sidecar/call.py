@@ -1,0 +1,228 @@
+"""One call to a provider: the request as it gets it, and its answer on the way to the client."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from aiohttp import web
+
+from tierrouter_core.failover.classify import failure_of_answer
+from tierrouter_core.failover.failure import Failure, FailureKind
+from tierrouter_core.failover.patience import patience
+from tierrouter_core.names import Dialect
+from tierrouter_core.routing.fitting import as_it_is, fit
+from tierrouter_core.routing.targets import Target
+from tierrouter_core.wire.claude import without_betas
+from tierrouter_core.wire.dialects import EndpointKind, turns_endpoint
+from tierrouter_core.wire.edits import BETAS, Edited
+from tierrouter_core.wire.encoder import Envelope
+from tierrouter_core.wire.meter import StreamMeter, stream_meter
+from tierrouter_core.wire.translate import Refused, StreamTranslator, Translated
+from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.answer import headers_of, read_body, relay_stream, relay_unary
+from tierrouter_sidecar.errors import CredentialError
+from tierrouter_sidecar.exchange import Answer
+from tierrouter_sidecar.outgoing import Outgoing, outgoing, raw_query
+from tierrouter_sidecar.reply import EVENT_STREAM, Reply
+from tierrouter_sidecar.translated import relay_translated_unary
+from tierrouter_sidecar.under_way import UnderWay
+from tierrouter_sidecar.upstream import AttemptFailed, attempt_failed
+
+_ERROR_BODY_PATIENCE_S = 10.0
+"""What a provider has to say of its failure is not waited for any longer."""
+
+Relayed = tuple[web.StreamResponse, Failure | None]
+"""What the client was sent, and what broke it off after its first token."""
+
+
+class Call:
+    """One call to ``target``."""
+
+    def __init__(self, way: UnderWay, target: Target) -> None:
+        """Make it ready.
+
+        Raises:
+            AttemptFailed: there can be none: the turn does not fit, or the key is missing.
+        """
+        self._way = way
+        self._target = target
+        self._upstream: Answer | None = None
+        self.began = False
+        """Whether the first token of a stream has come."""
+        self._fitted = self._fit()
+        try:
+            self._outgoing = self._made_out()
+        except CredentialError as error:
+            raise attempt_failed(FailureKind.CREDENTIAL, str(error)) from None
+
+    @property
+    def _dialect(self) -> Dialect:
+        """That it is made in."""
+        return self._fitted.target if isinstance(self._fitted, Translated) else self._way.record.request.dialect
+
+    def _fit(self) -> Edited | Translated:
+        """The request as the target gets it; another tier's turn where it can't."""
+        way, record, target = self._way, self._way.record, self._target
+        fitted, way.first = way.first, None
+        if way.endpoint.kind is EndpointKind.COMPACT:
+            fitted = as_it_is(record.request, target)
+        elif fitted is None or target.key != record.decision.targets[0].key:
+            fitted = fit(record.request, target, lambda target: way.server.circumstances(way.read, target))
+        if isinstance(fitted, Refused):
+            raise attempt_failed(FailureKind.UNFIT, f"{target.tier_name} can't take this turn: {fitted}")
+        if isinstance(fitted, Edited):
+            record.edits = fitted.edits
+        elif fitted.lost:
+            for name in fitted.lost:
+                way.server.metrics.count(m.TRANSLATION_LOSSY, name)
+            notice = f"left behind in translation: {', '.join(fitted.lost)}"
+            if notice not in way.notices:
+                way.notices = (*way.notices, notice)
+        return fitted
+
+    def _made_out(self) -> Outgoing:
+        way, credentials = self._way, self._way.server.credentials
+        if isinstance(self._fitted, Translated):
+            # The client's own headers belong to its dialect, and so does its query.
+            return outgoing(credentials, self._target, turns_endpoint(self._fitted.target), {}, "")
+        return outgoing(credentials, self._target, way.endpoint, way.headers, raw_query(way.http))
+
+    async def perform(self, *, left_s: float, others: bool) -> Relayed:
+        """Make it, and relay its answer.
+
+        Args:
+            left_s: of ``failover.totalTimeout``.
+            others: whether somebody else may be asked after it.
+
+        Raises:
+            AttemptFailed: nothing of an answer has gone to the client.
+        """
+        record, failover, target = self._way.record, self._way.document.failover, self._target
+        may_take = patience(failover, target, record.request, self._dialect, left_s=left_s, others=others)
+        late_s = asyncio.get_running_loop().time() + may_take.first_token_s
+        upstream = self._upstream = await self._way.server.upstream.send(
+            target.provider,
+            "POST",
+            self._outgoing.path,
+            self._headers(),
+            self._fitted.body,
+            failover,
+            may_take.headers_s,
+        )
+        if upstream.status != 200:
+            raise AttemptFailed(await self._failure_of(upstream))
+        if isinstance(self._fitted, Translated):
+            return await self._relay_translated(upstream, self._fitted, late_s)
+        return await self._relay(upstream, self._fitted, late_s)
+
+    def close(self) -> int:
+        """Let go of the provider's connection, whatever state it is in; the status that came, or 0."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is None:
+            return 0
+        upstream.release()
+        return upstream.status
+
+    def _headers(self) -> list[tuple[str, str]]:
+        record, headers = self._way.record, list(self._outgoing.headers)
+        if isinstance(self._fitted, Edited) and self._fitted.unpaired_betas:
+            paired = without_betas(headers, self._fitted.unpaired_betas)
+            if paired != headers:
+                record.edits = (*record.edits, BETAS)
+            return paired
+        return headers
+
+    async def _relay(self, upstream: Answer, edited: Edited, late_s: float) -> Relayed:
+        way, record, target = self._way, self._way.record, self._target
+        rename = record.request.model if way.document.response_model == "Requested" else None
+        if upstream.content_type == EVENT_STREAM and way.reply is not None:
+            meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
+            return await self._relay_stream(way.reply, upstream, meter, late_s)
+        if way.reply is not None and way.reply.begun:
+            message = f"{target.provider.name} sent no stream, though one was asked for"
+            raise attempt_failed(FailureKind.MALFORMED, message, 200)
+        response = await relay_unary(
+            way.http,
+            upstream,
+            record,
+            way.our_headers(target),
+            late_s=late_s,
+            input_estimate=lambda: way.estimate(target),
+            rename_model=rename,
+        )
+        return response, None
+
+    async def _relay_translated(self, upstream: Answer, translated: Translated, late_s: float) -> Relayed:
+        way, record, target = self._way, self._way.record, self._target
+        envelope = Envelope(
+            turn_id=record.turn_id,
+            model=record.request.model if way.document.response_model == "Requested" else target.model_id,
+            created_s=int(record.arrived_s),
+            input_estimate=way.estimate(target),
+            include_usage=record.request.wants_usage is True,
+        )
+        if upstream.content_type == EVENT_STREAM and way.reply is not None:
+            return await self._relay_stream(way.reply, upstream, StreamTranslator(translated, envelope), late_s)
+        ours = way.our_headers(target)
+        response = await relay_translated_unary(
+            way.http, way.reply, upstream, record, ours, translated, envelope, late_s=late_s
+        )
+        return response, None
+
+    async def _relay_stream(
+        self, reply: Reply, upstream: Answer, meter: StreamMeter | StreamTranslator, late_s: float
+    ) -> Relayed:
+        way, record, target = self._way, self._way.record, self._target
+        matches = target.model_id == record.request.model
+        try:
+            broken = await relay_stream(
+                reply,
+                upstream,
+                record,
+                headers_of(upstream, way.our_headers(target), matches_requested=matches),
+                meter,
+                late_s=late_s,
+                input_estimate=lambda: way.estimate(target),
+                on_first_token=self._begin,
+            )
+        finally:
+            if meter.malformed:
+                way.server.metrics.count(m.MALFORMED_EVENTS, target.provider.name)
+        return reply.response, broken
+
+    def _begin(self) -> None:
+        """The stream has begun: whoever waits for this provider to come back need not wait for its end."""
+        self.began = True
+        self._way.server.health.answered(self._target)
+
+    async def _failure_of(self, upstream: Answer) -> Failure:
+        """What a status other than 200 means."""
+        way, record, target = self._way, self._way.record, self._target
+        provider = target.provider.name
+        try:
+            late_s = asyncio.get_running_loop().time() + _ERROR_BODY_PATIENCE_S
+            body = way.server.credentials.redacted(await read_body(upstream, provider, late_s))
+        except AttemptFailed:
+            body = b""
+        failure = failure_of_answer(
+            provider,
+            self._dialect,
+            upstream.status,
+            dict(upstream.headers),
+            body,
+            time.time(),
+            secret=_secret_of(target),
+            shown_headers=tuple(headers_of(upstream, (), matches_requested=target.model_id == record.request.model)),
+        )
+        if failure.kind is not FailureKind.REASONING:
+            return failure
+        if way.read.conversation in way.server.unreplayed or not isinstance(self._fitted, Translated):
+            # What a client sends in its own dialect is its own to mend.
+            return replace(failure, kind=FailureKind.REJECTED)
+        way.server.unreplayed.add(way.read.conversation)
+        return replace(failure, message=f"{provider} refused past reasoning (400); it is asked again without")
+
+
+def _secret_of(target: Target) -> str:
+    provider = target.provider
+    return f"Secret {provider.secret_name}, key {provider.secret_key}" if provider.secret_name else "its configuration"

@@ -1,0 +1,63 @@
+"""How a turn ends that nobody serves: by a status, or inside the stream where that has begun."""
+
+from aiohttp import web
+
+from tierrouter_core.failover.failure import FailureKind
+from tierrouter_core.failover.ladder import GiveUp
+from tierrouter_core.names import TURN_HEADER, Outcome
+from tierrouter_core.wire.failures import Meaning, final_error
+from tierrouter_core.wire.in_band import in_band_error
+from tierrouter_core.wire.translated_error import CONTEXT_CODE, translated_error
+from tierrouter_sidecar.answer import error_response, send
+from tierrouter_sidecar.reply import Reply
+from tierrouter_sidecar.under_way import UnderWay
+
+
+async def give_up(way: UnderWay, now: GiveUp) -> web.StreamResponse:
+    """Tell the client: what the provider said, or what will help its own retries."""
+    shown = now.shown
+    if now.meaning is not None or shown is None or shown.failure.said is None:
+        code = CONTEXT_CODE if shown is not None and shown.failure.kind is FailureKind.CONTEXT_LENGTH else None
+        return await refuse(way, now.meaning or Meaning.WAIT, now.message, now.retry_after_s, code)
+    if way.reply is not None and way.reply.begun:
+        return await refuse(way, Meaning.BAD_REQUEST, shown.failure.message)
+    record, said = way.record, shown.failure.said
+    record.target = shown.target
+    ours = way.our_headers(shown.target)
+    if said.dialect is record.request.dialect:
+        response = web.Response(status=said.status, body=said.body, headers=[*said.headers, *ours])
+    else:
+        error = translated_error(record.request.dialect, said.dialect, said.status, said.body, record.turn_id)
+        response = error_response(error)
+        response.headers.extend(ours)
+    await send(way.http, response, record)
+    return response
+
+
+async def refuse(
+    way: UnderWay, meaning: Meaning, message: str, retry_after_s: int | None = None, code: str | None = None
+) -> web.StreamResponse:
+    """An error of our own, with what the agent's retries need."""
+    record = way.record
+    if way.reply is not None and way.reply.begun:
+        return await _refuse_in_band(way, way.reply, meaning, message)
+    error = final_error(
+        record.request.dialect, meaning, message, turn_id=record.turn_id, retry_after_s=retry_after_s, code=code
+    )
+    response = error_response(error)
+    ours = way.our_headers(record.target) if record.target is not None else [(TURN_HEADER, record.turn_id)]
+    response.headers.extend(ours)
+    await send(way.http, response, record)
+    return response
+
+
+async def _refuse_in_band(way: UnderWay, reply: Reply, meaning: Meaning, message: str) -> web.StreamResponse:
+    """The headers have gone out while the client waited: what is left is to say it in the stream."""
+    record = way.record
+    response = {"id": f"resp_{record.turn_id}", "created_at": int(record.arrived_s), "model": record.request.model}
+    try:
+        await reply.write(in_band_error(record.request.dialect, message, meaning=meaning, response=response))
+        return await reply.end()
+    except OSError:
+        record.outcome = Outcome.CLIENT_GONE
+        return reply.response
