@@ -9,7 +9,7 @@ from tierrouter_core.routing.decide import Decision, Router, SessionState, Turn
 from tierrouter_core.routing.targets import Target, spoken
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.claude import takes_system_messages
-from tierrouter_core.wire.counts import details
+from tierrouter_core.wire.counts import details, items
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.model import Document, Image
 from tierrouter_core.wire.quirks import Profile, profile_of
@@ -76,7 +76,7 @@ def fit(request: Request, target: Target, circumstances: CircumstancesOf) -> Fit
 
 def _is_begun(request: Request) -> bool:
     """Whether the conversation ends in an answer that the model is to go on with."""
-    messages = request.parsed.get("messages")
+    messages = items(request.parsed.get("messages"))
     return bool(messages) and details(messages[-1]).get("role") == "assistant"
 
 

@@ -11,7 +11,7 @@ from tierrouter_core.wire.failures import Meaning
 
 K = FailureKind
 ONE, TWO, THREE = target("one", window=1000), target("two", window=1000), target("three", window=9000)
-AGAIN = [kind for kind, treatment in TREATMENTS.items() if treatment.again and kind is not K.THROTTLED]
+AGAIN = [kind for kind, treatment in TREATMENTS.items() if treatment.again and kind not in (K.THROTTLED, K.REASONING)]
 ON = [
     kind
     for kind, treatment in TREATMENTS.items()
@@ -23,6 +23,14 @@ ON = [
 def test_what_may_go_the_second_time_is_asked_once_more_and_then_another(kind: FailureKind) -> None:
     assert walked([ONE, TWO], {"one": [failure(kind)]}) == (["one", "one"], None)
     assert walked([ONE, TWO], {"one": [failure(kind)] * 2}) == (["one", "one", "two"], None)
+
+
+def test_past_thinking_that_is_refused_is_left_out_once_and_then_the_refusal_is_shown() -> None:
+    assert walked([ONE, TWO], {"one": [failure(K.REASONING)]}) == (["one", "one"], None)
+    asked, end = walked([ONE, TWO], {"one": [failure(K.REASONING), failure(K.REJECTED)]})
+    assert asked == ["one", "one"]
+    assert end is not None
+    assert end.meaning is None
 
 
 @pytest.mark.parametrize("kind", ON)
