@@ -139,6 +139,8 @@ def step(walk: Walk, absent: Callable[[Target], Absent | None], *, left_s: float
     for target in walk.waiting:
         why = absent(target)
         if why is None:
+            if target is walk.waiting[0]:
+                return walk, Ask(target)
             left = walk.waiting[walk.waiting.index(target) :]
             return replace(walk, waiting=left, tried=(*walk.tried, *passed)), Ask(target)
         if why.tried_now and being_tried is None:

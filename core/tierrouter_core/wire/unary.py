@@ -3,6 +3,7 @@
 White space before the JSON is a provider's keep-alive and means nothing.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ _TEXTS = {
     Dialect.MESSAGES: usage_messages.generated_texts,
 }
 
+_FLAGS = re.compile(rb'"refusal"\s*+:\s*+"|:\s*+"refusal"|"content_filter"')
+"""One of these is in every answer that was refused or filtered, and in few others."""
 _SAYS = {Dialect.CHAT: "choices", Dialect.RESPONSES: "output", Dialect.MESSAGES: "content"}
 """Where an answer stands; without it there is none."""
 
@@ -62,7 +65,7 @@ def unary_reported_error(dialect: Dialect, body: bytes) -> ReportedError | None:
 
 def unary_flagged(dialect: Dialect, body: bytes) -> bool:
     """Whether the model refused, or its output was filtered."""
-    if b"refus" not in body and b"content_filter" not in body:
+    if _FLAGS.search(body) is None:
         return False
     payload = _payload(body) or {}
     match dialect:
