@@ -58,6 +58,7 @@ class Reason(StrEnum):
     SPLIT = "Split"
     DIALECT = "Dialect"
     FAILOVER = "Failover"
+    HEDGE = "Hedge"
     OBSERVE = "Observe"
     OFF = "Off"
     NOT_SERVABLE = "NotServable"

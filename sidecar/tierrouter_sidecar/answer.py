@@ -22,7 +22,7 @@ from tierrouter_core.wire.unary import (
     unary_usage,
 )
 from tierrouter_sidecar.exchange import Answer
-from tierrouter_sidecar.record import TurnRecord
+from tierrouter_sidecar.record import Attempt, TurnRecord
 from tierrouter_sidecar.reply import Reply
 from tierrouter_sidecar.upstream import BROKEN, AttemptFailed, FirstTokenLate, attempt_failed, broken_off
 
@@ -71,34 +71,37 @@ async def relay_unary(
     request: web.BaseRequest,
     upstream: Answer,
     record: TurnRecord,
+    attempt: Attempt,
     ours: Headers,
     *,
     late_s: float,
     input_estimate: Callable[[], int],
     rename_model: str | None,
+    before_sending: Callable[[], None],
 ) -> web.StreamResponse:
     """Relay a 200 that is one JSON body.
 
     Args:
         late_s: when it has to be there, by the event loop's clock.
         input_estimate: asked for where the body reports no usage.
+        before_sending: is told that the body is an answer; from then on nobody else may answer.
 
     Raises:
         AttemptFailed: the body is no answer; nothing has been sent.
     """
-    assert record.target is not None
-    dialect, provider = record.request.dialect, record.target.provider.name
+    dialect, provider = record.request.dialect, attempt.target.provider.name
     body = await read_body(upstream, provider, late_s)
     error = unary_reported_error(dialect, body)
     if error is not None:
         raise AttemptFailed(failure_of_error(provider, error))
     usage = unary_usage(dialect, body)
-    record.usage = usage if usage is not None else estimate_unary(dialect, body, input_estimate())
-    record.flagged = unary_flagged(dialect, body)
+    attempt.usage = usage if usage is not None else estimate_unary(dialect, body, input_estimate())
+    attempt.flagged = unary_flagged(dialect, body)
+    before_sending()
     record.outcome = Outcome.ANSWERED
     if rename_model is not None:
         body = rename_unary_model(body, rename_model)
-    headers = headers_of(upstream, ours, matches_requested=record.target.model_id == record.request.model)
+    headers = headers_of(upstream, ours, matches_requested=attempt.target.model_id == record.request.model)
     response = web.Response(status=upstream.status, body=body, headers=headers)
     record.first_byte()
     await send(request, response, record)
@@ -118,12 +121,12 @@ async def relay_stream(
     reply: Reply,
     upstream: Answer,
     record: TurnRecord,
-    headers: list[tuple[str, str]],
+    attempt: Attempt,
     meter: StreamMeter | StreamTranslator,
     *,
     late_s: float,
     input_estimate: Callable[[], int],
-    on_first_token: Callable[[], None],
+    on_first_token: Callable[[], list[tuple[str, str]]],
 ) -> Failure | None:
     """Relay a stream event by event, as it comes; a cut ends in the dialect's own error event.
 
@@ -131,8 +134,8 @@ async def relay_stream(
     tier.
 
     Args:
-        headers: of the answer, where they have not gone out yet.
         late_s: when the first token has to be there, by the event loop's clock.
+        on_first_token: is told when it is there, and says the answer's headers, where they have not gone out yet.
 
     Returns:
         What broke it off after that; None where it is whole, or the client has gone.
@@ -140,21 +143,22 @@ async def relay_stream(
     Raises:
         AttemptFailed: it failed before that.
     """
-    assert record.target is not None
-    provider = record.target.provider.name
-    stream = _Stream(reply, upstream, headers, meter, provider)
-    begun = True
+    stream = _Stream(reply, upstream, meter, attempt.target.provider.name)
+    begun, opened = True, False
     try:
-        broken = await stream.opened(late_s)
+        opening, broken = await stream.opened(late_s)
+        headers = on_first_token()
+        opened = True
         record.first_byte()
-        on_first_token()
+        await stream.begin(headers, opening)
         failure = await stream.rest(broken)
     except OSError:
         # Only writing to the client raises here: what reading raises is caught where it is read.
         record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
         return None
     except asyncio.CancelledError:
-        record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
+        if opened:
+            record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
         raise
     except AttemptFailed:
         begun = False
@@ -165,8 +169,8 @@ async def relay_stream(
     finally:
         # Also when the handler is cancelled because the client went away: the turn is metered all the same.
         if begun:
-            record.usage = _usage_of(meter, input_estimate)
-            record.flagged = meter.flagged
+            attempt.usage = _usage_of(meter, input_estimate)
+            attempt.flagged = meter.flagged
 
 
 class _Stream:
@@ -176,18 +180,16 @@ class _Stream:
         self,
         reply: Reply,
         upstream: Answer,
-        headers: list[tuple[str, str]],
         meter: StreamMeter | StreamTranslator,
         provider: str,
     ) -> None:
         self._reply = reply
         self._upstream = upstream
-        self._headers = headers
         self._meter = meter
         self._provider = provider
 
-    async def opened(self, late_s: float) -> Failure | None:
-        """Read until something of the answer has come and send what has; what broke it off right there, if anything.
+    async def opened(self, late_s: float) -> tuple[bytes, Failure | None]:
+        """Read until something of the answer has come; all that has, and what broke it off right there, if anything.
 
         Raises:
             AttemptFailed: it failed before that.
@@ -219,10 +221,13 @@ class _Stream:
             if not meter.complete:
                 raise AttemptFailed(broken or self._ended_early("before its first token"))
             held.append(tail)
-        await self._reply.begin(self._upstream.status, self._headers)
-        if any(held):
-            await self._reply.write(b"".join(held))
-        return broken
+        return b"".join(held), broken
+
+    async def begin(self, headers: list[tuple[str, str]], opening: bytes) -> None:
+        """Send the answer's headers and what has come of it."""
+        await self._reply.begin(self._upstream.status, headers)
+        if opening:
+            await self._reply.write(opening)
 
     async def rest(self, broken: Failure | None) -> Failure | None:
         """Relay the rest; what broke it off."""

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -18,12 +19,12 @@ from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.dialects import Endpoint
 from tierrouter_core.wire.failures import Meaning
 from tierrouter_sidecar import metrics as m
-from tierrouter_sidecar.call import Call
+from tierrouter_sidecar.call import Call, Relayed
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.refusal import give_up, refuse
 from tierrouter_sidecar.reply import Reply
 from tierrouter_sidecar.under_way import UnderWay
-from tierrouter_sidecar.upstream import AttemptFailed
+from tierrouter_sidecar.upstream import AttemptFailed, attempt_failed
 
 if TYPE_CHECKING:
     from tierrouter_sidecar.turn import TurnServer, Understood
@@ -60,8 +61,12 @@ class Attempts:
         self._server = server
         self._record = record
         self._walk = Walk(waiting=record.decision.targets)
-        self._call: Call | None = None
-        """The one that is open."""
+        self._open: list[Call] = []
+        self._winner: Call | None = None
+        """The call whose answer the client gets."""
+        self._racing: dict[asyncio.Future[Relayed], Call] = {}
+        """While a hedge is asked beside the first."""
+        self._hedging = ""
 
     async def walk(self) -> web.StreamResponse:
         """Serve the turn: whatever comes of it, the client is told once."""
@@ -87,58 +92,171 @@ class Attempts:
                 reply.close()
 
     async def _ask(self, now: Ask, deadline_s: float) -> web.StreamResponse | None:
-        """One attempt; None where it failed and the way goes on."""
-        record, target, health = self._record, now.target, self._server.health
+        """One attempt, or one and its hedge; None where it failed and the way goes on."""
         if now.after_s:
             await asyncio.sleep(now.after_s)
-        self._move_to(target)
-        record.begin_attempt(target)
+        self._move_to(now.target)
+        call = self._opened(now.target)
+        if call is None:
+            return None
+        late_s = self._hedged_after_s(now.target)
+        if late_s is None:
+            with self._letting_go():
+                return await self._settled(call, self._performed(call, deadline_s))
+        return await self._raced(call, late_s, deadline_s)
+
+    def _opened(self, target: Target) -> Call | None:
+        """A call to ``target``, ready to be made; None where there can be none."""
+        self._record.target = target
         try:
-            call = self._call = Call(self._way, target)
+            call = Call(self._way, target, self._began)
         except AttemptFailed as failed:
             self._failed(target, failed.failure, called=False)
             return None
-        health.asked(target)
-        others = any(each.key != target.key for each in self._walk.waiting)
+        self._open.append(call)
+        self._server.health.asked(target)
+        return call
+
+    def _performed(self, call: Call, deadline_s: float) -> Coroutine[Any, Any, Relayed]:
+        others = any(each.key != call.target.key for each in self._walk.waiting)
+        return call.perform(left_s=max(deadline_s - time.monotonic(), 0.0), others=others)
+
+    async def _settled(self, call: Call, relayed: Awaitable[Relayed]) -> web.StreamResponse | None:
+        """Wait for a call and write down what came of it; None where it failed."""
+        record, target, health = self._record, call.target, self._server.health
         try:
-            response, broken = await call.perform(left_s=max(deadline_s - time.monotonic(), 0.0), others=others)
+            response, broken = await relayed
         except AttemptFailed as failed:
             failure = self._redacted(failed.failure)
             if failure.kind in _BILLED:
-                record.usage = Usage(input_uncached=self._way.estimate(target), source=UsageSource.ESTIMATED)
+                self._owe_input(call)
             health.failed(target, failure, self._failover)
+            self._close(call, failure.message, failure.status)
             self._failed(target, failure, called=True)
             return None
-        except BaseException:
-            health.let_go(target)
-            raise
         if broken is not None:
             broken = self._redacted(broken)
             health.failed(target, broken, self._failover)
             self._say(target, broken)
         elif not call.began:
             health.answered(target)
-        self.close_open_attempt("" if broken is None else broken.message)
+        self._close(call, "" if broken is None else broken.message)
         if record.outcome in (Outcome.ANSWERED, Outcome.CUT, Outcome.CLIENT_GONE):
             self._server.remember(record)
         return response
 
+    @contextmanager
+    def _letting_go(self) -> Iterator[None]:
+        """A client that leaves tells nothing of the providers."""
+        try:
+            yield
+        except BaseException:
+            for call in self._open:
+                self._server.health.let_go(call.target)
+            raise
+
+    # Hedging.
+
+    def _hedged_after_s(self, target: Target) -> float | None:
+        """How late a first token has to be for another tier to be asked too; None where none is."""
+        hedge = self._record.in_force.router.hedge_of(target)
+        if hedge is None or self._way.reply is None or hedge.key == target.key:
+            return None
+        if self._walk.calls + 2 > self._failover.max_attempts or self._server.health.absent(hedge) is not None:
+            return None
+        return self._server.first_tokens.late_after_s(target)
+
+    async def _raced(self, call: Call, late_s: float, deadline_s: float) -> web.StreamResponse | None:
+        """Ask, and where the first token is late ask the hedge too: who has one first serves, the other is let go."""
+        first = asyncio.ensure_future(self._performed(call, deadline_s))
+        self._racing = {first: call}
+        hedge: Call | None = None
+        try:
+            with self._letting_go():
+                await asyncio.wait({first}, timeout=late_s)
+                target = self._record.in_force.router.hedge_of(call.target)
+                if not first.done() and not call.began and target is not None:
+                    self._hedging = (
+                        f"{Reason.HEDGE}: {call.target.tier_name} had no first token in {late_s:.1f} s; "
+                        f"{target.tier_name} was faster"
+                    )
+                    hedge = self._opened(target)
+                    if hedge is not None:
+                        self._racing[asyncio.ensure_future(self._performed(hedge, deadline_s))] = hedge
+                response = None
+                while self._racing and response is None:
+                    done, _ = await asyncio.wait(self._racing, return_when=asyncio.FIRST_COMPLETED)
+                    if self._winner is not None:
+                        # What the turn used is what the call says that is closed last.
+                        await self._let_others_go(self._winner)
+                    for task in done & self._racing.keys():
+                        response = await self._settled(self._racing.pop(task), task) or response
+                if hedge is not None:
+                    won = "won" if self._winner is hedge else "lost"
+                    self._server.metrics.count(m.HEDGES, call.target.tier_name, hedge.target.tier_name, won)
+                return response
+        finally:
+            left = list(self._racing)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    def _began(self, call: Call) -> None:
+        """The first token of an answer is there: it serves, and whoever is still asked beside it is let go.
+
+        Raises:
+            AttemptFailed: another was sooner.
+        """
+        if self._winner is not None and self._winner is not call:
+            raise attempt_failed(FailureKind.OUTRUN, "another tier had its first token sooner")
+        self._winner = call
+        self._record.target = call.target
+        self._server.health.answered(call.target)
+        if call.began:
+            self._server.first_tokens.add(call.target, time.monotonic() - call.attempt.began_s)
+        if len(self._open) > 1 and call is not self._open[0]:
+            self._record.reason = self._hedging
+        for task, other in self._racing.items():
+            if other is not call:
+                task.cancel()
+
+    async def _let_others_go(self, winner: Call) -> None:
+        """Write down the calls that ``winner`` made needless; their models were at work, and that is paid for."""
+        for task, call in [(task, call) for task, call in self._racing.items() if call is not winner]:
+            del self._racing[task]
+            task.cancel()
+            (error,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(error, AttemptFailed) and error.failure.kind is not FailureKind.OUTRUN:
+                await self._settled(call, task)
+            else:
+                self._server.health.let_go(call.target)
+                self._owe_input(call)
+                self._close(call, f"outrun by {winner.target.tier_name}")
+        self._record.target = winner.target
+
+    def _owe_input(self, call: Call) -> None:
+        call.attempt.usage = Usage(input_uncached=self._way.estimate(call.target), source=UsageSource.ESTIMATED)
+
     def client_went_away(self) -> None:
         """Close what is open: with an answer that was complete, as if nothing had happened."""
         if self._record.outcome is Outcome.ANSWERED:
-            self.close_open_attempt("")
+            self.close_open("")
             self._server.remember(self._record)
             return
         self._record.outcome = Outcome.CLIENT_GONE
-        self.close_open_attempt("the client went away")
+        self.close_open("the client went away")
 
-    def close_open_attempt(self, error: str, status: int = 0) -> None:
-        """Write the attempt down and let go of the provider's connection."""
-        if self._call is None:
-            return
-        call, self._call = self._call, None
-        came = call.close()
-        self._record.end_attempt(status or came, error)
+    def close_open(self, error: str) -> None:
+        """Close every call that is open, the one that serves last."""
+        for call in sorted(self._open, key=lambda call: call is self._winner):
+            self._close(call, error)
+
+    def _close(self, call: Call, error: str, status: int = 0) -> None:
+        """Write a call down and let go of the provider's connection."""
+        if call in self._open:
+            self._open.remove(call)
+            self._record.end_attempt(call.attempt, status or call.close(), error)
+            call.close()
 
     def _failed(self, target: Target, failure: Failure, *, called: bool) -> None:
         self._walk = after(
@@ -149,7 +267,6 @@ class Attempts:
             most=self._failover.max_attempts,
         )
         self._say(target, failure)
-        self.close_open_attempt(failure.message, failure.status)
 
     def _say(self, target: Target, failure: Failure) -> None:
         self._server.metrics.count(m.ATTEMPT_ERRORS, target.provider.name, failure.kind)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from tierrouter_sidecar.answer import headers_of, read_body, relay_stream, relay
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.outgoing import Outgoing, outgoing, raw_query
+from tierrouter_sidecar.record import Attempt
 from tierrouter_sidecar.reply import EVENT_STREAM, Reply
 from tierrouter_sidecar.translated import relay_translated_unary
 from tierrouter_sidecar.under_way import UnderWay
@@ -38,14 +40,16 @@ Relayed = tuple[web.StreamResponse, Failure | None]
 class Call:
     """One call to ``target``."""
 
-    def __init__(self, way: UnderWay, target: Target) -> None:
-        """Make it ready.
+    def __init__(self, way: UnderWay, target: Target, on_first_token: Callable[["Call"], None]) -> None:
+        """Make it ready; ``on_first_token`` is told before the client is sent anything of the answer.
 
         Raises:
             AttemptFailed: there can be none: the turn does not fit, or the key is missing.
         """
         self._way = way
-        self._target = target
+        self.target = target
+        self.attempt = Attempt(target)
+        self._on_first_token = on_first_token
         self._upstream: Answer | None = None
         self.began = False
         """Whether the first token of a stream has come."""
@@ -62,7 +66,7 @@ class Call:
 
     def _fit(self) -> Edited | Translated:
         """The request as the target gets it; another tier's turn where it can't."""
-        way, record, target = self._way, self._way.record, self._target
+        way, record, target = self._way, self._way.record, self.target
         fitted, way.first = way.first, None
         if way.endpoint.kind is EndpointKind.COMPACT:
             fitted = as_it_is(record.request, target)
@@ -71,7 +75,7 @@ class Call:
         if isinstance(fitted, Refused):
             raise attempt_failed(FailureKind.UNFIT, f"{target.tier_name} can't take this turn: {fitted}")
         if isinstance(fitted, Edited):
-            record.edits = fitted.edits
+            self.attempt.edits = fitted.edits
         elif fitted.lost:
             for name in fitted.lost:
                 way.server.metrics.count(m.TRANSLATION_LOSSY, name)
@@ -84,8 +88,8 @@ class Call:
         way, credentials = self._way, self._way.server.credentials
         if isinstance(self._fitted, Translated):
             # The client's own headers belong to its dialect, and so does its query.
-            return outgoing(credentials, self._target, turns_endpoint(self._fitted.target), {}, "")
-        return outgoing(credentials, self._target, way.endpoint, way.headers, raw_query(way.http))
+            return outgoing(credentials, self.target, turns_endpoint(self._fitted.target), {}, "")
+        return outgoing(credentials, self.target, way.endpoint, way.headers, raw_query(way.http))
 
     async def perform(self, *, left_s: float, others: bool) -> Relayed:
         """Make it, and relay its answer.
@@ -97,7 +101,7 @@ class Call:
         Raises:
             AttemptFailed: nothing of an answer has gone to the client.
         """
-        record, failover, target = self._way.record, self._way.document.failover, self._target
+        record, failover, target = self._way.record, self._way.document.failover, self.target
         may_take = patience(failover, target, record.request, self._dialect, left_s=left_s, others=others)
         late_s = asyncio.get_running_loop().time() + may_take.first_token_s
         upstream = self._upstream = await self._way.server.upstream.send(
@@ -124,16 +128,16 @@ class Call:
         return upstream.status
 
     def _headers(self) -> list[tuple[str, str]]:
-        record, headers = self._way.record, list(self._outgoing.headers)
+        headers = list(self._outgoing.headers)
         if isinstance(self._fitted, Edited) and self._fitted.unpaired_betas:
             paired = without_betas(headers, self._fitted.unpaired_betas)
             if paired != headers:
-                record.edits = (*record.edits, BETAS)
+                self.attempt.edits = (*self.attempt.edits, BETAS)
             return paired
         return headers
 
     async def _relay(self, upstream: Answer, edited: Edited, late_s: float) -> Relayed:
-        way, record, target = self._way, self._way.record, self._target
+        way, record, target = self._way, self._way.record, self.target
         rename = record.request.model if way.document.response_model == "Requested" else None
         if upstream.content_type == EVENT_STREAM and way.reply is not None:
             meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
@@ -145,15 +149,17 @@ class Call:
             way.http,
             upstream,
             record,
+            self.attempt,
             way.our_headers(target),
             late_s=late_s,
             input_estimate=lambda: way.estimate(target),
             rename_model=rename,
+            before_sending=self._begin,
         )
         return response, None
 
     async def _relay_translated(self, upstream: Answer, translated: Translated, late_s: float) -> Relayed:
-        way, record, target = self._way, self._way.record, self._target
+        way, record, target = self._way, self._way.record, self.target
         envelope = Envelope(
             turn_id=record.turn_id,
             model=record.request.model if way.document.response_model == "Requested" else target.model_id,
@@ -165,25 +171,40 @@ class Call:
             return await self._relay_stream(way.reply, upstream, StreamTranslator(translated, envelope), late_s)
         ours = way.our_headers(target)
         response = await relay_translated_unary(
-            way.http, way.reply, upstream, record, ours, translated, envelope, late_s=late_s
+            way.http,
+            way.reply,
+            upstream,
+            record,
+            self.attempt,
+            ours,
+            translated,
+            envelope,
+            late_s=late_s,
+            before_sending=self._begin,
         )
         return response, None
 
     async def _relay_stream(
         self, reply: Reply, upstream: Answer, meter: StreamMeter | StreamTranslator, late_s: float
     ) -> Relayed:
-        way, record, target = self._way, self._way.record, self._target
-        matches = target.model_id == record.request.model
+        way, record, target = self._way, self._way.record, self.target
+
+        def begun() -> list[tuple[str, str]]:
+            self.began = True
+            self._begin()
+            matches = target.model_id == record.request.model
+            return headers_of(upstream, way.our_headers(target), matches_requested=matches)
+
         try:
             broken = await relay_stream(
                 reply,
                 upstream,
                 record,
-                headers_of(upstream, way.our_headers(target), matches_requested=matches),
+                self.attempt,
                 meter,
                 late_s=late_s,
                 input_estimate=lambda: way.estimate(target),
-                on_first_token=self._begin,
+                on_first_token=begun,
             )
         finally:
             if meter.malformed:
@@ -191,13 +212,12 @@ class Call:
         return reply.response, broken
 
     def _begin(self) -> None:
-        """The stream has begun: whoever waits for this provider to come back need not wait for its end."""
-        self.began = True
-        self._way.server.health.answered(self._target)
+        """From here on nobody else may answer."""
+        self._on_first_token(self)
 
     async def _failure_of(self, upstream: Answer) -> Failure:
         """What a status other than 200 means."""
-        way, record, target = self._way, self._way.record, self._target
+        way, record, target = self._way, self._way.record, self.target
         provider = target.provider.name
         try:
             late_s = asyncio.get_running_loop().time() + _ERROR_BODY_PATIENCE_S

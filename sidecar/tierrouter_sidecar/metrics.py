@@ -60,6 +60,12 @@ ATTEMPT_ERRORS: Final = Metric(
 FAILOVERS: Final = Metric(
     "tierrouter_failovers_total", "counter", "Turns handed to another tier.", ("from_tier", "to_tier")
 )
+HEDGES: Final = Metric(
+    "tierrouter_hedges_total",
+    "counter",
+    "Turns for which a second tier was asked because the first token was late, by whether that one was faster.",
+    ("tier", "hedge_tier", "outcome"),
+)
 CIRCUIT_OPEN: Final = Metric(
     "tierrouter_circuit_open",
     "gauge",

@@ -34,6 +34,19 @@ def new_turn_id() -> str:
 
 
 @dataclass(slots=True)
+class Attempt:
+    """One call to a provider, as it will be written down."""
+
+    target: Target
+    began_s: float = field(default_factory=time.monotonic)
+    usage: Usage = NOTHING_USED
+    flagged: bool = False
+    """The answer was a refusal, or was filtered."""
+    edits: tuple[str, ...] = ()
+    """What was changed in the request."""
+
+
+@dataclass(slots=True)
 class TurnRecord:
     """One turn under way."""
 
@@ -47,7 +60,6 @@ class TurnRecord:
     """Wall clock."""
     began_s: float = field(default_factory=time.monotonic)
     attempts: list[AttemptRow] = field(default_factory=list)
-    attempt_began_s: float = 0.0
     first_byte_s: float | None = None
     target: Target | None = None
     """Who was asked last."""
@@ -55,21 +67,15 @@ class TurnRecord:
     """What the last attempt used."""
     outcome: Outcome = Outcome.UPSTREAM_ERROR
     flagged: bool = False
-    """The answer was a refusal, or was filtered."""
+    """As the last attempt's; so are the edits."""
     edits: tuple[str, ...] = ()
     reason: str = ""
 
-    def begin_attempt(self, target: Target) -> None:
-        """Another provider is asked."""
-        self.target = target
-        self.attempt_began_s = time.monotonic()
-        self.usage = NOTHING_USED
-
-    def end_attempt(self, status: int, error: str) -> None:
-        """The attempt is over; what it used stands in ``usage``."""
-        if self.target is None:
-            return
-        usage, model = self.usage, self.target.model
+    def end_attempt(self, attempt: Attempt, status: int, error: str) -> None:
+        """An attempt is over. What the turn used and who served it is what the last one says that ends."""
+        self.target, self.usage = attempt.target, attempt.usage
+        self.flagged, self.edits = attempt.flagged, attempt.edits
+        usage, model = attempt.usage, attempt.target.model
         # Nothing was generated, so nothing is owed; an unknown price makes no difference to that.
         nothing = usage.source is UsageSource.NONE
         cost = cost_of(usage, None if model is None else model.price)
@@ -77,9 +83,9 @@ class TurnRecord:
             AttemptRow(
                 turn_id=self.turn_id,
                 attempt=len(self.attempts) + 1,
-                tier=self.target.tier_name,
-                provider=self.target.provider.name,
-                model=self.target.model_name,
+                tier=attempt.target.tier_name,
+                provider=attempt.target.provider.name,
+                model=attempt.target.model_name,
                 status=status,
                 error=error[:500],
                 input_tokens=usage.input_uncached,
@@ -91,7 +97,7 @@ class TurnRecord:
                 cost_usd=Decimal(0) if nothing else cost.usd,
                 own_cost_usd=None if nothing or cost.source is not CostSource.PROVIDER else cost.own_usd,
                 cost_source="" if nothing else cost.source,
-                duration_ms=round((time.monotonic() - self.attempt_began_s) * 1000),
+                duration_ms=round((time.monotonic() - attempt.began_s) * 1000),
             )
         )
 

@@ -1,5 +1,7 @@
 """Answers that come as one body, or go out as one, on their way to a client of another dialect."""
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from tierrouter_core.failover.classify import failure_of_error
@@ -14,7 +16,7 @@ from tierrouter_core.wire.translate import Translated, answer_of_stream, stream_
 from tierrouter_core.wire.unary import estimate_unary, unary_flagged, unary_reported_error, unary_usage
 from tierrouter_sidecar.answer import Headers, headers_of, read_body, send
 from tierrouter_sidecar.exchange import Answer
-from tierrouter_sidecar.record import TurnRecord
+from tierrouter_sidecar.record import Attempt, TurnRecord
 from tierrouter_sidecar.reply import EVENT_STREAM, Reply
 from tierrouter_sidecar.upstream import AttemptFailed, attempt_failed
 
@@ -24,22 +26,24 @@ async def relay_translated_unary(
     reply: Reply | None,
     upstream: Answer,
     record: TurnRecord,
+    attempt: Attempt,
     ours: Headers,
     translated: Translated,
     envelope: Envelope,
     *,
     late_s: float,
+    before_sending: Callable[[], None],
 ) -> web.StreamResponse:
     """Relay a 200 whose body, or whose answer, is one piece.
 
     A provider that streams unasked, or doesn't though it was asked to, is understood all the same. ``reply`` is the
-    stream that the client has asked for, if it has; ``late_s`` when the whole has to be there.
+    stream that the client has asked for, if it has; ``late_s`` when the whole has to be there;
+    ``before_sending`` is told that it is an answer.
 
     Raises:
         AttemptFailed: the body is no answer; nothing has been sent.
     """
-    assert record.target is not None
-    provider = record.target.provider.name
+    provider = attempt.target.provider.name
     body = await read_body(upstream, provider, late_s)
     dialect, streamed = translated.target, upstream.content_type == EVENT_STREAM
     if streamed:
@@ -49,20 +53,21 @@ async def relay_translated_unary(
         except SseError as error:
             raise attempt_failed(FailureKind.MALFORMED, f"{provider}: {error}", 200) from None
         meter.end()
-        record.flagged = meter.flagged
-        record.usage = meter.usage_or_estimate(envelope.input_estimate)
-        answer = answer_of_stream(translated, body, envelope, record.usage)
+        attempt.flagged = meter.flagged
+        attempt.usage = meter.usage_or_estimate(envelope.input_estimate)
+        answer = answer_of_stream(translated, body, envelope, attempt.usage)
     else:
         reported = unary_reported_error(dialect, body)
         if reported is not None:
             raise AttemptFailed(failure_of_error(provider, reported))
         usage = unary_usage(dialect, body)
-        record.usage = usage if usage is not None else estimate_unary(dialect, body, envelope.input_estimate)
-        record.flagged = unary_flagged(dialect, body)
+        attempt.usage = usage if usage is not None else estimate_unary(dialect, body, envelope.input_estimate)
+        attempt.flagged = unary_flagged(dialect, body)
         turn = stream_of_answer if record.request.stream else translate_answer
-        answer = turn(translated, body, envelope, record.usage)
+        answer = turn(translated, body, envelope, attempt.usage)
     if isinstance(answer, Failed):
         raise AttemptFailed(failure_of_error(provider, ReportedError(answer.message, answer.kind)))
+    before_sending()
     record.outcome = Outcome.ANSWERED
     theirs = [pair for pair in headers_of(upstream, ours, matches_requested=False) if pair[0] != "content-type"]
     record.first_byte()

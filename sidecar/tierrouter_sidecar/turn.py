@@ -25,6 +25,7 @@ from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import error_response
 from tierrouter_sidecar.attempts import Attempts
 from tierrouter_sidecar.credentials import Credentials
+from tierrouter_sidecar.first_tokens import FirstTokens
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
@@ -59,6 +60,7 @@ class TurnServer:
     pod: str = ""
     sessions: SessionStore = field(default_factory=SessionStore)
     tokens: TokenMemory = field(default_factory=TokenMemory)
+    first_tokens: FirstTokens = field(default_factory=FirstTokens)
     unreplayed: Recent[tuple[str, str]] = field(default_factory=Recent)
     """Conversations whose past reasoning a provider has refused; it stays away to their end."""
     in_flight: int = 0

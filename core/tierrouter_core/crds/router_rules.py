@@ -85,6 +85,7 @@ ROUTER_RULES: Validations = {
         _tier_or_none("fallbackTier"),
         _tier_or_none("session.subagentTier", outer="session"),
         _each_names_a_tier_or_none("tiers", "spillTo"),
+        _each_names_a_tier_or_none("tiers", "hedgeTo"),
         _each_names_tiers("tiers", "fallbackTo"),
         _each_names_a_tier("rules", "rules"),
         _each_names_a_tier("modelHints", "model hints"),
@@ -106,6 +107,11 @@ ROUTER_RULES: Validations = {
             rule="!has(self.spillTo) || self.spillTo != self.name",
             message="a tier can't spill to itself; name another tier",
             field_path=".spillTo",
+        ),
+        Validation(
+            rule="!has(self.hedgeTo) || self.hedgeTo != self.name",
+            message="a tier can't be its own hedge; name another tier",
+            field_path=".hedgeTo",
         ),
         Validation(
             rule="!has(self.fallbackTo) || !(self.name in self.fallbackTo)",

@@ -75,6 +75,7 @@ class Tier:
     expensive: bool = False
     fallback_to: tuple[str, ...] = ()
     spill_to: str = ""
+    hedge_to: str = ""
     hosted_tools: str = "Strip"
 
 

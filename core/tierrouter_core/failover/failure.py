@@ -50,6 +50,8 @@ class FailureKind(StrEnum):
     """The provider refuses the request as it is."""
     UNFIT = "unfit"
     """Not asked: the tier can't be given the turn."""
+    OUTRUN = "outrun"
+    """Another tier, asked as a hedge, or hedged by this one, had its first token sooner."""
     STOPPED = "stopped"
     """It was this process that broke it off: it is stopping."""
     AWAY = "away"
@@ -121,6 +123,7 @@ TREATMENTS: Final[Mapping[FailureKind, Treatment]] = {
     FailureKind.REASONING: Treatment(again=True, onward=Onward.NOWHERE, shown=None),
     FailureKind.REJECTED: Treatment(onward=Onward.NOWHERE, shown=None),
     FailureKind.UNFIT: Treatment(shown=Meaning.NOT_SERVABLE),
+    FailureKind.OUTRUN: Treatment(onward=Onward.NOWHERE, shown=Meaning.WAIT),
     FailureKind.STOPPED: Treatment(onward=Onward.NOWHERE, shown=Meaning.DRAINING),
     FailureKind.AWAY: Treatment(),
 }

@@ -60,6 +60,7 @@ def _tier_references(spec: RouterSpec) -> Iterator[tuple[Path, str]]:
     yield ("spec", "session", "subagentTier"), spec.session.subagent_tier
     for index, tier in enumerate(spec.tiers):
         yield ("spec", "tiers", index, "spillTo"), tier.spill_to
+        yield ("spec", "tiers", index, "hedgeTo"), tier.hedge_to
         for inner, name in enumerate(tier.fallback_to):
             yield ("spec", "tiers", index, "fallbackTo", inner), name
     for index, rule in enumerate(spec.rules):
@@ -92,6 +93,9 @@ def no_tier_falls_back_to_itself(router: TierRouter) -> Iterator[Finding]:
         if tier.spill_to == tier.name:
             message = f'the tier "{tier.name}" can\'t spill to itself; name another tier'
             yield Finding(("spec", "tiers", index, "spillTo"), message)
+        if tier.hedge_to == tier.name:
+            message = f'the tier "{tier.name}" can\'t be its own hedge; name another tier'
+            yield Finding(("spec", "tiers", index, "hedgeTo"), message)
 
 
 def a_split_names_each_tier_once(router: TierRouter) -> Iterator[Finding]:

@@ -114,6 +114,7 @@ def _tiers(spec: RouterSpec) -> Iterator[Tier]:
             expensive=tier.expensive,
             fallback_to=tier.fallback_to,
             spill_to=tier.spill_to,
+            hedge_to=tier.hedge_to,
             hosted_tools=tier.hosted_tools,
         )
 

@@ -45,6 +45,12 @@ class TierSpec:
         "Tier that serves while this one's model server is not ready or full; tried before `fallbackTo`.",
         default="",
     )
+    hedge_to: str = setting(
+        _TIER_OR_NONE,
+        "Tier that is asked too when a stream's first token is later than 95 % of this tier's last hundred were; the "
+        "first to answer serves, both are paid for.",
+        default="",
+    )
     hosted_tools: str = setting(
         Choice(of=("Strip", "Route", "Reject")),
         "What to do with declared tools that only another vendor runs, where turns are translated for this tier: leave "

@@ -150,6 +150,11 @@ class Router:
             )
         return Decision(targets, reason, detail, state)
 
+    def hedge_of(self, target: Target) -> Target | None:
+        """Who is asked too where ``target`` is late; None where nobody is."""
+        name = "" if target.tier is None else target.tier.hedge_to
+        return self._targets.get(name)
+
     def larger(self, turn: Turn, than: Target) -> tuple[Target, ...]:
         """The tiers that can take ``turn`` and have a larger window than ``than``, the lowest rank first."""
         window = None if than.model is None else than.model.context_window

@@ -101,6 +101,13 @@ ROUTER_CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "spec.tiers[0].fallbackTo[0]: the tier",
     ),
     ("spillTo is a tier", {"tiers": tiers(spillTo="deep")}, {"tiers": tiers(spillTo="x")}, "tiers[0].spillTo: no tier"),
+    ("hedgeTo is a tier", {"tiers": tiers(hedgeTo="deep")}, {"tiers": tiers(hedgeTo="x")}, "tiers[0].hedgeTo: no tier"),
+    (
+        "a tier is not its own hedge",
+        {"tiers": tiers(hedgeTo="deep")},
+        {"tiers": tiers(hedgeTo="routine")},
+        "spec.tiers[0].hedgeTo: the tier",
+    ),
     (
         "a tier does not spill to itself",
         {"tiers": tiers(spillTo="deep")},
