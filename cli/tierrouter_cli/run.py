@@ -19,6 +19,8 @@ from tierrouter_sidecar.state_dir import default_state_dir, prepare_state_dir
 if TYPE_CHECKING:
     from tierrouter_sidecar.live import InForce
 
+TOKEN_VARIABLE = "TIERROUTER_TOKEN"  # noqa: S105 (the name of a variable)
+TOKEN_FILE_VARIABLE = "TIERROUTER_TOKEN_FILE"  # noqa: S105 (likewise)
 LOG_LEVEL_VARIABLE = "TIERROUTER_LOG_LEVEL"
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -44,6 +46,7 @@ def run_router(
         admin_port=admin_port,
         state_dir=folder,
         credentials_dir=_credentials_dir(),
+        token=_token(),
         allowed_hosts=allowed_hosts,
         drain_s=drain_s,
     )
@@ -77,6 +80,7 @@ def run_sidecar(
         admin_port=admin_port,
         state_dir=folder,
         credentials_dir=_credentials_dir(),
+        token=_token(),
         allowed_hosts=tuple(each for each in pod_ips if each),
         router_name=os.environ.get("TIERROUTER_ROUTER", ""),
         pod=os.environ.get("POD_NAME", ""),
@@ -147,6 +151,23 @@ def _greet(settings: Settings, in_force: "InForce") -> None:
 def _credentials_dir() -> Path | None:
     directory = os.environ.get(CREDENTIALS_DIR_VARIABLE)
     return Path(directory) if directory else None
+
+
+def _token() -> str:
+    """What agents have to show; empty where nothing is asked of them."""
+    file = os.environ.get(TOKEN_FILE_VARIABLE)
+    if not file:
+        token = os.environ.get(TOKEN_VARIABLE, "")
+        if TOKEN_VARIABLE in os.environ and not token.strip():
+            raise StartError(f"{TOKEN_VARIABLE} is empty; give it a value that agents show as their key, or unset it")
+        return token.strip()
+    try:
+        token = Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"the token can't be read from {file} ({TOKEN_FILE_VARIABLE}): {error}") from None
+    if not token:
+        raise StartError(f"{file} ({TOKEN_FILE_VARIABLE}) is empty; write the token into it")
+    return token
 
 
 def _log_to_stderr() -> None:

@@ -1,5 +1,7 @@
 """What the agent talks to: the endpoints of the three dialects on the data port."""
 
+import asyncio
+
 from aiohttp import web
 
 from tierrouter_core.names import MODEL_ALIAS_PREFIX, Dialect
@@ -7,9 +9,9 @@ from tierrouter_core.wire.dialects import Endpoint, EndpointKind, dialect_of_pat
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import error_response
-from tierrouter_sidecar.guard import is_json, why_refused
+from tierrouter_sidecar.guard import is_json, shows_token, why_refused
 from tierrouter_sidecar.live import InForce, LiveConfiguration
-from tierrouter_sidecar.settings import MAX_BODY_BYTES
+from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
 from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.turn import TurnServer
 
@@ -27,15 +29,16 @@ class DataPlane:
         side_calls: SideCalls,
         metrics: m.Metrics,
         live: LiveConfiguration,
-        allowed_hosts: frozenset[str],
-        router_name: str,
+        settings: Settings,
     ) -> None:
         self._turns = turns
         self._side_calls = side_calls
         self._metrics = metrics
         self._live = live
-        self._allowed_hosts = allowed_hosts
-        self._router_name = router_name
+        self._settings = settings
+        self._allowed_hosts = frozenset(name.lower() for name in settings.allowed_hosts)
+        self._router_name = settings.router_name
+        self._held_bytes = 0
         self.draining = False
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -51,6 +54,9 @@ class DataPlane:
                 return web.Response()
             message = f"{http.method} {path[:200]} is not an endpoint of this router"
             return self._reject(path, headers, Meaning.NOT_FOUND, message, "unknown_path")
+        if self._settings.token and not shows_token(headers, self._settings.token):
+            message = "this router wants its token as the API key (TIERROUTER_TOKEN says which)"
+            return self._reject(path, headers, Meaning.UNAUTHENTICATED, message, "token")
         if self.draining:
             return self._reject(path, headers, Meaning.DRAINING, "the router is shutting down", "draining")
         in_force = self._live.in_force
@@ -78,8 +84,37 @@ class DataPlane:
         if headers.get("content-encoding", "identity") != "identity":
             message = f"a body with content-encoding {headers['content-encoding'][:40]} is not accepted; send it plain"
             return self._reject(http.path, headers, Meaning.UNSUPPORTED_MEDIA, message, "content_encoding")
+        announced = http.content_length or 0
+        full = self._why_full(announced)
+        if full:
+            response = self._reject(http.path, headers, Meaning.WAIT, full, "full")
+            response.force_close()
+            return response
+        self._held_bytes += announced
         try:
-            body = await http.read()
+            return await self._read_and_served(http, endpoint, in_force, headers)
+        finally:
+            self._held_bytes -= announced
+
+    def _why_full(self, announced: int) -> str:
+        """Why no more is taken now; empty where it is."""
+        most = self._settings
+        if self._turns.in_flight >= most.max_turns:
+            return f"{most.max_turns} turns are under way, and no more are taken until one ends"
+        if self._held_bytes and self._held_bytes + announced > most.max_held_bytes:
+            return f"requests of {self._held_bytes} bytes are under way, and no more are taken until one ends"
+        return ""
+
+    async def _read_and_served(
+        self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        try:
+            body = await self._body(http)
+        except TimeoutError:
+            message = f"the body did not come in {self._settings.body_patience_s:g} s"
+            response = self._reject(http.path, headers, Meaning.TOO_SLOW, message, "slow_body")
+            response.force_close()
+            return response
         except web.HTTPRequestEntityTooLarge:
             message = f"the body is larger than {MAX_BODY_BYTES // 2**20} MiB"
             response = self._reject(http.path, headers, Meaning.TOO_LARGE, message, "too_large")
@@ -89,6 +124,17 @@ class DataPlane:
         if endpoint.kind.generates or endpoint.kind is EndpointKind.COMPACT:
             return await self._turns.serve(http, endpoint, in_force, headers, body)
         return await self._side_calls.forward(http, endpoint, in_force, headers, body)
+
+    async def _body(self, http: web.BaseRequest) -> bytes:
+        """The request's body; TimeoutError where it drips in."""
+        if http.content.is_eof():
+            return await http.read()
+        patience_s = self._settings.body_patience_s
+        timer = asyncio.get_running_loop().call_later(patience_s, http.content.set_exception, TimeoutError())
+        try:
+            return await http.read()
+        finally:
+            timer.cancel()
 
     def _reject(self, path: str, headers: dict[str, str], meaning: Meaning, message: str, reason: str) -> web.Response:
         self._metrics.count(m.REJECTED, reason)

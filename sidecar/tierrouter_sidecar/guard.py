@@ -5,8 +5,11 @@ rebinding), any ``Origin`` (a page's script) and a POST that is not JSON (a page
 are refused, and no CORS header is ever sent.
 """
 
+import hmac
 import ipaddress
 from collections.abc import Collection, Mapping
+
+_BEARER = "bearer "
 
 
 def host_is_allowed(host: str, allowed: Collection[str]) -> bool:
@@ -42,6 +45,17 @@ def why_refused(method: str, headers: Mapping[str, str], allowed: Collection[str
     if "Origin" in headers:
         return "requests from web pages (with an Origin header) are refused"
     return None
+
+
+def shows_token(headers: Mapping[str, str], token: str) -> bool:
+    """Whether a request shows ``token`` in either way in which agents send a key; header names are lower case.
+
+    Each comparison takes as long whatever the difference.
+    """
+    bearer = headers.get("authorization", "")
+    shown = (bearer[len(_BEARER) :] if bearer.lower().startswith(_BEARER) else "", headers.get("x-api-key", ""))
+    wanted = token.encode()
+    return any(hmac.compare_digest(each.strip().encode("utf-8", "surrogateescape"), wanted) for each in shown)
 
 
 def is_json(content_type: str) -> bool:

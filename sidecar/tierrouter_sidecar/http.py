@@ -53,9 +53,10 @@ class _Protocol(RequestHandler):
 class HttpServer(web.Server):
     """A server for one handler, which is cancelled when its client goes away."""
 
-    def __init__(self, handler: Handler, *, max_body_bytes: int) -> None:
+    def __init__(self, handler: Handler, *, max_body_bytes: int, head_patience_s: float) -> None:
         super().__init__(handler, handler_cancellation=True)
         self._max_body_bytes = max_body_bytes
+        self._head_patience_s = head_patience_s
 
     def _make_request(
         self,
@@ -70,4 +71,6 @@ class HttpServer(web.Server):
         )
 
     def __call__(self) -> RequestHandler:
-        return _Protocol(self, loop=self._loop, access_log=_NO_LOG, keepalive_timeout=75.0, read_bufsize=2**18)
+        # A head that drips in is as idle as no head: the connection is closed when the time is over.
+        patience_s = self._head_patience_s
+        return _Protocol(self, loop=self._loop, access_log=_NO_LOG, keepalive_timeout=patience_s, read_bufsize=2**18)

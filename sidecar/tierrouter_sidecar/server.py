@@ -123,12 +123,13 @@ async def running(
         salt = _salt(settings.state_dir)
         turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod)
         allowed = frozenset(name.lower() for name in settings.allowed_hosts)
-        data = DataPlane(turns, SideCalls(turns), metrics, live, allowed, settings.router_name)
+        data = DataPlane(turns, SideCalls(turns), metrics, live, settings)
         admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, allowed)
-        data_runner = await _listen(data.handle, settings.host, settings.port, "--port", MAX_BODY_BYTES)
+        head_s = settings.head_patience_s
+        data_runner = await _listen(data.handle, settings.host, settings.port, "--port", MAX_BODY_BYTES, head_s)
         stack.push_async_callback(data_runner.cleanup)
         admin_runner = await _listen(
-            admin.handle, settings.admin_host, settings.admin_port, "--admin-port", _ADMIN_BODY_BYTES
+            admin.handle, settings.admin_host, settings.admin_port, "--admin-port", _ADMIN_BODY_BYTES, head_s
         )
         stack.push_async_callback(admin_runner.cleanup)
         watching = asyncio.create_task(live.watch(settings.reload_poll_s))
@@ -200,9 +201,12 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
         await task
 
 
-async def _listen(handler: Handler, host: str, port: int, flag: str, max_body_bytes: int) -> web.ServerRunner:
+async def _listen(
+    handler: Handler, host: str, port: int, flag: str, max_body_bytes: int, head_patience_s: float
+) -> web.ServerRunner:
     # Turns have ended or were cut before the server closes, so what is left waits for a client that does not read.
-    runner = web.ServerRunner(HttpServer(handler, max_body_bytes=max_body_bytes), shutdown_timeout=_CUT_S)
+    server = HttpServer(handler, max_body_bytes=max_body_bytes, head_patience_s=head_patience_s)
+    runner = web.ServerRunner(server, shutdown_timeout=_CUT_S)
     await runner.setup()
     try:
         if host == BOTH_FAMILIES and socket.has_dualstack_ipv6():

@@ -1,12 +1,16 @@
 """What one sidecar process is told at its start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_PORT = 8383
 DEFAULT_ADMIN_PORT = 9464
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Anthropic's own limit on a request."""
+MAX_TURNS = 1000
+MAX_HELD_BYTES = 512 * 1024 * 1024
+BODY_PATIENCE_S = 60.0
+HEAD_PATIENCE_S = 75.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,16 @@ class Settings:
     state_dir: Path
     credentials_dir: Path | None = None
     """Folder of ``<provider>.key`` files; None: environment variables alone."""
+    token: str = field(default="", repr=False)
+    """What agents have to show as their key; empty: nothing."""
+    max_turns: int = MAX_TURNS
+    """How many turns may be under way at once."""
+    max_held_bytes: int = MAX_HELD_BYTES
+    """How many bytes of requests may be held at once."""
+    body_patience_s: float = BODY_PATIENCE_S
+    """How long a client may take to send a request's body."""
+    head_patience_s: float = HEAD_PATIENCE_S
+    """How long it may take to send a request's head, from the connection or the last answer on."""
     allowed_hosts: tuple[str, ...] = ()
     """Names, beside the loopback ones, that a request's Host may have."""
     router_name: str = ""

@@ -32,6 +32,8 @@ class Meaning(StrEnum):
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
     TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    """The request did not come in time."""
     UNSUPPORTED_MEDIA = "unsupported_media"
     FORBIDDEN = "forbidden"
     UNAUTHENTICATED = "unauthenticated"
@@ -69,6 +71,7 @@ _MESSAGES = {
     Meaning.BAD_REQUEST: _Form(400, "invalid_request_error"),
     Meaning.NOT_FOUND: _Form(404, "not_found_error"),
     Meaning.TOO_LARGE: _Form(413, "request_too_large"),
+    Meaning.TOO_SLOW: _Form(408, "timeout_error"),
     Meaning.UNSUPPORTED_MEDIA: _Form(415, "invalid_request_error"),
     Meaning.FORBIDDEN: _Form(403, "permission_error"),
     Meaning.UNAUTHENTICATED: _Form(401, "authentication_error"),
@@ -85,6 +88,7 @@ _CHAT = {
     Meaning.BAD_REQUEST: _Form(400, "invalid_request_error"),
     Meaning.NOT_FOUND: _Form(404, "invalid_request_error", "not_found"),
     Meaning.TOO_LARGE: _Form(413, "invalid_request_error", "request_too_large"),
+    Meaning.TOO_SLOW: _Form(408, "invalid_request_error", "request_timeout"),
     Meaning.UNSUPPORTED_MEDIA: _Form(415, "invalid_request_error", "unsupported_media_type"),
     Meaning.FORBIDDEN: _Form(403, "permission_error", "forbidden"),
     Meaning.UNAUTHENTICATED: _Form(401, "authentication_error", "invalid_api_key"),

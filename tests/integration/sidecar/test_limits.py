@@ -1,0 +1,151 @@
+"""Who may come in, how much at once, and how slowly."""
+
+import asyncio
+import time
+
+import pytest
+from reliability import CHAT, GOOD, MESSAGES, PATHS, RESPONSES
+from routers import VENDOR_KEY, router_text
+from test_failover import ASK
+
+from provider import Answer, Delivery, Hang
+
+TOKEN = "agents-token-0123456789"
+DIALECTS = [CHAT, RESPONSES, MESSAGES]
+
+
+@pytest.fixture
+async def guarded(start, provider):
+    provider.always(GOOD)
+    return await start(router_text(provider.base_url), token=TOKEN)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "shown", [{"authorization": f"Bearer {TOKEN}"}, {"x-api-key": TOKEN}, {"Authorization": f"bearer {TOKEN} "}]
+)
+async def test_the_token_is_taken_in_either_header_and_goes_no_further(guarded, provider, dialect, shown):
+    assert (await guarded.post(PATHS[dialect], ASK[dialect], shown)).status == 200
+    assert all(TOKEN not in value for _, value in provider.last.headers)
+    assert any(VENDOR_KEY in value for _, value in provider.last.headers)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {},
+        {"authorization": "Bearer "},
+        {"x-api-key": TOKEN[:-1]},
+        {"authorization": f"Basic {TOKEN}"},
+        {"x-api-key": "ü"},
+    ],
+)
+async def test_without_the_token_nothing_is_served_and_the_dialect_says_why(guarded, provider, dialect, shown):
+    got = await guarded.post(PATHS[dialect], ASK[dialect], shown)
+    assert got.status == 401
+    assert got.header("x-should-retry") == "false"
+    assert "TIERROUTER_TOKEN" in got.json["error"]["message"]
+    assert TOKEN not in got.body.decode()
+    assert provider.requests == []
+    assert await guarded.metric('tierrouter_rejected_requests_total{reason="token"}') == 1
+
+
+async def test_the_list_of_models_wants_the_token_too(guarded):
+    assert (await guarded.get(guarded.url + "/v1/models")).status == 401
+    assert (await guarded.get(guarded.url + "/v1/models", {"x-api-key": TOKEN})).status == 200
+
+
+async def test_the_token_is_in_no_output(guarded):
+    await guarded.post(PATHS[CHAT], ASK[CHAT], {"x-api-key": TOKEN})
+    for path in ("/status", "/metrics"):
+        assert TOKEN.encode() not in (await guarded.get(guarded.admin_url + path)).body
+    for file in guarded.state_dir.rglob("*"):
+        assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_more_turns_than_are_taken_at_once_are_told_to_come_back(start, provider, dialect):
+    sidecar = await start(router_text(provider.base_url), max_turns=3)
+    provider.always(Answer(delivery=Delivery(first_delay_s=0.5)))
+    several = await asyncio.gather(*[sidecar.post(PATHS[dialect], ASK[dialect]) for _ in range(6)])
+    assert sorted(got.status for got in several) == [200] * 3 + [429] * 3
+    refused = next(got for got in several if got.status == 429)
+    assert int(refused.header("retry-after")) >= 1
+    assert "3 turns are under way" in refused.json["error"]["message"]
+    assert (await sidecar.post(PATHS[dialect], ASK[dialect])).status == 200
+
+
+async def test_more_bytes_than_are_held_at_once_are_told_to_come_back(start, provider):
+    sidecar = await start(router_text(provider.base_url), max_held_bytes=300_000)
+    provider.always(Answer(delivery=Delivery(first_delay_s=0.5)))
+    long = {**ASK[CHAT], "messages": [{"role": "user", "content": "x" * 200_000}]}
+    several = await asyncio.gather(*[sidecar.post(PATHS[CHAT], long) for _ in range(3)])
+    assert sorted(got.status for got in several) == [200, 429, 429]
+    assert (await sidecar.post(PATHS[CHAT], long)).status == 200, "what was held is let go"
+
+
+async def test_one_request_larger_than_all_that_is_held_at_once_is_served_alone(start, provider):
+    sidecar = await start(router_text(provider.base_url), max_held_bytes=1000)
+    long = {**ASK[CHAT], "messages": [{"role": "user", "content": "x" * 20_000}]}
+    assert (await sidecar.post(PATHS[CHAT], long)).status == 200
+
+
+HEAD = "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_body_that_drips_in_is_a_408_in_its_dialect(start, provider, dialect):
+    sidecar = await start(router_text(provider.base_url), body_patience_s=0.5)
+    reader, writer = await asyncio.open_connection("127.0.0.1", sidecar.running.port)
+    writer.write(HEAD.format(PATHS[dialect]).encode())
+    began = time.monotonic()
+    answer = asyncio.create_task(reader.read())
+    while not answer.done() and time.monotonic() - began < 5:
+        writer.write(b"{")
+        await asyncio.sleep(0.1)
+    assert 0.4 < time.monotonic() - began < 2
+    said = await answer
+    assert said.startswith(b"HTTP/1.1 408")
+    assert (b"timeout_error" if dialect is MESSAGES else b"request_timeout") in said
+    assert b"the body did not come in 0.5 s" in said
+    writer.close()
+
+
+async def test_a_head_that_drips_in_ends_the_connection(start, provider):
+    sidecar = await start(router_text(provider.base_url), head_patience_s=0.5)
+    reader, writer = await asyncio.open_connection("127.0.0.1", sidecar.running.port)
+    began = time.monotonic()
+    end = asyncio.create_task(reader.read())
+    for byte in HEAD.format("/v1/messages") * 10:
+        writer.write(byte.encode())
+        await asyncio.sleep(0.05)
+        if end.done():
+            break
+    assert end.done()
+    assert 0.4 < time.monotonic() - began < 3
+
+
+async def test_an_answer_that_takes_long_is_no_slow_client(start, provider):
+    sidecar = await start(router_text(provider.base_url), head_patience_s=0.3, body_patience_s=0.3)
+    provider.always(Answer(delivery=Delivery(first_delay_s=1.0)))
+    assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).status == 200
+
+
+async def test_turns_share_connections_to_a_provider(start, provider):
+    sidecar = await start(router_text(provider.base_url))
+    for _ in range(20):
+        await sidecar.post(PATHS[CHAT], ASK[CHAT])
+    assert len({request.connection for request in provider.requests}) == 1
+
+
+async def test_an_absolute_address_in_the_request_line_is_not_called(start, provider):
+    sidecar = await start(router_text(provider.base_url))
+    provider.always(Hang())
+    reader, writer = await asyncio.open_connection("127.0.0.1", sidecar.running.port)
+    target = f"{provider.origin}/v1/chat/completions"
+    writer.write(f"GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
+    said = await asyncio.wait_for(reader.read(), 5)
+    assert said.startswith(b"HTTP/1.1 404")
+    assert provider.requests == []
+    writer.close()
