@@ -126,6 +126,7 @@ async def relay_stream(
     *,
     late_s: float,
     input_estimate: Callable[[], int],
+    redacted: Callable[[bytes], bytes],
     on_first_token: Callable[[], list[tuple[str, str]]],
 ) -> Failure | None:
     """Relay a stream event by event, as it comes; a cut ends in the dialect's own error event.
@@ -135,6 +136,7 @@ async def relay_stream(
 
     Args:
         late_s: when the first token has to be there, by the event loop's clock.
+        redacted: takes the keys out of an error that the provider reports.
         on_first_token: is told when it is there, and says the answer's headers, where they have not gone out yet.
 
     Returns:
@@ -143,7 +145,7 @@ async def relay_stream(
     Raises:
         AttemptFailed: it failed before that.
     """
-    stream = _Stream(reply, upstream, meter, attempt.target.provider.name)
+    stream = _Stream(reply, upstream, meter, attempt.target.provider.name, redacted)
     begun, opened = True, False
     try:
         opening, broken = await stream.opened(late_s)
@@ -182,7 +184,9 @@ class _Stream:
         upstream: Answer,
         meter: StreamMeter | StreamTranslator,
         provider: str,
+        redacted: Callable[[bytes], bytes],
     ) -> None:
+        self._redacted = redacted
         self._reply = reply
         self._upstream = upstream
         self._meter = meter
@@ -240,7 +244,7 @@ class _Stream:
                 break
         tail = meter.end(broken.message) if broken is not None else meter.end()
         if tail:
-            await reply.write(tail)
+            await reply.write(self._redacted(tail) if meter.error is not None else tail)
         await reply.end()
         if meter.error is not None:
             return failure_of_error(self._provider, meter.error)
@@ -260,6 +264,8 @@ class _Stream:
             events = self._meter.feed(chunk)
         except SseError as error:
             return None, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {error}", status=200)
+        if self._meter.error is not None:
+            events = self._redacted(events)
         if self._meter.malformed:
             return events, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {MALFORMED}", status=200)
         return events, None

@@ -204,6 +204,7 @@ class Call:
                 meter,
                 late_s=late_s,
                 input_estimate=lambda: way.estimate(target),
+                redacted=way.server.credentials.redacted,
                 on_first_token=begun,
             )
         finally:
