@@ -138,8 +138,6 @@ class Attempts:
             broken = self._redacted(broken)
             health.failed(target, broken, self._failover)
             self._say(target, broken)
-        elif not call.began:
-            health.answered(target)
         self._close(call, "" if broken is None else broken.message)
         if record.outcome in (Outcome.ANSWERED, Outcome.CUT, Outcome.CLIENT_GONE):
             self._server.remember(record)
@@ -160,7 +158,7 @@ class Attempts:
     def _hedged_after_s(self, target: Target) -> float | None:
         """How late a first token has to be for another tier to be asked too; None where none is."""
         hedge = self._record.in_force.router.hedge_of(target)
-        if hedge is None or self._way.reply is None or hedge.key == target.key:
+        if hedge is None or self._way.reply is None or hedge.key == target.key or self._way.read.turn.signed_thinking:
             return None
         if self._walk.calls + 2 > self._failover.max_attempts or self._server.health.absent(hedge) is not None:
             return None

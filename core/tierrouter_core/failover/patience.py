@@ -10,6 +10,8 @@ from tierrouter_core.wire.request import Request
 
 _QUICK = ("none", "minimal", "low")
 """Efforts that no answer has to be waited for."""
+_SHARE_OF_THE_FIRST = 0.75
+"""Of the time, where somebody else may still be asked: long answers are more common than servers that hang."""
 _NESTED = ("reasoning", "output_config")
 """Where Responses and Messages have theirs."""
 
@@ -34,12 +36,12 @@ def patience(
         left_s: of ``failover.totalTimeout``.
         others: whether somebody else may be asked after it.
 
-    An answer that is not streamed comes when all of it is there, which tells a slow model from a dead server only in
-    the end: it gets half of the time that is left, the last one all of it. Of streams, a server of one's own may have
+    An answer that is not streamed comes when all of it is there, and until then a slow model looks like a dead server:
+    it gets most of the time that is left, the last one all of it. Of streams, a server of one's own may have
     to load its model before it says anything, and a model that thinks where nobody sees it says nothing for minutes.
     """
     if not request.stream:
-        may_take_s = left_s / 2 if others else left_s
+        may_take_s = left_s * _SHARE_OF_THE_FIRST if others else left_s
         return Patience(headers_s=may_take_s, first_token_s=may_take_s)
     total_s = failover.total_timeout_ms / 1000
     headers_s, first_token_s = failover.headers_timeout_ms / 1000, failover.first_token_timeout_ms / 1000

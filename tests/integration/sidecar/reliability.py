@@ -193,7 +193,7 @@ async def reset(world: World) -> None:
     await world.answered("fallback")
 
 
-@scenario("no response", "the fallback answers when the patience for headers is over", deadline_s=1.7)
+@scenario("no response", "the fallback answers when the patience for headers is over", deadline_s=2.3)
 async def no_response(world: World) -> None:
     world.first.always(Hang())
     seen = await world.answered("fallback")

@@ -132,3 +132,20 @@ async def test_turns_that_are_not_streamed_and_tiers_that_are_not_known_are_not_
     unknown = await start(text.replace("maxTokens: 8192}", "maxTokens: 8192, hedgeTo: fallback}", 1))
     await unknown.post(PATHS[dialect], STREAM[dialect])
     assert spare.requests == []
+
+
+@pytest.mark.parametrize("hedged", [MESSAGES], indirect=True)
+async def test_a_tool_loop_with_signed_thinking_is_not_hedged(hedged, provider, spare):
+    sidecar, _ = hedged
+    provider.always(Answer(text=TEXT, delivery=Delivery(body_delay_s=0.4)))
+    call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "EqRkYXRhLXNpZ25hdHVyZQ=="}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "nothing"}
+    loop = [
+        *ASK[MESSAGES]["messages"],
+        {"role": "assistant", "content": [thought, call]},
+        {"role": "user", "content": [result]},
+    ]
+    got = await sidecar.post(PATHS[MESSAGES], {**STREAM[MESSAGES], "messages": loop})
+    assert got.tier == "routine"
+    assert spare.requests == []

@@ -28,9 +28,9 @@ def test_a_stream_may_take_what_the_router_says() -> None:
     assert may_take(target("one")) == Patience(headers_s=60, first_token_s=180)
 
 
-def test_an_answer_that_is_not_streamed_leaves_half_of_the_time_to_the_others() -> None:
-    assert may_take(target("one"), stream=False) == Patience(headers_s=300, first_token_s=300)
-    assert may_take(target("one"), stream=False, left_s=300) == Patience(headers_s=150, first_token_s=150)
+def test_an_answer_that_is_not_streamed_leaves_a_quarter_of_the_time_to_the_others() -> None:
+    assert may_take(target("one"), stream=False) == Patience(headers_s=450, first_token_s=450)
+    assert may_take(target("one"), stream=False, left_s=200) == Patience(headers_s=150, first_token_s=150)
     assert may_take(target("one"), stream=False, others=False) == Patience(headers_s=600, first_token_s=600)
 
 
