@@ -18,7 +18,7 @@ from tierrouter_core.failover.circuit import (
     let_go,
 )
 from tierrouter_core.failover.failure import Failure, LeftAlone
-from tierrouter_core.failover.ladder import Absent
+from tierrouter_core.failover.ladder import Absent, spills
 from tierrouter_core.routing.targets import Target
 from tierrouter_sidecar import metrics as m
 
@@ -85,7 +85,7 @@ class Health:
         """It has failed."""
         health = failure.treatment.health
         whole, model = _keys(target)
-        if health is LeftAlone.NO:
+        if health is LeftAlone.NO or spills(target, failure):
             # A refusal of the turn says that the provider is there.
             if failure.status:
                 self.answered(target)
@@ -155,7 +155,7 @@ class Health:
         self._metrics.count(m.CIRCUIT_OPENED, provider, model, state)
         level = logging.ERROR if state in _FINAL else logging.WARNING
         wait_s = circuit.wait_s(self._clock())
-        log.log(level, "%s is left alone for %.0f s, %s: %s", who, wait_s, state, circuit.why)
+        log.log(level, "%s is left alone for %.0f s (%s): %s", who, wait_s, state, circuit.why)
 
 
 def _keys(target: Target) -> tuple[Key, Key]:

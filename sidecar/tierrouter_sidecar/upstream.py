@@ -90,7 +90,7 @@ class Upstream:
             return await self._connections.request(method, provider.origin, path, headers, body, limits, tls)
         except aiohttp.ConnectionTimeoutError:
             raise attempt_failed(
-                FailureKind.UNREACHABLE, f"{where} took no connection in {failover.connect_timeout_ms} ms"
+                FailureKind.TIMEOUT, f"{where} took no connection in {failover.connect_timeout_ms} ms"
             ) from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise attempt_failed(FailureKind.TLS, f"{where} has no acceptable certificate: {error}") from None

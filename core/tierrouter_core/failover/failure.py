@@ -13,10 +13,10 @@ class FailureKind(StrEnum):
     """How a call failed: the label ``kind`` of ``tierrouter_attempt_errors_total``."""
 
     UNREACHABLE = "unreachable"
-    """No connection: refused, no route, an unknown name, or none in time."""
+    """No connection: refused, no route, or an unknown name. That is known at once."""
     TLS = "tls"
     TIMEOUT = "timeout"
-    """No headers in time."""
+    """No connection, or no headers, in time."""
     LATE = "late"
     """Headers, and then no first token in time."""
     STALLED = "stalled"

@@ -131,7 +131,9 @@ def step(walk: Walk, absent: Callable[[Target], Absent | None], *, left_s: float
     if walk.calls >= most or left_s <= 0:
         return walk, _give_up(walk)
     if walk.again is not None:
-        if walk.pause_s < left_s:
+        why = absent(walk.again)
+        # A circuit that has opened just now is not to be tried against.
+        if walk.pause_s < left_s and (why is None or why.wait_s <= walk.pause_s):
             return walk, Ask(walk.again, walk.pause_s)
         walk = replace(walk, again=None)
     passed: list[Tried] = []
@@ -155,13 +157,20 @@ def step(walk: Walk, absent: Callable[[Target], Absent | None], *, left_s: float
     return walk, _give_up(walk)
 
 
+def spills(target: Target, failure: Failure) -> bool:
+    """Whether this is what the tier to spill to is there for: a model server that isn't ready refuses connections.
+
+    It costs nothing to ask it again with the next turn, and it may be ready then.
+    """
+    return failure.kind is FailureKind.UNREACHABLE and target.tier is not None and bool(target.tier.spill_to)
+
+
 def _is_worth_another_try(walk: Walk, target: Target, failure: Failure, most: int) -> bool:
     if not failure.treatment.again or any(each.target.key == target.key for each in walk.tried[:-1] if each.called):
         return False
     if failure.kind is FailureKind.THROTTLED and (failure.wait_s is None or failure.wait_s > LONGEST_WAIT_HERE_S):
         return False
-    if failure.kind is FailureKind.UNREACHABLE and target.tier is not None and target.tier.spill_to:
-        # A model server that isn't ready refuses connections; that is what the tier to spill to is there for.
+    if spills(target, failure):
         return False
     # The last call belongs to another tier, where there is one.
     return most - walk.calls > (1 if walk.waiting else 0)
@@ -181,7 +190,7 @@ def _was_tried(tried: Sequence[Tried], target: Target) -> bool:
 
 
 def _give_up(walk: Walk) -> GiveUp:
-    told = "; ".join(f"{each.target.tier_name}: {each.failure.message}" for each in walk.tried)
+    told = "; ".join(dict.fromkeys(f"{each.target.tier_name}: {each.failure.message}" for each in walk.tried))
     message = f"no tier could serve this turn ({told})" if told else "no time was left to ask anybody"
     meanings = [each.failure.shown for each in walk.tried]
     first = walk.tried[0] if walk.tried else None

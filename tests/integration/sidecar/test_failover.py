@@ -12,7 +12,7 @@ from routers import router_text
 from sdk_ways import CHAT_ASK, Sdks
 from stream_grammars import COMPLETE, FAILED, read_stream
 
-from provider import Answer, Delivery, Hang, InBandError, ScriptedProvider, Status
+from provider import Answer, Delivery, Hang, InBandError, ScriptedProvider, Status, closed_port
 from tierrouter_sidecar import reply
 
 DIALECTS = [CHAT, RESPONSES, MESSAGES]
@@ -258,3 +258,13 @@ async def test_a_new_configuration_forgets_who_is_no_longer_in_it(pair, provider
             break
         await asyncio.sleep(0.05)
     assert (await pair.post(PATHS[CHAT], ASK[CHAT])).tier == "routine"
+
+
+async def test_a_model_server_that_is_not_ready_is_asked_with_every_turn(start, spare):
+    text = router_text(f"http://127.0.0.1:{closed_port()}/v1", spare.base_url)
+    sidecar = await start(text.replace("maxTokens: 8192}", "maxTokens: 8192, spillTo: fallback}", 1))
+    for _ in range(6):
+        began = time.monotonic()
+        assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).tier == "fallback"
+        assert time.monotonic() - began < 0.2, "and no turn waits for it"
+    assert await left_alone(sidecar) == []

@@ -50,6 +50,20 @@ def test_a_short_throttle_is_waited_for_and_a_long_one_is_not() -> None:
     assert 1.65 <= now.after_s <= 1.7
 
 
+def test_a_circuit_that_has_just_opened_is_not_tried_again() -> None:
+    opened = {"one": Absent("one is left alone", 15.0)}
+    walk = after(Walk(waiting=(ONE, TWO)), Tried(ONE, failure(K.CUT)), elsewhere(), jitter=0.0, most=3)
+    _, now = step(walk, lambda each: opened.get(each.tier_name), left_s=100.0, most=3)
+    assert isinstance(now, Ask)
+    assert now.target is TWO
+
+
+def test_what_happened_twice_is_told_once() -> None:
+    _, end = walked([ONE], {"one": [failure(K.CUT)] * 2})
+    assert end is not None
+    assert end.message == "no tier could serve this turn (one: it is cut)"
+
+
 def test_the_last_call_belongs_to_another_tier() -> None:
     assert walked([ONE, TWO], {"one": [failure(K.CUT)]}, most=2) == (["one", "two"], None)
     assert walked([ONE], {"one": [failure(K.CUT)]}, most=2) == (["one", "one"], None)
