@@ -140,7 +140,8 @@ async def relay_stream(
         on_first_token: is told when it is there, and says the answer's headers, where they have not gone out yet.
 
     Returns:
-        What broke it off after that; None where it is whole, or the client has gone.
+        What broke it off after that; None where it is whole, or the client has gone before. Where the client is gone
+        after it was told, as SDKs are that close on an error event, ``attempt.broken`` says it.
 
     Raises:
         AttemptFailed: it failed before that.
@@ -156,11 +157,12 @@ async def relay_stream(
         failure = await stream.rest(broken)
     except OSError:
         # Only writing to the client raises here: what reading raises is caught where it is read.
-        record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
-        return None
+        record.outcome = _outcome(meter, otherwise=stream.outcome)
+        return stream.failure
     except asyncio.CancelledError:
         if opened:
-            record.outcome = _outcome(meter, otherwise=Outcome.CLIENT_GONE)
+            record.outcome = _outcome(meter, otherwise=stream.outcome)
+            attempt.broken = stream.failure
         raise
     except AttemptFailed:
         begun = False
@@ -188,6 +190,10 @@ class _Stream:
     ) -> None:
         self._redacted = redacted
         self._reply = reply
+        self.outcome = Outcome.CLIENT_GONE
+        """What the turn's is where the client goes now and the answer is not whole."""
+        self.failure: Failure | None = None
+        """What broke it off, as far as the client was told."""
         self._upstream = upstream
         self._meter = meter
         self._provider = provider
@@ -243,12 +249,15 @@ class _Stream:
             if events is None:
                 break
         tail = meter.end(broken.message) if broken is not None else meter.end()
+        if meter.error is not None:
+            self.failure = failure_of_error(self._provider, meter.error)
+        elif not meter.complete:
+            self.failure = broken or self._ended_early("before its answer was complete")
+        self.outcome = Outcome.CUT
         if tail:
             await reply.write(self._redacted(tail) if meter.error is not None else tail)
         await reply.end()
-        if meter.error is not None:
-            return failure_of_error(self._provider, meter.error)
-        return None if meter.complete else broken or self._ended_early("before its answer was complete")
+        return self.failure
 
     async def _next(self) -> tuple[bytes | None, Failure | None]:
         """The next events; None at the end; and what broke the stream off."""
@@ -265,6 +274,7 @@ class _Stream:
         except SseError as error:
             return None, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {error}", status=200)
         if self._meter.error is not None:
+            self.failure = failure_of_error(self._provider, self._meter.error)
             events = self._redacted(events)
         if self._meter.malformed:
             return events, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {MALFORMED}", status=200)

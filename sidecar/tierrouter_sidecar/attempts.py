@@ -145,12 +145,15 @@ class Attempts:
 
     @contextmanager
     def _letting_go(self) -> Iterator[None]:
-        """A client that leaves tells nothing of the providers."""
+        """A client that leaves tells nothing of the providers, unless it left because it was told of a failure."""
         try:
             yield
         except BaseException:
             for call in self._open:
-                self._server.health.let_go(call.target)
+                if call.attempt.broken is not None:
+                    self._server.health.failed(call.target, call.attempt.broken, self._failover)
+                else:
+                    self._server.health.let_go(call.target)
             raise
 
     # Hedging.
@@ -241,13 +244,16 @@ class Attempts:
             self.close_open("")
             self._server.remember(self._record)
             return
-        self._record.outcome = Outcome.CLIENT_GONE
+        if self._winner is None:
+            # Else the answer's end, or the lack of one, has said how the turn ended.
+            self._record.outcome = Outcome.CLIENT_GONE
         self.close_open("the client went away")
 
     def close_open(self, error: str) -> None:
         """Close every call that is open, the one that serves last."""
         for call in sorted(self._open, key=lambda call: call is self._winner):
-            self._close(call, error)
+            broken = call.attempt.broken
+            self._close(call, error if broken is None else self._redacted(broken).message)
 
     def _close(self, call: Call, error: str, status: int = 0) -> None:
         """Write a call down and let go of the provider's connection."""

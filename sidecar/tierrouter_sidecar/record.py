@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import orjson
 
+from tierrouter_core.failover.failure import Failure
 from tierrouter_core.names import CostSource, Outcome, UsageSource
 from tierrouter_core.routing.decide import Decision, printable
 from tierrouter_core.routing.targets import Target
@@ -44,6 +45,8 @@ class Attempt:
     """The answer was a refusal, or was filtered."""
     edits: tuple[str, ...] = ()
     """What was changed in the request."""
+    broken: Failure | None = None
+    """What broke the answer off, where the client was told and left."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from routers import router_text
 from sdk_ways import CHAT_ASK, Sdks
 from stream_grammars import COMPLETE, FAILED, read_stream
 
-from provider import Answer, Delivery, Hang, InBandError, ScriptedProvider, Status, closed_port
+from provider import Answer, Delivery, Ending, Hang, InBandError, ScriptedProvider, Status, closed_port
 from tierrouter_sidecar import reply
 
 DIALECTS = [CHAT, RESPONSES, MESSAGES]
@@ -268,3 +268,23 @@ async def test_a_model_server_that_is_not_ready_is_asked_with_every_turn(start, 
         assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).tier == "fallback"
         assert time.monotonic() - began < 0.2, "and no turn waits for it"
     assert await left_alone(sidecar) == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("how", ["cut", "reported"])
+async def test_an_agent_that_hangs_up_on_an_error_event_has_been_cut_off_and_not_gone_away(
+    pair, provider, dialect, how
+):
+    """As SDKs do: they close the connection when they have read the error."""
+    broken = {"cut_after_events": 12} if how == "cut" else {"error_after_events": 12, "ending": Ending.STALL}
+    provider.always(Answer(text=TEXT, delivery=Delivery(**broken)))
+    sign = b"response.failed" if dialect is RESPONSES else b'"error"'
+    for _ in range(5):
+        async with pair.client.post(pair.url + PATHS[dialect], json=STREAM[dialect]) as response:
+            seen = b""
+            while sign not in seen:
+                seen += await response.content.readany()
+            response.close()
+    for row in await pair.rows(5):
+        assert row.outcome == ("cut" if how == "cut" else "upstream_error")
+    assert [each["state"] for each in await left_alone(pair)] == ["open"], "and its provider is left alone for it"
