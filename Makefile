@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-operator bench-pods crds manifests translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,7 +43,7 @@ unit: setup ## tests of values and functions
 
 integration: setup ## tests with real processes, sockets and the embedded model
 	$(call lane,integration tests)
-	@$(PYTEST) tests/integration bench --ignore=tests/integration/sidecar/test_reliability.py
+	@$(PYTEST) tests/integration tests/chaos bench --ignore=tests/integration/sidecar/test_reliability.py
 	@$(PYTEST) -n 4 tests/integration/sidecar/test_reliability.py
 
 kubernetes: setup ## tests against a real Kubernetes API server, which is built once (about 5 minutes)
@@ -76,6 +76,9 @@ fuzz: setup ## translation: its properties with many more examples, and guided f
 	$(call lane,properties of translation)
 	@FUZZ_FACTOR=$${FUZZ_FACTOR:-30} $(PYTEST) -n 2 tests/unit/wire/test_translated_requests.py tests/unit/wire/test_translated_streams.py
 	@scripts/fuzz.sh
+
+chaos: setup ## everything goes wrong at random, and what must hold is checked (CHAOS_TURNS=5000, CHAOS_MINUTES, CHAOS_SEED=1)
+	@PYTHONPATH=tests .venv/bin/python -m chaos
 
 bench: setup ## what routing a turn costs in time
 	@.venv/bin/python -m bench
