@@ -162,7 +162,6 @@ async def relay_stream(
     except asyncio.CancelledError:
         if opened:
             record.outcome = _outcome(meter, otherwise=stream.outcome)
-            attempt.broken = stream.failure
         raise
     except AttemptFailed:
         begun = False
@@ -173,6 +172,7 @@ async def relay_stream(
     finally:
         # Also when the handler is cancelled because the client went away: the turn is metered all the same.
         if begun:
+            attempt.broken = stream.failure
             attempt.usage = _usage_of(meter, input_estimate)
             attempt.flagged = meter.flagged
 

@@ -150,8 +150,10 @@ class Attempts:
             yield
         except BaseException:
             for call in self._open:
-                if call.attempt.broken is not None:
-                    self._server.health.failed(call.target, call.attempt.broken, self._failover)
+                broken = call.attempt.broken
+                if broken is not None:
+                    self._server.health.failed(call.target, broken, self._failover)
+                    self._say(call.target, self._redacted(broken))
                 else:
                     self._server.health.let_go(call.target)
             raise
@@ -169,38 +171,45 @@ class Attempts:
 
     async def _raced(self, call: Call, late_s: float, deadline_s: float) -> web.StreamResponse | None:
         """Ask, and where the first token is late ask the hedge too: who has one first serves, the other is let go."""
+        with self._letting_go():
+            try:
+                return await self._race(call, late_s, deadline_s)
+            finally:
+                # What came of them until now has to be known before it is written down.
+                left = list(self._racing)
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
+
+    async def _race(self, call: Call, late_s: float, deadline_s: float) -> web.StreamResponse | None:
         first = asyncio.ensure_future(self._performed(call, deadline_s))
         self._racing = {first: call}
-        hedge: Call | None = None
-        try:
-            with self._letting_go():
-                await asyncio.wait({first}, timeout=late_s)
-                target = self._record.in_force.router.hedge_of(call.target)
-                if not first.done() and not call.began and target is not None:
-                    self._hedging = (
-                        f"{Reason.HEDGE}: {call.target.tier_name} had no first token in {late_s:.1f} s; "
-                        f"{target.tier_name} was faster"
-                    )
-                    hedge = self._opened(target)
-                    if hedge is not None:
-                        self._racing[asyncio.ensure_future(self._performed(hedge, deadline_s))] = hedge
-                response = None
-                while self._racing and response is None:
-                    done, _ = await asyncio.wait(self._racing, return_when=asyncio.FIRST_COMPLETED)
-                    if self._winner is not None:
-                        # What the turn used is what the call says that is closed last.
-                        await self._let_others_go(self._winner)
-                    for task in done & self._racing.keys():
-                        response = await self._settled(self._racing.pop(task), task) or response
-                if hedge is not None:
-                    won = "won" if self._winner is hedge else "lost"
-                    self._server.metrics.count(m.HEDGES, call.target.tier_name, hedge.target.tier_name, won)
-                return response
-        finally:
-            left = list(self._racing)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.wait({first}, timeout=late_s)
+        hedge = None if first.done() or call.began else self._hedge_of(call, late_s)
+        if hedge is not None:
+            self._racing[asyncio.ensure_future(self._performed(hedge, deadline_s))] = hedge
+        response = None
+        while self._racing and response is None:
+            done, _ = await asyncio.wait(self._racing, return_when=asyncio.FIRST_COMPLETED)
+            if self._winner is not None:
+                # What the turn used is what the call says that is closed last.
+                await self._let_others_go(self._winner)
+            for task in done & self._racing.keys():
+                response = await self._settled(self._racing.pop(task), task) or response
+        if hedge is not None:
+            won = "won" if self._winner is hedge else "lost"
+            self._server.metrics.count(m.HEDGES, call.target.tier_name, hedge.target.tier_name, won)
+        return response
+
+    def _hedge_of(self, call: Call, late_s: float) -> Call | None:
+        target = self._record.in_force.router.hedge_of(call.target)
+        if target is None:
+            return None
+        self._hedging = (
+            f"{Reason.HEDGE}: {call.target.tier_name} had no first token in {late_s:.1f} s; "
+            f"{target.tier_name} was faster"
+        )
+        return self._opened(target)
 
     def _began(self, call: Call) -> None:
         """The first token of an answer is there: it serves, and whoever is still asked beside it is let go.

@@ -149,3 +149,21 @@ async def test_a_tool_loop_with_signed_thinking_is_not_hedged(hedged, provider, 
     got = await sidecar.post(PATHS[MESSAGES], {**STREAM[MESSAGES], "messages": loop})
     assert got.tier == "routine"
     assert spare.requests == []
+
+
+async def test_an_agent_that_hangs_up_on_a_hedged_streams_error_event_has_been_cut_off(hedged, provider, spare):
+    sidecar, dialect = hedged
+    provider.always(Answer(text=TEXT, delivery=Delivery(cut_after_events=12)))
+    sign = b"response.failed" if dialect is RESPONSES else b'"error"'
+    turns = 30
+    for _ in range(turns):
+        async with sidecar.client.post(sidecar.url + PATHS[dialect], json=STREAM[dialect]) as response:
+            seen = b""
+            while sign not in seen and (chunk := await response.content.readany()):
+                seen += chunk
+            response.close()
+    rows = (await sidecar.rows(FEWEST_KNOWN + turns))[FEWEST_KNOWN:]
+    cut = [row for row in rows if row.tier == "routine"]
+    assert {row.outcome for row in cut} == {"cut"}
+    assert await sidecar.metric('tierrouter_attempt_errors_total{kind="cut",provider="vendor"}') == len(cut)
+    assert any("is left alone" in row.reason for row in rows), "and its provider is left alone for it"
