@@ -179,8 +179,6 @@ def check_accounts(
         if len(mine) > 1:
             verdict.against(seen.plan, f"{len(mine)} rows", seen.form)
         elif mine:
-            if _hung_up_on_an_error(seen, mine[0]):
-                verdict.set_aside["error event taken, client_gone in the ledger"] += 1
             for what in _wrong_row(seen, mine[0], asked, stops, aways):
                 verdict.against(seen.plan, what, seen.form)
         elif seen.turn_id or asked:
@@ -212,7 +210,7 @@ def _wrong_row(seen: Seen, row: Row, asked: int, stops: Sequence[Stop], aways: S
         End.UNMARKED: ("answered",),
         End.FAILED: ("cut", "upstream_error") if seen.status == 200 else ("upstream_error", "refused"),
     }.get(seen.end)
-    if allowed is not None and row.outcome not in allowed and not _hung_up_on_an_error(seen, row):
+    if allowed is not None and row.outcome not in allowed:
         yield f"{seen.end} at the client (status {seen.status}), {row.outcome} in the ledger"
     if row.attempts != len(row.calls):
         yield f"the row says {row.attempts} attempts, {len(row.calls)} stand in the ledger"
@@ -222,14 +220,6 @@ def _wrong_row(seen: Seen, row: Row, asked: int, stops: Sequence[Stop], aways: S
     if not arrived - unsure <= asked <= arrived:
         told = "; ".join(f"{call.provider} {call.status} {call.error}" for call in row.calls)
         yield f"{asked} requests came to providers, the ledger has {len(row.calls)} attempts: {told}"
-
-
-def _hung_up_on_an_error(seen: Seen, row: Row) -> bool:
-    """A client that closes its connection at once when it has read the error event, as SDKs do.
-
-    Where that is noticed before the body's end is sent, the sidecar takes it for a client that left before the error.
-    """
-    return seen.end is End.FAILED and seen.status == 200 and row.outcome == "client_gone"
 
 
 def _may_not_have_arrived(call: Call, seen: Seen, aways: Sequence[Away]) -> bool:

@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
+
 from chaos import router
 from chaos.clients import Clients
 from chaos.invariants import (
@@ -126,14 +128,22 @@ class ChaosRun:
             stack.push_async_callback(self._sidecar.close)
             stack.push_async_callback(self._clients.close)
             self._began_s = time.monotonic()
-            await self._storm()
+            broke = ""
+            try:
+                await self._storm()
+            except* (aiohttp.ClientError, OSError, TimeoutError) as group:
+                # The sidecar is gone, or does not end: that is a finding, and what was seen so far is worth a report.
+                broke = "; ".join(map(repr, group.exceptions))
             self._result.lasted_s = time.monotonic() - self._began_s
             self._result.interrupted = self.interrupted.is_set()
-            if not self._result.interrupted:
+            if not self._result.interrupted and not broke:
                 await self._recover()
-            await self._sidecar.until_idle()
-            await self._sidecar.stop(signal.SIGTERM)
+            if not broke:
+                await self._sidecar.until_idle()
+                await self._sidecar.stop(signal.SIGTERM)
         self._judge()
+        if broke:
+            self._result.verdicts[0].against_run(f"the run could not go on, the sidecar does not answer: {broke}")
         return self._result
 
     # The storm.
