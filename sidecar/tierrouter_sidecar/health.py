@@ -65,21 +65,15 @@ class Health:
 
     def asked(self, target: Target) -> None:
         """``target`` is asked; tell what comes of it, by one of the three below."""
-        if self._circuits:
-            for key in _keys(target):
-                self._change(key, lambda circuit: asked(circuit, self._clock()))
+        self._change_both(target, lambda circuit: asked(circuit, self._clock()))
 
     def answered(self, target: Target) -> None:
         """It has begun to answer."""
-        if self._circuits:
-            for key in _keys(target):
-                self._change(key, lambda circuit: answered(circuit, self._clock()))
+        self._change_both(target, lambda circuit: answered(circuit, self._clock()))
 
     def let_go(self, target: Target) -> None:
         """The client went away before anything was known."""
-        if self._circuits:
-            for key in _keys(target):
-                self._change(key, let_go)
+        self._change_both(target, let_go)
 
     def failed(self, target: Target, failure: Failure, failover: Failover) -> None:
         """It has failed."""
@@ -126,6 +120,12 @@ class Health:
             for (provider, model), circuit in sorted(self._circuits.items())
             if circuit.left_alone is not CircuitState.CLOSED
         ]
+
+    def _change_both(self, target: Target, change: Callable[[Circuit], Circuit]) -> None:
+        """The model's circuit and its provider's, where there are any: most turns find none."""
+        if self._circuits:
+            for key in _keys(target):
+                self._change(key, change)
 
     def _change(self, key: Key, change: Callable[[Circuit], Circuit], *, create: bool = False) -> None:
         before = self._circuits.get(key)

@@ -9,6 +9,7 @@ too, and one that fails every tenth never is. All times carry some jitter, so th
 once, and never end before the time that the provider named.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 
 from tierrouter_core.failover.failure import Failure, FailureKind, LeftAlone
@@ -95,12 +96,12 @@ def asked(circuit: Circuit, now_s: float) -> Circuit:
     """It is asked; where it is half open, by the one turn that tries it."""
     if circuit.state(now_s) is not CircuitState.HALF_OPEN or circuit.trying:
         return circuit
-    return _changed(circuit, trying=True)
+    return replace(circuit, trying=True)
 
 
 def let_go(circuit: Circuit) -> Circuit:
     """Who asked it went away without an answer; another may try."""
-    return _changed(circuit, trying=False) if circuit.trying else circuit
+    return replace(circuit, trying=False) if circuit.trying else circuit
 
 
 def answered(circuit: Circuit, now_s: float) -> Circuit:
@@ -157,14 +158,3 @@ def _named_wait_s(in_a_row: int, failure: Failure, jitter: float) -> float | Non
             return None
     # At most a second late, so that turns come back soon after it.
     return min(wait_s, _LONGEST_NAMED_S) + min(0.1 * wait_s, 0.8) * jitter
-
-
-def _changed(circuit: Circuit, *, trying: bool) -> Circuit:
-    return Circuit(
-        failures=circuit.failures,
-        left_alone=circuit.left_alone,
-        until_s=circuit.until_s,
-        in_a_row=circuit.in_a_row,
-        trying=trying,
-        why=circuit.why,
-    )

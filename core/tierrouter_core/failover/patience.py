@@ -2,10 +2,9 @@
 
 from tierrouter_core.document.model import Failover
 from tierrouter_core.names import Dialect
-from tierrouter_core.routing.targets import Target
+from tierrouter_core.routing.targets import Target, profile_of_target
 from tierrouter_core.value_class import keyword_value_class
 from tierrouter_core.wire.counts import details
-from tierrouter_core.wire.quirks import profile_of
 from tierrouter_core.wire.request import Request
 
 _QUICK = ("none", "minimal", "low")
@@ -60,8 +59,7 @@ def _may_load(target: Target) -> bool:
 
 def _thinks_unseen(target: Target) -> bool:
     """OpenAI's reasoning models, which take no sampling parameters either, stream nothing of it in Chat."""
-    capabilities = {} if target.model is None else target.model.capabilities
-    profile = profile_of(target.provider.base_url, target.model_id, capabilities)
+    profile = profile_of_target(target)
     return profile.vendor == "openai" and not profile.sampling
 
 

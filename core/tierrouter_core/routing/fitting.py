@@ -6,13 +6,12 @@ from dataclasses import replace
 
 from tierrouter_core.names import Dialect, Reason
 from tierrouter_core.routing.decide import Decision, Router, SessionState, Turn
-from tierrouter_core.routing.targets import Target, spoken
+from tierrouter_core.routing.targets import Target, profile_of_target, spoken
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.claude import takes_system_messages
 from tierrouter_core.wire.counts import details, items
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.model import Document, Image
-from tierrouter_core.wire.quirks import Profile, profile_of
 from tierrouter_core.wire.render import Wanted
 from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.translate import Refused, Translated, first_path, translate_request
@@ -35,12 +34,7 @@ def gives_thinking_back(request: Request, target: Target) -> bool:
     dialect = dialect_for(request, target)
     if dialect is request.dialect or dialect is Dialect.MESSAGES:
         return True
-    return dialect is Dialect.CHAT and bool(_profile_of(target).reasoning_field)
-
-
-def _profile_of(target: Target) -> Profile:
-    capabilities = {} if target.model is None else target.model.capabilities
-    return profile_of(target.provider.base_url, target.model_id, capabilities)
+    return dialect is Dialect.CHAT and bool(profile_of_target(target).reasoning_field)
 
 
 @keyword_value_class
@@ -69,7 +63,7 @@ def fit(request: Request, target: Target, circumstances: CircumstancesOf) -> Fit
         return Refused(first_path(request, Image), "the model takes no images")
     if request.media.documents and capabilities.get("pdf") is False:
         return Refused(first_path(request, Document), "the model takes no documents")
-    if _is_begun(request) and not _profile_of(target).prefill:
+    if _is_begun(request) and not profile_of_target(target).prefill:
         return Refused("messages", "the last is an answer, and the model does not go on with one")
     return edit_request(request, _plan(target))
 
@@ -138,7 +132,7 @@ def _wanted(target: Target, circumstances: Circumstances) -> Wanted:
     cap = min(caps, default=None)
     return Wanted(
         model_id=target.model_id,
-        profile=profile_of(target.provider.base_url, target.model_id, {} if model is None else model.capabilities),
+        profile=profile_of_target(target),
         cap=cap,
         default_cap=default if cap is None else min(default, cap),
         request_defaults=target.provider.request_defaults,

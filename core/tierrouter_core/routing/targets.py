@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tierrouter_core.document.model import Document, Model, Provider, Tier
 from tierrouter_core.names import Dialect
-from tierrouter_core.wire.quirks import profile_of
+from tierrouter_core.wire.quirks import Profile, profile_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,15 @@ def target_of_tier(document: Document, tier: Tier) -> Target:
     return Target(document.provider_of(tier), model.id, model, tier)
 
 
+def profile_of_target(target: Target) -> Profile:
+    """How to speak to the target's model."""
+    capabilities = {} if target.model is None else target.model.capabilities
+    return profile_of(target.provider.base_url, target.model_id, capabilities)
+
+
 def vendor_of(target: Target) -> str:
     """Whose model it is, wherever it is served."""
-    capabilities = {} if target.model is None else target.model.capabilities
-    return profile_of(target.provider.base_url, target.model_id, capabilities).vendor
+    return profile_of_target(target).vendor
 
 
 def speaks(model: Model, dialect: Dialect, *, has_tools: bool) -> bool:

@@ -46,9 +46,6 @@ class StreamEncoder(Protocol):
     def fail(self, failed: Failed) -> bytes:
         """The answer broke off; the last of it. Nothing that is open is closed."""
 
-    def keep_alive(self) -> bytes:
-        """Bytes that mean nothing."""
-
 
 @dataclass(slots=True)
 class Said:

@@ -11,7 +11,7 @@ import orjson
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.failures import Meaning
 
-_PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+_PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 UNKNOWN_RESPONSE_ID = "resp_unknown"
 """Where the error has to open the response itself and the caller knows no better name."""
 

@@ -34,6 +34,7 @@ from tierrouter_core.wire.events import (
     Opened,
     RawEvent,
 )
+from tierrouter_core.wire.in_band import keep_alive
 from tierrouter_core.wire.messages.answer_parse import parse_messages_answer
 from tierrouter_core.wire.messages.answer_render import render_messages_answer
 from tierrouter_core.wire.messages.request_parse import parse_messages
@@ -165,6 +166,7 @@ class StreamTranslator:
         self._decoder = _CODECS[translated.target].decoder()
         self._composer = _composer(translated, envelope)
         self._encoder = _CODECS[translated.source].encoder(envelope)
+        self._source = translated.source
         self._envelope = envelope
         self._begun = False
         self._finish: Finished | None = None
@@ -263,7 +265,7 @@ class StreamTranslator:
                     break
             elif isinstance(event, KeepAlive):
                 if self._begun:
-                    out.append(self._encoder.keep_alive())
+                    out.append(keep_alive(self._source))
             else:
                 assert isinstance(event, Began)
         return b"".join(out)

@@ -46,14 +46,8 @@ def estimate_unary(dialect: Dialect, body: bytes, input_estimate: int) -> Usage:
     )
 
 
-def unary_error(dialect: Dialect, body: bytes) -> str | None:
-    """The error's message where a body of status 200 is none the less an error; a body that isn't JSON is one."""
-    error = unary_reported_error(dialect, body)
-    return None if error is None else error.message
-
-
 def unary_reported_error(dialect: Dialect, body: bytes) -> ReportedError | None:
-    """As :func:`unary_error`, with the error's code or type."""
+    """The error where a body of status 200 is none the less one; so is a body that isn't JSON, or no answer."""
     payload = _payload(body)
     if payload is None:
         return ReportedError("the provider answered 200 with a body that is not a JSON object", MALFORMED_KIND)

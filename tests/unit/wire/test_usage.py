@@ -13,7 +13,6 @@ from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.unary import (
     estimate_unary,
     rename_unary_model,
-    unary_error,
     unary_reported_error,
     unary_usage,
 )
@@ -234,20 +233,24 @@ def test_an_answer_without_usage_is_estimated_from_its_text(dialect: Dialect) ->
 )
 def test_an_error_behind_status_200_is_an_error(dialect: Dialect, payload: Any, message: str, kind: str) -> None:
     body = orjson.dumps(payload)
-    assert unary_error(dialect, body) == message
     error = unary_reported_error(dialect, body)
     assert error is not None
+    assert error.message == message
     assert error.kind == kind
 
 
 def test_a_body_that_is_not_json_is_an_error() -> None:
-    assert "not a JSON object" in (unary_error(CHAT, b"<html>") or "")
+    error = unary_reported_error(CHAT, b"<html>")
+    assert error is not None
+    assert "not a JSON object" in error.message
     assert estimate_unary(CHAT, b"<html>", 5).source is UsageSource.NONE
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_an_answer_is_no_error(dialect: Dialect) -> None:
-    assert unary_error(dialect, orjson.dumps(_ANSWERS[dialect] | {"error": None, "status": "completed"})) is None
+    assert (
+        unary_reported_error(dialect, orjson.dumps(_ANSWERS[dialect] | {"error": None, "status": "completed"})) is None
+    )
 
 
 def test_only_the_top_level_model_is_renamed() -> None:

@@ -79,9 +79,5 @@ class ChatEncoder:
         """A chunk with an error, and no ``[DONE]``."""
         return in_band_error(Dialect.CHAT, failed.message, meaning=meaning_of(failed.kind), kind=failed.kind)
 
-    def keep_alive(self) -> bytes:
-        """A comment: the SDKs take any event for a chunk."""
-        return b": keep-alive\n\n"
-
     def _chunk(self, delta: bytes) -> bytes:
         return self._head + delta + b',"finish_reason":null}]}\n\n'

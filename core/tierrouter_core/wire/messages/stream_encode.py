@@ -18,7 +18,6 @@ STOP_REASONS = {
     Finish.REFUSAL: "refusal",
     Finish.FILTER: "refusal",
 }
-_PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
 class MessagesEncoder:
@@ -91,10 +90,6 @@ class MessagesEncoder:
     def fail(self, failed: Failed) -> bytes:
         """``error``."""
         return in_band_error(Dialect.MESSAGES, failed.message, meaning=meaning_of(failed.kind))
-
-    def keep_alive(self) -> bytes:
-        """``ping``."""
-        return _PING
 
 
 def _event(name: str, payload: dict[str, Any]) -> bytes:

@@ -222,10 +222,6 @@ class ResponsesEncoder:
             opened=self._begun,
         )
 
-    def keep_alive(self) -> bytes:
-        """A comment: the SDKs take any event for one of the response's."""
-        return b": keep-alive\n\n"
-
     def _event(self, event: str, /, **facts: Any) -> bytes:
         kind = f"response.{event}"
         number, self._number = self._number, self._number + 1
