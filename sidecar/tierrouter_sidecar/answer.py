@@ -128,50 +128,41 @@ async def relay_stream(
     input_estimate: Callable[[], int],
     redacted: Callable[[bytes], bytes],
     on_first_token: Callable[[], list[tuple[str, str]]],
-) -> Failure | None:
+) -> None:
     """Relay a stream event by event, as it comes; a cut ends in the dialect's own error event.
 
     Nothing goes out before something of the answer itself has come, so until then the turn can still move to another
-    tier.
+    tier. What breaks it off after that is in ``attempt.broken``, also where the client is gone as soon as it was told,
+    as SDKs are that close on an error event.
 
     Args:
         late_s: when the first token has to be there, by the event loop's clock.
         redacted: takes the keys out of an error that the provider reports.
         on_first_token: is told when it is there, and says the answer's headers, where they have not gone out yet.
 
-    Returns:
-        What broke it off after that; None where it is whole, or the client has gone before. Where the client is gone
-        after it was told, as SDKs are that close on an error event, ``attempt.broken`` says it.
-
     Raises:
         AttemptFailed: it failed before that.
     """
     stream = _Stream(reply, upstream, meter, attempt.target.provider.name, redacted)
-    begun, opened = True, False
+    failed = opened = False
     try:
         opening, broken = await stream.opened(late_s)
         headers = on_first_token()
         opened = True
         record.first_byte()
         await stream.begin(headers, opening)
-        failure = await stream.rest(broken)
+        await stream.rest(broken)
     except OSError:
         # Only writing to the client raises here: what reading raises is caught where it is read.
-        record.outcome = _outcome(meter, otherwise=stream.outcome)
-        return stream.failure
-    except asyncio.CancelledError:
-        if opened:
-            record.outcome = _outcome(meter, otherwise=stream.outcome)
-        raise
+        pass
     except AttemptFailed:
-        begun = False
+        failed = True
         raise
-    else:
-        record.outcome = _outcome(meter, otherwise=Outcome.CUT)
-        return failure
     finally:
         # Also when the handler is cancelled because the client went away: the turn is metered all the same.
-        if begun:
+        if opened:
+            record.outcome = _outcome(meter, otherwise=stream.outcome)
+        if not failed:
             attempt.broken = stream.failure
             attempt.usage = _usage_of(meter, input_estimate)
             attempt.flagged = meter.flagged
@@ -239,8 +230,8 @@ class _Stream:
         if opening:
             await self._reply.write(opening)
 
-    async def rest(self, broken: Failure | None) -> Failure | None:
-        """Relay the rest; what broke it off."""
+    async def rest(self, broken: Failure | None) -> None:
+        """Relay the rest; ``failure`` is what broke it off."""
         meter, reply = self._meter, self._reply
         while broken is None and not meter.over:
             events, broken = await self._next()
@@ -257,7 +248,6 @@ class _Stream:
         if tail:
             await reply.write(self._redacted(tail) if meter.error is not None else tail)
         await reply.end()
-        return self.failure
 
     async def _next(self) -> tuple[bytes | None, Failure | None]:
         """The next events; None at the end; and what broke the stream off."""

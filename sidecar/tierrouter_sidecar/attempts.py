@@ -19,7 +19,7 @@ from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.dialects import Endpoint
 from tierrouter_core.wire.failures import Meaning
 from tierrouter_sidecar import metrics as m
-from tierrouter_sidecar.call import Call, Relayed
+from tierrouter_sidecar.call import Call
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.refusal import give_up, refuse
 from tierrouter_sidecar.reply import Reply
@@ -64,7 +64,7 @@ class Attempts:
         self._open: list[Call] = []
         self._winner: Call | None = None
         """The call whose answer the client gets."""
-        self._racing: dict[asyncio.Future[Relayed], Call] = {}
+        self._racing: dict[asyncio.Future[web.StreamResponse], Call] = {}
         """While a hedge is asked beside the first."""
         self._hedging = ""
 
@@ -99,11 +99,11 @@ class Attempts:
         call = self._opened(now.target)
         if call is None:
             return None
-        late_s = self._hedged_after_s(now.target)
-        if late_s is None:
+        hedge = self._hedge_for(now.target)
+        if hedge is None:
             with self._letting_go():
                 return await self._settled(call, self._performed(call, deadline_s))
-        return await self._raced(call, late_s, deadline_s)
+        return await self._raced(call, *hedge, deadline_s)
 
     def _opened(self, target: Target) -> Call | None:
         """A call to ``target``, ready to be made; None where there can be none."""
@@ -117,15 +117,15 @@ class Attempts:
         self._server.health.asked(target)
         return call
 
-    def _performed(self, call: Call, deadline_s: float) -> Coroutine[Any, Any, Relayed]:
+    def _performed(self, call: Call, deadline_s: float) -> Coroutine[Any, Any, web.StreamResponse]:
         others = any(each.key != call.target.key for each in self._walk.waiting)
         return call.perform(left_s=max(deadline_s - time.monotonic(), 0.0), others=others)
 
-    async def _settled(self, call: Call, relayed: Awaitable[Relayed]) -> web.StreamResponse | None:
+    async def _settled(self, call: Call, relayed: Awaitable[web.StreamResponse]) -> web.StreamResponse | None:
         """Wait for a call and write down what came of it; None where it failed."""
         record, target, health = self._record, call.target, self._server.health
         try:
-            response, broken = await relayed
+            response = await relayed
         except AttemptFailed as failed:
             failure = self._redacted(failed.failure)
             if failure.kind in _BILLED:
@@ -134,10 +134,7 @@ class Attempts:
             self._close(call, failure.message, failure.status)
             self._failed(target, failure, called=True)
             return None
-        if broken is not None:
-            broken = self._redacted(broken)
-            health.failed(target, broken, self._failover)
-            self._say(target, broken)
+        broken = self._broken(call)
         self._close(call, "" if broken is None else broken.message)
         if record.outcome in (Outcome.ANSWERED, Outcome.CUT, Outcome.CLIENT_GONE):
             self._server.remember(record)
@@ -150,30 +147,36 @@ class Attempts:
             yield
         except BaseException:
             for call in self._open:
-                broken = call.attempt.broken
-                if broken is not None:
-                    self._server.health.failed(call.target, broken, self._failover)
-                    self._say(call.target, self._redacted(broken))
-                else:
+                if self._broken(call) is None:
                     self._server.health.let_go(call.target)
             raise
 
+    def _broken(self, call: Call) -> Failure | None:
+        """What broke a call's answer off after its first token, made known to whom it concerns; None where nothing."""
+        if call.attempt.broken is None:
+            return None
+        broken = call.attempt.broken = self._redacted(call.attempt.broken)
+        self._server.health.failed(call.target, broken, self._failover)
+        self._say(call.target, broken)
+        return broken
+
     # Hedging.
 
-    def _hedged_after_s(self, target: Target) -> float | None:
-        """How late a first token has to be for another tier to be asked too; None where none is."""
+    def _hedge_for(self, target: Target) -> tuple[Target, float] | None:
+        """Who is asked too, and after how many seconds without a first token; None where nobody is."""
         hedge = self._record.in_force.router.hedge_of(target)
         if hedge is None or self._way.reply is None or hedge.key == target.key or self._way.read.turn.signed_thinking:
             return None
         if self._walk.calls + 2 > self._failover.max_attempts or self._server.health.absent(hedge) is not None:
             return None
-        return self._server.first_tokens.late_after_s(target)
+        late_s = self._server.first_tokens.late_after_s(target)
+        return None if late_s is None else (hedge, late_s)
 
-    async def _raced(self, call: Call, late_s: float, deadline_s: float) -> web.StreamResponse | None:
+    async def _raced(self, call: Call, target: Target, late_s: float, deadline_s: float) -> web.StreamResponse | None:
         """Ask, and where the first token is late ask the hedge too: who has one first serves, the other is let go."""
         with self._letting_go():
             try:
-                return await self._race(call, late_s, deadline_s)
+                return await self._race(call, target, late_s, deadline_s)
             finally:
                 # What came of them until now has to be known before it is written down.
                 left = list(self._racing)
@@ -181,12 +184,16 @@ class Attempts:
                     task.cancel()
                 await asyncio.gather(*left, return_exceptions=True)
 
-    async def _race(self, call: Call, late_s: float, deadline_s: float) -> web.StreamResponse | None:
+    async def _race(self, call: Call, target: Target, late_s: float, deadline_s: float) -> web.StreamResponse | None:
         first = asyncio.ensure_future(self._performed(call, deadline_s))
         self._racing = {first: call}
         await asyncio.wait({first}, timeout=late_s)
-        hedge = None if first.done() or call.began else self._hedge_of(call, late_s)
+        hedge = None if first.done() or call.began else self._opened(target)
         if hedge is not None:
+            self._hedging = (
+                f"{Reason.HEDGE}: {call.target.tier_name} had no first token in {late_s:.1f} s; "
+                f"{target.tier_name} was faster"
+            )
             self._racing[asyncio.ensure_future(self._performed(hedge, deadline_s))] = hedge
         response = None
         while self._racing and response is None:
@@ -200,16 +207,6 @@ class Attempts:
             won = "won" if self._winner is hedge else "lost"
             self._server.metrics.count(m.HEDGES, call.target.tier_name, hedge.target.tier_name, won)
         return response
-
-    def _hedge_of(self, call: Call, late_s: float) -> Call | None:
-        target = self._record.in_force.router.hedge_of(call.target)
-        if target is None:
-            return None
-        self._hedging = (
-            f"{Reason.HEDGE}: {call.target.tier_name} had no first token in {late_s:.1f} s; "
-            f"{target.tier_name} was faster"
-        )
-        return self._opened(target)
 
     def _began(self, call: Call) -> None:
         """The first token of an answer is there: it serves, and whoever is still asked beside it is let go.
@@ -250,19 +247,19 @@ class Attempts:
     def client_went_away(self) -> None:
         """Close what is open: with an answer that was complete, as if nothing had happened."""
         if self._record.outcome is Outcome.ANSWERED:
-            self.close_open("")
+            self._close_open("")
             self._server.remember(self._record)
             return
         if self._winner is None:
             # Else the answer's end, or the lack of one, has said how the turn ended.
             self._record.outcome = Outcome.CLIENT_GONE
-        self.close_open("the client went away")
+        self._close_open("the client went away")
 
-    def close_open(self, error: str) -> None:
+    def _close_open(self, error: str) -> None:
         """Close every call that is open, the one that serves last."""
         for call in sorted(self._open, key=lambda call: call is self._winner):
             broken = call.attempt.broken
-            self._close(call, error if broken is None else self._redacted(broken).message)
+            self._close(call, error if broken is None else broken.message)
 
     def _close(self, call: Call, error: str, status: int = 0) -> None:
         """Write a call down and let go of the provider's connection."""

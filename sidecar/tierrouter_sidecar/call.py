@@ -33,9 +33,6 @@ from tierrouter_sidecar.upstream import AttemptFailed, attempt_failed
 _ERROR_BODY_PATIENCE_S = 10.0
 """What a provider has to say of its failure is not waited for any longer."""
 
-Relayed = tuple[web.StreamResponse, Failure | None]
-"""What the client was sent, and what broke it off after its first token."""
-
 
 class Call:
     """One call to ``target``."""
@@ -91,8 +88,8 @@ class Call:
             return outgoing(credentials, self.target, turns_endpoint(self._fitted.target), {}, "")
         return outgoing(credentials, self.target, way.endpoint, way.headers, raw_query(way.http))
 
-    async def perform(self, *, left_s: float, others: bool) -> Relayed:
-        """Make it, and relay its answer.
+    async def perform(self, *, left_s: float, others: bool) -> web.StreamResponse:
+        """Make it, and relay its answer; ``attempt`` says what broke that off after its first token.
 
         Args:
             left_s: of ``failover.totalTimeout``.
@@ -136,7 +133,7 @@ class Call:
             return paired
         return headers
 
-    async def _relay(self, upstream: Answer, edited: Edited, late_s: float) -> Relayed:
+    async def _relay(self, upstream: Answer, edited: Edited, late_s: float) -> web.StreamResponse:
         way, record, target = self._way, self._way.record, self.target
         rename = record.request.model if way.document.response_model == "Requested" else None
         if upstream.content_type == EVENT_STREAM and way.reply is not None:
@@ -145,7 +142,7 @@ class Call:
         if way.reply is not None and way.reply.begun:
             message = f"{target.provider.name} sent no stream, though one was asked for"
             raise attempt_failed(FailureKind.MALFORMED, message, 200)
-        response = await relay_unary(
+        return await relay_unary(
             way.http,
             upstream,
             record,
@@ -156,9 +153,8 @@ class Call:
             rename_model=rename,
             before_sending=self._begin,
         )
-        return response, None
 
-    async def _relay_translated(self, upstream: Answer, translated: Translated, late_s: float) -> Relayed:
+    async def _relay_translated(self, upstream: Answer, translated: Translated, late_s: float) -> web.StreamResponse:
         way, record, target = self._way, self._way.record, self.target
         envelope = Envelope(
             turn_id=record.turn_id,
@@ -170,7 +166,7 @@ class Call:
         if upstream.content_type == EVENT_STREAM and way.reply is not None:
             return await self._relay_stream(way.reply, upstream, StreamTranslator(translated, envelope), late_s)
         ours = way.our_headers(target)
-        response = await relay_translated_unary(
+        return await relay_translated_unary(
             way.http,
             way.reply,
             upstream,
@@ -182,11 +178,10 @@ class Call:
             late_s=late_s,
             before_sending=self._begin,
         )
-        return response, None
 
     async def _relay_stream(
         self, reply: Reply, upstream: Answer, meter: StreamMeter | StreamTranslator, late_s: float
-    ) -> Relayed:
+    ) -> web.StreamResponse:
         way, record, target = self._way, self._way.record, self.target
 
         def begun() -> list[tuple[str, str]]:
@@ -196,7 +191,7 @@ class Call:
             return headers_of(upstream, way.our_headers(target), matches_requested=matches)
 
         try:
-            broken = await relay_stream(
+            await relay_stream(
                 reply,
                 upstream,
                 record,
@@ -210,7 +205,7 @@ class Call:
         finally:
             if meter.malformed:
                 way.server.metrics.count(m.MALFORMED_EVENTS, target.provider.name)
-        return reply.response, broken
+        return reply.response
 
     def _begin(self) -> None:
         """From here on nobody else may answer."""

@@ -46,7 +46,7 @@ class Attempt:
     edits: tuple[str, ...] = ()
     """What was changed in the request."""
     broken: Failure | None = None
-    """What broke the answer off, where the client was told and left."""
+    """What broke the answer off after its first token."""
 
 
 @dataclass(slots=True)

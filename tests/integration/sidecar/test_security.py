@@ -1,6 +1,7 @@
 """Claims of docs/security.md that only a real sidecar can show."""
 
 import asyncio
+import json
 import logging
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from reliability import CHAT, GOOD, MESSAGES, PATHS, RESPONSES
 from routers import SPARE_KEY, VENDOR_KEY, router_text
 from test_failover import ASK, STREAM
 
-from provider import Answer, Delivery, InBandError, ScriptedProvider
+from provider import Answer, Delivery, Ending, InBandError, Raw, ScriptedProvider
 from tierrouter_operator.webhook.authority import CA_CERTIFICATES, CERTIFICATE, KEY, Lifetimes, renewed
 
 DIALECTS = [CHAT, RESPONSES, MESSAGES]
@@ -69,6 +70,23 @@ async def test_a_key_that_a_provider_says_in_a_stream_is_taken_out(start, provid
     assert b"our database says [redacted] and [redacted]" in got.body
     for key in (VENDOR_KEY, SPARE_KEY):
         assert key.encode() not in got.body
+
+
+async def test_a_key_that_a_client_hangs_up_on_is_not_remembered_of_its_provider(start, provider):
+    sidecar = await start(router_text(provider.base_url))
+    said = {"error": {"message": f"out of credit for {VENDOR_KEY}", "code": "insufficient_quota"}}
+    chunk = {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}]}
+    data = b"".join(b"data: %s\n\n" % json.dumps(each).encode() for each in (chunk, said))
+    provider.script(Raw(data, delivery=Delivery(ending=Ending.STALL)))
+    async with sidecar.client.post(sidecar.url + PATHS[CHAT], json=STREAM[CHAT]) as response:
+        seen = b""
+        while b"insufficient_quota" not in seen:
+            seen += await response.content.readany()
+        response.close()
+    await sidecar.rows()
+    status = (await sidecar.get(sidecar.admin_url + "/status")).body
+    assert b"out of credit for [redacted]" in status
+    assert VENDOR_KEY.encode() not in status + seen
 
 
 async def test_nothing_that_a_client_writes_breaks_a_line_of_logs_headers_ledger_or_metrics(start, provider, caplog):
