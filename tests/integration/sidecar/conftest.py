@@ -24,6 +24,7 @@ from tierrouter_sidecar.settings import Settings
 sys.path.insert(0, str(Path(__file__).parents[3]))  # for `bench`
 sys.path.insert(0, str(Path(__file__).parent))
 
+from reliability import FROM_SPARE
 from routers import SPARE_KEY, VENDOR_KEY, router_text
 
 ENVIRONMENT = {"VENDOR_API_KEY": VENDOR_KEY, "SPARE_API_KEY": SPARE_KEY}
@@ -109,6 +110,14 @@ def no_settings_of_this_machine(monkeypatch):
             monkeypatch.delenv(f"{vendor}_{name}", raising=False)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
+
+
+@pytest.fixture
+async def spare() -> AsyncIterator[ScriptedProvider]:
+    """The provider of the fallback tier, where that is at another one."""
+    async with ScriptedProvider() as running:
+        running.always(FROM_SPARE)
+        yield running
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from itertools import count, pairwise
 
 import openai
 import pytest
-from reliability import CHAT, FROM_SPARE, GOOD, MESSAGES, PATHS, RESPONSES, TEXT
+from reliability import CHAT, GOOD, MESSAGES, PATHS, RESPONSES, TEXT
 from routers import router_text
 from sdk_ways import CHAT_ASK, Sdks
 from stream_grammars import COMPLETE, FAILED, read_stream
 
-from provider import Answer, Delivery, Ending, Hang, InBandError, ScriptedProvider, Status, closed_port
+from provider import Answer, Delivery, Ending, Hang, InBandError, Status, closed_port
 from tierrouter_sidecar import reply
 
 DIALECTS = [CHAT, RESPONSES, MESSAGES]
@@ -22,13 +22,6 @@ ASK = {
     RESPONSES: {"model": "auto", "input": "Count."},
 }
 STREAM = {dialect: {**body, "stream": True} for dialect, body in ASK.items()}
-
-
-@pytest.fixture
-async def spare():
-    async with ScriptedProvider() as running:
-        running.always(FROM_SPARE)
-        yield running
 
 
 @pytest.fixture
@@ -43,6 +36,16 @@ def with_failover(provider, spare, **settings: str) -> str:
     line = ", ".join(f"{name}: {value}" for name, value in wanted.items())
     head, _, rest = router_text(provider.base_url, spare.base_url).partition("  failover: ")
     return f"{head}  failover: {{{line}}}\n{rest.partition(chr(10))[2]}"
+
+
+async def opened(start, provider, spare):
+    """A sidecar whose first provider has failed three times, and the clock by which it is left alone."""
+    now_s = [1000.0]
+    sidecar = await start(with_failover(provider, spare), clock=lambda: now_s[0])
+    provider.always(Status(503))
+    for _ in range(3):
+        assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).tier == "fallback"
+    return sidecar, now_s
 
 
 async def left_alone(sidecar) -> list[dict[str, object]]:
@@ -96,11 +99,7 @@ async def test_turns_come_back_within_a_second_of_the_time_that_was_named(pair, 
 
 
 async def test_an_open_circuit_is_shown_and_closes_with_the_first_answer(start, provider, spare):
-    now_s = [1000.0]
-    sidecar = await start(with_failover(provider, spare), clock=lambda: now_s[0])
-    provider.always(Status(503))
-    for _ in range(3):
-        assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).tier == "fallback"
+    sidecar, now_s = await opened(start, provider, spare)
     (shown,) = await left_alone(sidecar)
     assert (shown["provider"], shown["model"], shown["state"]) == ("vendor", "moonshotai/kimi-k2.6", "open")
     assert 15 <= shown["forSeconds"] <= 18.75
@@ -118,11 +117,7 @@ async def test_an_open_circuit_is_shown_and_closes_with_the_first_answer(start, 
 
 
 async def test_one_turn_tries_a_provider_that_may_be_back_and_the_others_go_elsewhere(start, provider, spare):
-    now_s = [1000.0]
-    sidecar = await start(with_failover(provider, spare), clock=lambda: now_s[0])
-    provider.always(Status(503))
-    for _ in range(3):
-        await sidecar.post(PATHS[CHAT], ASK[CHAT])
+    sidecar, now_s = await opened(start, provider, spare)
     now_s[0] += 20
     provider.always(Answer(text=TEXT, delivery=Delivery(first_delay_s=0.5)))
     several = await asyncio.gather(*[sidecar.post(PATHS[CHAT], STREAM[CHAT]) for _ in range(8)])
@@ -131,11 +126,7 @@ async def test_one_turn_tries_a_provider_that_may_be_back_and_the_others_go_else
 
 
 async def test_a_client_that_leaves_while_it_tries_lets_another_try(start, provider, spare):
-    now_s = [1000.0]
-    sidecar = await start(with_failover(provider, spare), clock=lambda: now_s[0])
-    provider.always(Status(503))
-    for _ in range(3):
-        await sidecar.post(PATHS[CHAT], ASK[CHAT])
+    sidecar, now_s = await opened(start, provider, spare)
     now_s[0] += 20
     provider.always(Hang())
     trying = asyncio.create_task(sidecar.post(PATHS[CHAT], STREAM[CHAT]))

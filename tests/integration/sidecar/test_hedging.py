@@ -3,23 +3,16 @@
 import asyncio
 
 import pytest
-from reliability import CHAT, FROM_SPARE, GOOD, MESSAGES, PATHS, RESPONSES, TEXT
+from reliability import CHAT, GOOD, MESSAGES, PATHS, RESPONSES, TEXT
 from routers import router_text
 from stream_grammars import COMPLETE, FAILED, read_stream
 from test_failover import ASK, STREAM
 
-from provider import Answer, Delivery, Hang, ScriptedProvider, Status
+from provider import Answer, Delivery, Hang, Status
 from tierrouter_core.failover.hedge import FEWEST_KNOWN
 
 LATE = Answer(text=TEXT, delivery=Delivery(body_delay_s=5))
 SERIES = 'tierrouter_hedges_total{{hedge_tier="fallback",outcome="{}",tier="routine"}}'
-
-
-@pytest.fixture
-async def spare():
-    async with ScriptedProvider() as running:
-        running.always(FROM_SPARE)
-        yield running
 
 
 @pytest.fixture(params=[CHAT, RESPONSES, MESSAGES])
