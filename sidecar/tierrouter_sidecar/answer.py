@@ -24,7 +24,7 @@ from tierrouter_core.wire.unary import (
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import Attempt, TurnRecord
 from tierrouter_sidecar.reply import Reply
-from tierrouter_sidecar.upstream import BROKEN, AttemptFailed, FirstTokenLate, attempt_failed, broken_off
+from tierrouter_sidecar.upstream import BROKEN, AttemptFailed, FirstTokenLate, Interrupted, attempt_failed, broken_off
 
 MAX_UNARY_BYTES = 64 * 1024 * 1024
 _MOST_BEFORE_THE_ANSWER_BYTES = 256 * 1024
@@ -128,6 +128,7 @@ async def relay_stream(
     input_estimate: Callable[[], int],
     redacted: Callable[[bytes], bytes],
     on_first_token: Callable[[], list[tuple[str, str]]],
+    may_go_on: Callable[[Failure], bool],
 ) -> None:
     """Relay a stream event by event, as it comes; a cut ends in the dialect's own error event.
 
@@ -139,12 +140,14 @@ async def relay_stream(
         late_s: when the first token has to be there, by the event loop's clock.
         redacted: takes the keys out of an error that the provider reports.
         on_first_token: is told when it is there, and says the answer's headers, where they have not gone out yet.
+        may_go_on: whether somebody else may go on with what has been sent, after that failure.
 
     Raises:
         AttemptFailed: it failed before that.
+        Interrupted: it broke off after that, the client has not been told, and somebody else may go on.
     """
-    stream = _Stream(reply, upstream, meter, attempt.target.provider.name, redacted)
-    failed = opened = False
+    stream = _Stream(reply, upstream, meter, attempt.target.provider.name, redacted, may_go_on)
+    failed = opened = interrupted = False
     try:
         opening, broken = await stream.opened(late_s)
         headers = on_first_token()
@@ -155,6 +158,9 @@ async def relay_stream(
     except OSError:
         # Only writing to the client raises here: what reading raises is caught where it is read.
         pass
+    except Interrupted:
+        interrupted = True
+        raise
     except AttemptFailed:
         failed = True
         raise
@@ -163,7 +169,7 @@ async def relay_stream(
         if opened:
             record.outcome = _outcome(meter, otherwise=stream.outcome)
         if not failed:
-            attempt.broken = stream.failure
+            attempt.broken = None if interrupted else stream.failure
             attempt.usage = _usage_of(meter, input_estimate)
             attempt.flagged = meter.flagged
 
@@ -178,8 +184,10 @@ class _Stream:
         meter: StreamMeter | StreamTranslator,
         provider: str,
         redacted: Callable[[bytes], bytes],
+        may_go_on: Callable[[Failure], bool],
     ) -> None:
         self._redacted = redacted
+        self._may_go_on = may_go_on
         self._reply = reply
         self.outcome = Outcome.CLIENT_GONE
         """What the turn's is where the client goes now and the answer is not whole."""
@@ -231,9 +239,13 @@ class _Stream:
             await self._reply.write(opening)
 
     async def rest(self, broken: Failure | None) -> None:
-        """Relay the rest; ``failure`` is what broke it off."""
+        """Relay the rest; ``broken`` is what broke it off already.
+
+        Raises:
+            Interrupted: it broke off, and somebody else may go on with it.
+        """
         meter, reply = self._meter, self._reply
-        while broken is None and not meter.over:
+        while broken is None and not meter.over and meter.error is None:
             events, broken = await self._next()
             if events:
                 await reply.write(events)
@@ -241,12 +253,14 @@ class _Stream:
                 break
         tail = meter.end(broken.message) if broken is not None else meter.end()
         if meter.error is not None:
-            self.failure = failure_of_error(self._provider, meter.error)
+            self.failure, tail = failure_of_error(self._provider, meter.error), self._redacted(tail)
         elif not meter.complete:
             self.failure = broken or self._ended_early("before its answer was complete")
         self.outcome = Outcome.CUT
+        if self.failure is not None and self._may_go_on(self.failure):
+            raise Interrupted(self.failure, tail)
         if tail:
-            await reply.write(self._redacted(tail) if meter.error is not None else tail)
+            await reply.write(tail)
         await reply.end()
 
     async def _next(self) -> tuple[bytes | None, Failure | None]:
@@ -263,9 +277,6 @@ class _Stream:
             events = self._meter.feed(chunk)
         except SseError as error:
             return None, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {error}", status=200)
-        if self._meter.error is not None:
-            self.failure = failure_of_error(self._provider, self._meter.error)
-            events = self._redacted(events)
         if self._meter.malformed:
             return events, Failure(kind=FailureKind.MALFORMED, message=f"{self._provider}: {MALFORMED}", status=200)
         return events, None

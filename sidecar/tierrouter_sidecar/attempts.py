@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from tierrouter_core.failover.failure import Failure, FailureKind
-from tierrouter_core.failover.ladder import Ask, Elsewhere, GiveUp, Tried, Walk, after, step
+from tierrouter_core.failover.ladder import Ask, Elsewhere, Tried, Walk, after, step
+from tierrouter_core.failover.resumption import goes_on, resuming
 from tierrouter_core.names import Outcome, Reason, UsageSource
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.usage import Usage
+from tierrouter_core.wire.begun import may_be_begun
 from tierrouter_core.wire.dialects import Endpoint
 from tierrouter_core.wire.failures import Meaning
+from tierrouter_core.wire.translate import Carried, seen_answer
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.call import Call
 from tierrouter_sidecar.record import TurnRecord
-from tierrouter_sidecar.refusal import give_up, refuse
+from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse
 from tierrouter_sidecar.reply import Reply
-from tierrouter_sidecar.under_way import UnderWay
-from tierrouter_sidecar.upstream import AttemptFailed, attempt_failed
+from tierrouter_sidecar.under_way import UnderWay, Unfinished
+from tierrouter_sidecar.upstream import AttemptFailed, Interrupted, attempt_failed
 
 if TYPE_CHECKING:
     from tierrouter_sidecar.turn import TurnServer, Understood
@@ -55,6 +58,8 @@ class Attempts:
         reply = None
         if record.request.stream:
             reply = Reply(http, record.request.dialect, self._failover.hold_headers_ms / 1000)
+            if self._failover.resume_cut_streams and may_be_begun(record.request):
+                reply.seen = seen_answer(record.request.dialect)
         self._way = UnderWay(
             server, http, endpoint, headers, record, understood.read, understood.first, understood.notices, reply
         )
@@ -67,6 +72,7 @@ class Attempts:
         self._racing: dict[asyncio.Future[web.StreamResponse], Call] = {}
         """While a hedge is asked beside the first."""
         self._hedging = ""
+        self._deadline_s = record.began_s + self._failover.total_timeout_ms / 1000
 
     async def walk(self) -> web.StreamResponse:
         """Serve the turn: whatever comes of it, the client is told once."""
@@ -76,22 +82,25 @@ class Attempts:
             return await refuse(self._way, Meaning.NOT_SERVABLE, record.decision.detail)
         if reply is not None:
             reply.hold([("x-request-id", record.turn_id), *self._way.our_headers(record.decision.targets[0])])
-        deadline_s = record.began_s + self._failover.total_timeout_ms / 1000
         health, most = self._server.health, self._failover.max_attempts
         try:
             while True:
-                left_s = deadline_s - time.monotonic()
+                left_s = self._deadline_s - time.monotonic()
                 self._walk, now = step(self._walk, health.absent, left_s=left_s, most=most)
-                if isinstance(now, GiveUp):
-                    return await give_up(self._way, now)
-                response = await self._ask(now, deadline_s)
+                if isinstance(now, Ask):
+                    response = await self._ask(now)
+                elif reply is not None and self._way.unfinished is not None:
+                    response = await leave_unfinished(self._way, reply, self._way.unfinished)
+                    self._server.remember(record)
+                else:
+                    response = await give_up(self._way, now)
                 if response is not None:
                     return response
         finally:
             if reply is not None:
                 reply.close()
 
-    async def _ask(self, now: Ask, deadline_s: float) -> web.StreamResponse | None:
+    async def _ask(self, now: Ask) -> web.StreamResponse | None:
         """One attempt, or one and its hedge; None where it failed and the way goes on."""
         if now.after_s:
             await asyncio.sleep(now.after_s)
@@ -102,8 +111,8 @@ class Attempts:
         hedge = self._hedge_for(now.target)
         if hedge is None:
             with self._letting_go():
-                return await self._settled(call, self._performed(call, deadline_s))
-        return await self._raced(call, *hedge, deadline_s)
+                return await self._settled(call, self._performed(call))
+        return await self._raced(call, *hedge)
 
     def _opened(self, target: Target) -> Call | None:
         """A call to ``target``, ready to be made; None where there can be none."""
@@ -117,9 +126,9 @@ class Attempts:
         self._server.health.asked(target)
         return call
 
-    def _performed(self, call: Call, deadline_s: float) -> Coroutine[Any, Any, web.StreamResponse]:
+    def _performed(self, call: Call) -> Coroutine[Any, Any, web.StreamResponse]:
         others = any(each.key != call.target.key for each in self._walk.waiting)
-        return call.perform(left_s=max(deadline_s - time.monotonic(), 0.0), others=others)
+        return call.perform(left_s=max(self._deadline_s - time.monotonic(), 0.0), others=others)
 
     async def _settled(self, call: Call, relayed: Awaitable[web.StreamResponse]) -> web.StreamResponse | None:
         """Wait for a call and write down what came of it; None where it failed."""
@@ -128,10 +137,12 @@ class Attempts:
             response = await relayed
         except AttemptFailed as failed:
             failure = self._redacted(failed.failure)
-            if failure.kind in _BILLED:
+            if failure.kind in _BILLED and not isinstance(failed, Interrupted):
                 self._owe_input(call)
             health.failed(target, failure, self._failover)
             self._close(call, failure.message, failure.status)
+            if isinstance(failed, Interrupted):
+                self._interrupted(failed.ending)
             self._failed(target, failure, called=True)
             return None
         broken = self._broken(call)
@@ -139,6 +150,15 @@ class Attempts:
         if record.outcome in (Outcome.ANSWERED, Outcome.CUT, Outcome.CLIENT_GONE):
             self._server.remember(record)
         return response
+
+    def _interrupted(self, ending: bytes) -> None:
+        """Somebody else may go on with the answer that has just been closed."""
+        record, reply = self._record, self._way.reply
+        assert reply is not None
+        assert reply.seen is not None
+        self._way.unfinished = Unfinished(Carried(reply.seen, record.usage), ending, record.outcome)
+        self._winner = None
+        self._deadline_s = time.monotonic() + self._failover.total_timeout_ms / 1000
 
     @contextmanager
     def _letting_go(self) -> Iterator[None]:
@@ -165,18 +185,24 @@ class Attempts:
     def _hedge_for(self, target: Target) -> tuple[Target, float] | None:
         """Who is asked too, and after how many seconds without a first token; None where nobody is."""
         hedge = self._record.in_force.router.hedge_of(target)
-        if hedge is None or self._way.reply is None or hedge.key == target.key or self._way.read.turn.signed_thinking:
+        if (
+            hedge is None
+            or self._way.reply is None
+            or self._way.unfinished is not None
+            or hedge.key == target.key
+            or self._way.read.turn.signed_thinking
+        ):
             return None
         if self._walk.calls + 2 > self._failover.max_attempts or self._server.health.absent(hedge) is not None:
             return None
         late_s = self._server.first_tokens.late_after_s(target)
         return None if late_s is None else (hedge, late_s)
 
-    async def _raced(self, call: Call, target: Target, late_s: float, deadline_s: float) -> web.StreamResponse | None:
+    async def _raced(self, call: Call, target: Target, late_s: float) -> web.StreamResponse | None:
         """Ask, and where the first token is late ask the hedge too: who has one first serves, the other is let go."""
         with self._letting_go():
             try:
-                return await self._race(call, target, late_s, deadline_s)
+                return await self._race(call, target, late_s)
             finally:
                 # What came of them until now has to be known before it is written down.
                 left = list(self._racing)
@@ -184,8 +210,8 @@ class Attempts:
                     task.cancel()
                 await asyncio.gather(*left, return_exceptions=True)
 
-    async def _race(self, call: Call, target: Target, late_s: float, deadline_s: float) -> web.StreamResponse | None:
-        first = asyncio.ensure_future(self._performed(call, deadline_s))
+    async def _race(self, call: Call, target: Target, late_s: float) -> web.StreamResponse | None:
+        first = asyncio.ensure_future(self._performed(call))
         self._racing = {first: call}
         await asyncio.wait({first}, timeout=late_s)
         hedge = None if first.done() or call.began else self._opened(target)
@@ -194,7 +220,7 @@ class Attempts:
                 f"{Reason.HEDGE}: {call.target.tier_name} had no first token in {late_s:.1f} s; "
                 f"{target.tier_name} was faster"
             )
-            self._racing[asyncio.ensure_future(self._performed(hedge, deadline_s))] = hedge
+            self._racing[asyncio.ensure_future(self._performed(hedge))] = hedge
         response = None
         while self._racing and response is None:
             done, _ = await asyncio.wait(self._racing, return_when=asyncio.FIRST_COMPLETED)
@@ -276,6 +302,8 @@ class Attempts:
             jitter=random.random(),  # noqa: S311 (nothing to guess)
             most=self._failover.max_attempts,
         )
+        if self._way.unfinished is not None:
+            self._walk = resuming(self._walk, goes_on)
         self._say(target, failure)
 
     def _say(self, target: Target, failure: Failure) -> None:
@@ -293,13 +321,15 @@ class Attempts:
         """Say why it is this tier, where it is not the one that was decided on."""
         if not self._walk.tried:
             return
-        last = self._walk.tried[-1]
-        if last.target.key == target.key:
+        last, unfinished = self._walk.tried[-1], self._way.unfinished
+        if last.target.key != target.key:
+            self._server.metrics.count(m.FAILOVERS, last.target.tier_name, target.tier_name)
+        elif unfinished is None:
             return
-        self._server.metrics.count(m.FAILOVERS, last.target.tier_name, target.tier_name)
-        self._record.reason = (
-            f"{Reason.FAILOVER}: {last.failure.message}; {target.tier_name} takes over from {last.target.tier_name}"
-        )
+        what = f"{target.tier_name} takes over from {last.target.tier_name}"
+        if unfinished is not None:
+            what = f"{target.tier_name} goes on after {len(unfinished.carried.seen.text)} characters"
+        self._record.reason = f"{Reason.FAILOVER}: {last.failure.message}; {what}"
 
     def _redacted(self, failure: Failure) -> Failure:
         """Fit for answers, logs and the ledger: providers quote keys."""

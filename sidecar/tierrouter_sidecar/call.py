@@ -10,15 +10,17 @@ from aiohttp import web
 from tierrouter_core.failover.classify import failure_of_answer
 from tierrouter_core.failover.failure import Failure, FailureKind
 from tierrouter_core.failover.patience import patience
+from tierrouter_core.failover.resumption import may_go_on
 from tierrouter_core.names import Dialect
-from tierrouter_core.routing.fitting import as_it_is, fit
-from tierrouter_core.routing.targets import Target
+from tierrouter_core.routing.fitting import Fit, as_it_is, fit
+from tierrouter_core.routing.targets import Target, profile_of_target
+from tierrouter_core.wire.begun import begun, marked
 from tierrouter_core.wire.claude import without_betas
 from tierrouter_core.wire.dialects import EndpointKind, turns_endpoint
 from tierrouter_core.wire.edits import BETAS, Edited
 from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
-from tierrouter_core.wire.translate import Refused, StreamTranslator, Translated
+from tierrouter_core.wire.translate import Carried, Refused, StreamTranslator, Translated, untranslated
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import headers_of, read_body, relay_stream, relay_unary
 from tierrouter_sidecar.errors import CredentialError
@@ -65,7 +67,9 @@ class Call:
         """The request as the target gets it; another tier's turn where it can't."""
         way, record, target = self._way, self._way.record, self.target
         fitted, way.first = way.first, None
-        if way.endpoint.kind is EndpointKind.COMPACT:
+        if way.unfinished is not None:
+            fitted = self._fit_rest(way.unfinished.carried)
+        elif way.endpoint.kind is EndpointKind.COMPACT:
             fitted = as_it_is(record.request, target)
         elif fitted is None or target.key != record.decision.targets[0].key:
             fitted = fit(record.request, target, lambda target: way.server.circumstances(way.read, target))
@@ -80,6 +84,19 @@ class Call:
             if notice not in way.notices:
                 way.notices = (*way.notices, notice)
         return fitted
+
+    def _fit_rest(self, carried: Carried) -> Fit:
+        """The request for the rest of an answer that another call has begun."""
+        way, target = self._way, self.target
+        self.attempt.carried = carried.usage
+        request = begun(way.record.request, carried.seen.text)
+        fitted = fit(request, target, lambda target: way.server.circumstances(way.read, target))
+        if isinstance(fitted, Refused):
+            return fitted
+        dialect = fitted.target if isinstance(fitted, Translated) else request.dialect
+        if dialect is not Dialect.CHAT:
+            return fitted
+        return replace(fitted, body=marked(fitted.body, profile_of_target(target)))
 
     def _made_out(self) -> Outgoing:
         way, credentials = self._way, self._way.server.credentials
@@ -137,6 +154,9 @@ class Call:
         way, record, target = self._way, self._way.record, self.target
         rename = record.request.model if way.document.response_model == "Requested" else None
         if upstream.content_type == EVENT_STREAM and way.reply is not None:
+            if way.unfinished is not None:
+                again = untranslated(edited.body, record.request.dialect)
+                return await self._relay_translated(upstream, again, late_s)
             meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
             return await self._relay_stream(way.reply, upstream, meter, late_s)
         if way.reply is not None and way.reply.begun:
@@ -164,7 +184,12 @@ class Call:
             include_usage=record.request.wants_usage is True,
         )
         if upstream.content_type == EVENT_STREAM and way.reply is not None:
-            return await self._relay_stream(way.reply, upstream, StreamTranslator(translated, envelope), late_s)
+            carried = None if way.unfinished is None else way.unfinished.carried
+            meter = StreamTranslator(translated, envelope, carried)
+            return await self._relay_stream(way.reply, upstream, meter, late_s)
+        if way.unfinished is not None:
+            message = f"{target.provider.name} sent no stream, though one was asked for"
+            raise attempt_failed(FailureKind.MALFORMED, message, 200)
         ours = way.our_headers(target)
         return await relay_translated_unary(
             way.http,
@@ -184,7 +209,7 @@ class Call:
     ) -> web.StreamResponse:
         way, record, target = self._way, self._way.record, self.target
 
-        def begun() -> list[tuple[str, str]]:
+        def begins() -> list[tuple[str, str]]:
             self.began = True
             self._begin()
             matches = target.model_id == record.request.model
@@ -200,7 +225,8 @@ class Call:
                 late_s=late_s,
                 input_estimate=lambda: way.estimate(target),
                 redacted=way.server.credentials.redacted,
-                on_first_token=begun,
+                on_first_token=begins,
+                may_go_on=lambda failure: reply.seen is not None and may_go_on(failure, reply.seen.text),
             )
         finally:
             if meter.malformed:

@@ -41,6 +41,8 @@ class Attempt:
     target: Target
     began_s: float = field(default_factory=time.monotonic)
     usage: Usage = NOTHING_USED
+    carried: Usage | None = None
+    """What was used before for the beginning of its answer, which it goes on with."""
     flagged: bool = False
     """The answer was a refusal, or was filtered."""
     edits: tuple[str, ...] = ()
@@ -77,6 +79,8 @@ class TurnRecord:
     def end_attempt(self, attempt: Attempt, status: int, error: str) -> None:
         """An attempt is over. What the turn used and who served it is what the last one says that ends."""
         self.target, self.usage = attempt.target, attempt.usage
+        if attempt.carried is not None:
+            self.usage = attempt.carried.gone_on_with(attempt.usage)
         self.flagged, self.edits = attempt.flagged, attempt.edits
         usage, model = attempt.usage, attempt.target.model
         # Nothing was generated, so nothing is owed; an unknown price makes no difference to that.

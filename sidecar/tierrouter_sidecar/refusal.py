@@ -10,7 +10,7 @@ from tierrouter_core.wire.in_band import in_band_error
 from tierrouter_core.wire.translated_error import CONTEXT_CODE, translated_error
 from tierrouter_sidecar.answer import error_response, send
 from tierrouter_sidecar.reply import Reply
-from tierrouter_sidecar.under_way import UnderWay
+from tierrouter_sidecar.under_way import UnderWay, Unfinished
 
 
 async def give_up(way: UnderWay, now: GiveUp) -> web.StreamResponse:
@@ -32,6 +32,16 @@ async def give_up(way: UnderWay, now: GiveUp) -> web.StreamResponse:
         response.headers.extend(ours)
     await send(way.http, response, record)
     return response
+
+
+async def leave_unfinished(way: UnderWay, reply: Reply, unfinished: Unfinished) -> web.StreamResponse:
+    """Nobody goes on with an answer: tell the client what broke it off."""
+    way.record.outcome = unfinished.outcome
+    try:
+        await reply.write(unfinished.ending)
+        return await reply.end()
+    except OSError:
+        return reply.response
 
 
 async def refuse(

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.in_band import keep_alive
+from tierrouter_core.wire.seen import SeenAnswer
 
 KEEP_ALIVE_S = 10.0
 """So long after the last byte another shows that the stream lives: agents give up on a silent one."""
@@ -34,6 +35,8 @@ class Reply:
         self._sent_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
+        self.seen: SeenAnswer | None = None
+        """What the client has of the answer, where somebody may have to go on with it."""
 
     @property
     def begun(self) -> bool:
@@ -66,6 +69,8 @@ class Reply:
     async def write(self, events: bytes) -> None:
         """Send whole events. OSError: the client is gone."""
         assert self._response is not None
+        if self.seen is not None:
+            self.seen.feed(events)
         await self._response.write(events)
         self._sent_s = self._loop.time()
 

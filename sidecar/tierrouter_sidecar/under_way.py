@@ -14,17 +14,30 @@ from tierrouter_core.names import (
     REVISION_HEADER,
     TIER_HEADER,
     TURN_HEADER,
+    Outcome,
 )
 from tierrouter_core.routing.decide import printable
 from tierrouter_core.routing.fitting import Fit
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.turn import ReadTurn
 from tierrouter_core.wire.dialects import Endpoint
+from tierrouter_core.wire.translate import Carried
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.reply import Reply
 
 if TYPE_CHECKING:
     from tierrouter_sidecar.turn import TurnServer
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An answer of which some was sent."""
+
+    carried: Carried
+    ending: bytes
+    """What tells the client that it ends here."""
+    outcome: Outcome
+    """The turn's, where it does."""
 
 
 @dataclass(slots=True)
@@ -44,6 +57,8 @@ class UnderWay:
     """For ``x-tierrouter-notice``."""
     reply: Reply | None
     """The client's stream, where it has asked for one."""
+    unfinished: Unfinished | None = None
+    """What its answer was broken off at, where somebody may go on with it."""
 
     @property
     def document(self) -> Document:

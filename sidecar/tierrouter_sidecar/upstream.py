@@ -16,11 +16,19 @@ BROKEN = (aiohttp.ClientError, OSError, asyncio.IncompleteReadError, TimeoutErro
 
 
 class AttemptFailed(Exception):  # noqa: N818 (it is an outcome, handled by the next attempt)
-    """A provider could not serve a turn, and nothing of an answer has been sent to the client yet."""
+    """A provider could not serve a turn, and somebody else may."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class Interrupted(AttemptFailed):
+    """An answer broke off that another model may go on with; ``ending`` tells the client of it if none does."""
+
+    def __init__(self, failure: Failure, ending: bytes) -> None:
+        super().__init__(failure)
+        self.ending = ending
 
 
 class FirstTokenLate(Exception):  # noqa: N818 (set on a stream, so that who reads it learns)

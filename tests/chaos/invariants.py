@@ -236,12 +236,20 @@ def _may_not_have_arrived(call: Call, seen: Seen, aways: Sequence[Away]) -> bool
 def check_texts(
     seens: Sequence[Seen], served: Mapping[int, Sequence[Served]], stops: Sequence[Stop], aways: Sequence[Away]
 ) -> Verdict:
-    """A whole answer is one attempt's whole text, a broken one the beginning of one attempt's; none is lost."""
-    verdict = Verdict("text of one attempt, nothing lost, doubled or mixed")
+    """A whole answer is one attempt's whole text, a broken one the beginning of one attempt's; none is lost.
+
+    The text of an attempt that goes on with an answer has before it what was said until then, which has to be the
+    beginning of an earlier attempt's.
+    """
+    verdict = Verdict("text of one attempt, or gone on with where it broke off; nothing lost, doubled or mixed")
     for seen in seens:
         verdict.checked += 1
         plan, attempts = seen.plan, served.get(seen.plan.number, ())
-        texts = [text_of(plan.number, each.attempt, plan.words) for each in attempts]
+        texts = [_text_of(plan, each) for each in attempts]
+        for place, each in enumerate(attempts):
+            if each.begun and not any(text.startswith(each.begun) for text in texts[:place]):
+                told = _told_apart(each.begun, texts[:place])
+                verdict.against(plan, f"{each.vendor} was asked to go on with {told}", seen.form)
         if seen.end in WHOLE:
             if seen.text not in texts:
                 verdict.against(plan, f"answered with {_told_apart(seen.text, texts)}", seen.form)
@@ -259,10 +267,17 @@ def check_texts(
 
 
 def _that_counts(seen: Seen, attempts: Sequence[Served], texts: Sequence[str]) -> Served | None:
-    """The attempt whose text the client has the beginning of, which a hedge may have followed; else the last one."""
+    """The attempt whose text the client has the beginning of, the last of them; else the last one."""
     if not seen.text:
         return attempts[-1] if attempts else None
-    return next((each for each, text in zip(attempts, texts, strict=True) if text.startswith(seen.text)), None)
+    fitting = [each for each, text in zip(attempts, texts, strict=True) if text.startswith(seen.text)]
+    return fitting[-1] if fitting else None
+
+
+def _text_of(plan: TurnPlan, served: Served) -> str:
+    """The whole text of an attempt. What is gone on with loses the blank behind its last word, which was sent."""
+    own = text_of(plan.number, served.attempt, plan.words)
+    return f"{served.begun} {own}" if served.begun else own
 
 
 def _why_not_whole(seen: Seen, last: Served, stops: Sequence[Stop], aways: Sequence[Away]) -> str:

@@ -58,7 +58,9 @@ def _what_was_run(result: Result) -> str:
     return (
         f"{turns:,} turns in {result.lasted_s:.0f} s by {low} to {high} clients at once, seed {settings.seed}; "
         f"{result.rows:,} rows are in the ledger with {result.attempts:,} attempts, of which {result.unreached:,} found "
-        f"nobody listening; providers saw {result.requests:,} requests. {_events(result.events)}.{held_up}{notes}"
+        f"nobody listening; providers saw {result.requests:,} requests. {result.gone_on:,} "
+        f"answers that had broken off were given to another tier to go on with, {result.gone_on_whole:,} of them became "
+        f"whole. {_events(result.events)}.{held_up}{notes}"
     )
 
 

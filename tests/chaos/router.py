@@ -27,7 +27,7 @@ spec:
     - {{name: sandboxed, when: "task.sandboxed", tier: local}}
     - {{name: wide-change, when: "task.file_count > thresholds.file_count", tier: reasoning}}
   hints: {{allow: [routine, reasoning, deep, local], modelAliases: true}}
-  failover: {{connectTimeout: 500ms, headersTimeout: {headers_ms}ms, firstTokenTimeout: {first_token_ms}ms, idleTimeout: {idle_ms}ms, totalTimeout: 8s, maxAttempts: {attempts}, circuit: {{failures: {failures}, coolDown: {cool_down_ms}ms}}}}
+  failover: {{connectTimeout: 500ms, headersTimeout: {headers_ms}ms, firstTokenTimeout: {first_token_ms}ms, idleTimeout: {idle_ms}ms, totalTimeout: 8s, maxAttempts: {attempts}, resumeCutStreams: {resume}, circuit: {{failures: {failures}, coolDown: {cool_down_ms}ms}}}}
 ---
 apiVersion: tierrouter.dev/v1alpha1
 kind: ModelProvider
@@ -37,7 +37,7 @@ spec:
   dialects: [OpenAIChat, OpenAIResponses, AnthropicMessages]
   models:
     - {{name: kimi, id: vendor/kimi, contextWindow: 262144, priceUSDPerMTok: {{input: "1", output: "4"}}}}
-    - {{name: glm, id: vendor/glm, contextWindow: 262144, priceUSDPerMTok: {{input: "1", output: "4"}}}}
+    - {{name: glm, id: vendor/glm, capabilities: {{prefill: true}}, contextWindow: 262144, priceUSDPerMTok: {{input: "1", output: "4"}}}}
     - {{name: gpt-large, id: gpt-large, contextWindow: 400000, priceUSDPerMTok: {{input: "5", output: "30"}}}}
     - {{name: gpt-larger, id: gpt-larger, contextWindow: 400000, priceUSDPerMTok: {{input: "6", output: "36"}}}}
 ---
@@ -49,7 +49,7 @@ spec:
   dialects: [AnthropicMessages]
   models:
     - {{name: opus, id: claude-opus-4-7, contextWindow: 1000000, maxOutputTokens: 32000, priceUSDPerMTok: {{input: "5", output: "25"}}}}
-    - {{name: haiku, id: claude-haiku-4-5, contextWindow: 200000, maxOutputTokens: 32000, priceUSDPerMTok: {{input: "1", output: "5"}}}}
+    - {{name: haiku, id: claude-haiku-4-5, capabilities: {{prefill: true}}, contextWindow: 200000, maxOutputTokens: 32000, priceUSDPerMTok: {{input: "1", output: "5"}}}}
 ---
 apiVersion: tierrouter.dev/v1alpha1
 kind: ModelProvider
@@ -59,7 +59,7 @@ spec:
   dialects: [OpenAIChat]
   models:
     - {{name: qwen, id: "qwen:27b", contextWindow: 65536, priceUSDPerMTok: {{input: "0.01", output: "0.01"}}}}
-    - {{name: flash, id: flash, contextWindow: 262144, priceUSDPerMTok: {{input: "0.1", output: "0.3"}}}}
+    - {{name: flash, id: flash, capabilities: {{prefill: true}}, contextWindow: 262144, priceUSDPerMTok: {{input: "0.1", output: "0.3"}}}}
 """
 INVALID = "spec: [this is no router"
 
@@ -76,6 +76,7 @@ class RouterSettings:
     attempts: int = 3
     failures: int = 3
     cool_down_ms: int = 500
+    resume: str = "true"
 
 
 def changed(settings: RouterSettings, rng: random.Random) -> RouterSettings:
@@ -93,6 +94,7 @@ def changed(settings: RouterSettings, rng: random.Random) -> RouterSettings:
         attempts=rng.randint(2, 5),
         failures=rng.randint(2, 6),
         cool_down_ms=rng.choice((300, 500, 1000)),
+        resume=rng.choice(("true", "true", "false")),
     )
 
 

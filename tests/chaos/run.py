@@ -72,6 +72,10 @@ class Result:
     """That were met: a provider was asked and went wrong so."""
     faults_answered: Counter[str] = field(default_factory=Counter)
     """Of these, those whose turn was answered all the same."""
+    gone_on: int = 0
+    """Turns whose answer somebody was asked to go on with."""
+    gone_on_whole: int = 0
+    """Of these, those that were answered."""
     requests: int = 0
     """That reached providers."""
     rows: int = 0
@@ -320,6 +324,9 @@ class ChaosRun:
         calls = [call for row in rows for call in row.calls]
         result.attempts, result.unreached = len(calls), sum(call.found_nobody for call in calls)
         for seen in result.seens:
+            gone_on = any(each.begun for each in log.served.get(seen.plan.number, ()))
+            result.gone_on += gone_on
+            result.gone_on_whole += gone_on and seen.end in WHOLE
             for each in log.served.get(seen.plan.number, ()):
                 if each.fault is not None:
                     result.faults[each.fault] += 1

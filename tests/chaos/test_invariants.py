@@ -40,6 +40,19 @@ def faults_of(verdict):
     return [violation.what for violation in verdict.violations]
 
 
+def test_an_answer_that_was_gone_on_with_is_the_beginning_of_one_attempt_and_all_of_another():
+    first, second = text_of(7, 1, PLAN.words), text_of(7, 2, PLAN.words)
+    begun = first[:41].rstrip()
+    assert first[len(begun)] == " "
+    served = {7: [Served("every", 1, Fault.CUT, 1.5), Served("chat", 2, None, 1.7, begun)]}
+    assert faults_of(check_texts([but(text=f"{begun} {second}")], served, [], [])) == []
+    for wrong in (f"{begun}{second}", f"{begun} {begun} {second}", second, first, f"{begun} {second[6:]}"):
+        assert len(check_texts([but(text=wrong)], served, [], []).violations) == 1 or wrong == first
+    forged = {7: [served[7][0], Served("chat", 2, None, 1.7, f"{begun} no")]}
+    (what,) = faults_of(check_texts([but(text=f"{begun} no {second}")], forged, [], []))
+    assert "was asked to go on with" in what
+
+
 # Endings.
 
 

@@ -5,7 +5,9 @@ import logging
 import random
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from chaos.faults import Fault, step
 from chaos.plan import TurnPlan, number_in, words_of
@@ -30,6 +32,8 @@ class Served:
     """Which of the turn's requests it was; they count from 1, whichever provider got them."""
     fault: Fault | None
     at_s: float
+    begun: str = ""
+    """The beginning of the answer that it was asked to go on with."""
 
 
 @dataclass
@@ -109,7 +113,17 @@ class Vendor:
         served = self._log.served[plan.number]
         attempt = len(served) + 1
         fault = None if self._log.healthy else plan.fault(attempt)
-        served.append(Served(self.name, attempt, fault, time.monotonic()))
+        served.append(Served(self.name, attempt, fault, time.monotonic(), _begun_in(request.json)))
         text = words_of(plan.number, attempt, plan.words)
         rng = random.Random(f"{plan.details}/{attempt}")
         return step(fault, dialect_of(request.path), request.json, text, plan.pace_s, rng)
+
+
+def _begun_in(asked: Mapping[str, Any]) -> str:
+    """The beginning of the answer that a request ends in; empty where it ends in a question."""
+    conversation = asked.get("messages") or asked.get("input")
+    last = conversation[-1] if isinstance(conversation, list) and conversation else {}
+    if last.get("role") != "assistant":
+        return ""
+    content = last["content"]
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)

@@ -129,6 +129,7 @@ class Failover:
     idle_timeout_ms: int = 240_000
     total_timeout_ms: int = 600_000
     max_attempts: int = 3
+    resume_cut_streams: bool = False
     circuit_failures: int = 3
     circuit_cool_down_ms: int = 15_000
 

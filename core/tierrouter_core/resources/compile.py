@@ -145,6 +145,7 @@ def _failover(spec: RouterSpec) -> Failover:
         idle_timeout_ms=given.idle_timeout_ms,
         total_timeout_ms=given.total_timeout_ms,
         max_attempts=given.max_attempts,
+        resume_cut_streams=given.resume_cut_streams,
         circuit_failures=given.circuit.failures,
         circuit_cool_down_ms=given.circuit.cool_down_ms,
     )

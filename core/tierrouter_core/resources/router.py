@@ -167,6 +167,11 @@ class FailoverSpec:
     idle_timeout_ms: int = setting(Duration(), "Between two pieces of a streamed answer.", default=240_000)
     total_timeout_ms: int = setting(Duration(), "For all attempts of a turn until its answer begins.", default=600_000)
     max_attempts: int = setting(Integer(minimum=1, maximum=10), "Attempts in one turn, the first included.", default=3)
+    resume_cut_streams: bool = setting(
+        Boolean(),
+        "A stream that is cut in its text is gone on with by a model whose `capabilities.prefill` is `true`.",
+        default=False,
+    )
     circuit: Circuit = setting(ObjectOf(cls=Circuit), "When a provider is left alone.", default_factory=Circuit)
 
 

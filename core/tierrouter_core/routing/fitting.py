@@ -8,8 +8,8 @@ from tierrouter_core.names import Dialect, Reason
 from tierrouter_core.routing.decide import Decision, Router, SessionState, Turn
 from tierrouter_core.routing.targets import Target, profile_of_target, spoken
 from tierrouter_core.value_class import keyword_value_class, value_class
+from tierrouter_core.wire.begun import is_begun
 from tierrouter_core.wire.claude import takes_system_messages
-from tierrouter_core.wire.counts import details, items
 from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
 from tierrouter_core.wire.model import Document, Image
 from tierrouter_core.wire.render import Wanted
@@ -63,15 +63,9 @@ def fit(request: Request, target: Target, circumstances: CircumstancesOf) -> Fit
         return Refused(first_path(request, Image), "the model takes no images")
     if request.media.documents and capabilities.get("pdf") is False:
         return Refused(first_path(request, Document), "the model takes no documents")
-    if _is_begun(request) and not profile_of_target(target).prefill:
+    if is_begun(request) and not profile_of_target(target).prefill:
         return Refused("messages", "the last is an answer, and the model does not go on with one")
     return edit_request(request, _plan(target))
-
-
-def _is_begun(request: Request) -> bool:
-    """Whether the conversation ends in an answer that the model is to go on with."""
-    messages = items(request.parsed.get("messages"))
-    return bool(messages) and details(messages[-1]).get("role") == "assistant"
 
 
 def as_it_is(request: Request, target: Target) -> Edited:

@@ -40,5 +40,21 @@ class Usage:
         """The same counts, otherwise known."""
         return replace(self, source=source, complete=complete)
 
+    def gone_on_with(self, rest: "Usage") -> "Usage":
+        """What one answer used that two calls made: the input of the first, what both generated.
+
+        The second was given again what the first had said; that is its price, and in its attempt, but no part of the
+        conversation.
+        """
+        return replace(
+            self,
+            output=self.output + rest.output,
+            reasoning_output=self.reasoning_output + rest.reasoning_output,
+            source=rest.source if self.source is rest.source else UsageSource.ESTIMATED,
+            complete=rest.complete,
+            stated_cost_usd=None,
+            inconsistent=self.inconsistent or rest.inconsistent,
+        )
+
 
 NOTHING_USED = Usage(source=UsageSource.NONE, complete=False)

@@ -53,7 +53,9 @@ class StreamMeter(ABC):
         """Whether anything has come that an overloaded provider would not have sent: more than ``message_start``,
         ``response.created`` or the chunk with the role alone. From here on the answer may be committed to."""
         self.error: ReportedError | None = None
-        """The error that the provider reported inside the stream."""
+        """The error that the provider reported inside the stream. It ends the answer: the client gets it from
+        :meth:`end`, and nothing that follows it."""
+        self._error_event = b""
         self._splitter = EventSplitter()
         self._rename_model = rename_model
         self._written_bytes = 0
@@ -102,7 +104,7 @@ class StreamMeter(ABC):
         events = self._splitter.feed(chunk)
         if not events:
             return b""
-        if self.beyond_opening and not self.malformed:
+        if self.beyond_opening and not self.malformed and self.error is None:
             whole = b"".join(events)
             if not self._matters(whole) and _is_json(whole):
                 self._keep(whole)
@@ -116,34 +118,34 @@ class StreamMeter(ABC):
         """What to relay last: what was held back of a complete answer, or the error that says the answer is cut.
 
         A last event that lacks only its blank line counts as whole. Where it is what completes the answer, the blank
-        line is added: without it no client would read the event. Half an event is never relayed. Where the provider
-        itself reported an error, the client has it already.
+        line is added: without it no client would read the event. Half an event is never relayed. An error that the
+        provider itself reported is told in its own words.
         """
         if self._ended:
             return b""
         self._ended = True
         tail = self._splitter.tail
-        if tail and _is_whole(tail):
+        last = b""
+        if tail and self.error is None and _is_whole(tail):
             was_settled = self._settled
             # Read on a copy: a tail that settles nothing is not relayed, so it must not count as relayed either.
             probe = copy(self)
             last = probe._relayed(tail)
-            if probe._settled:
-                self.__dict__.update(probe.__dict__)
-                epilogue = self._epilogue() if self.error is not None else b""
-                if last and (epilogue or not was_settled):
-                    last += missing_end(tail)
-                return last + epilogue
-        if self._settled:
-            return self._epilogue() if self.error is not None else b""
-        return self._cut(reason)
+            if not probe._settled:
+                return self._cut(reason)
+            self.__dict__.update(probe.__dict__)
+            if last and not was_settled:
+                last += missing_end(tail)
+        if self.error is not None:
+            return last + self._error_event + missing_end(self._error_event) + self._epilogue()
+        return last if self._settled else self._cut(reason)
 
     @property
     def _settled(self) -> bool:
         return self._finished or self.error is not None
 
     def _relayed(self, raw: bytes) -> bytes:
-        if self.malformed:
+        if self.malformed or self.error is not None:
             return b""
         name, data = event_fields(raw)
         if not data or name == b"ping":
@@ -171,15 +173,16 @@ class StreamMeter(ABC):
         if kind == "ping":
             return raw
         error = reported_error(self.dialect, payload, event_name)
-        if error is not None:
-            self.error = self.error or error
-        else:
+        if error is None:
             self.semantic = True
             self.beyond_opening = self.beyond_opening or not self._is_opening(kind, payload)
         out = self._read(kind, payload, raw)
         if out:
             self._relaying((raw,))
-        return out
+        if error is None:
+            return out
+        self.error, self._error_event = error, out
+        return b""
 
     def _keep(self, raw: bytes) -> None:
         """Keeps events to count what was written in them, should the provider not report it: mostly it does."""

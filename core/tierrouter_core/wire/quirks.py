@@ -44,6 +44,10 @@ class Profile:
     forced_choice: bool = True
     tools: bool = True
     prefill: bool = True
+    prefill_mark: str = ""
+    """Chat: what marks the last message as an answer that is to be gone on with, where its role is not enough."""
+    prefill_members: Mapping[str, Any] | None = None
+    """Chat: what a request says beside that."""
     parallel_flag: bool = True
     """Takes ``parallel_tool_calls``; else it is left out."""
     structured: bool = True
@@ -99,12 +103,13 @@ ROWS: tuple[_Row, ...] = (
         r"(?:^|\.)deepseek\.com$",
         "",
         {"effort_style": "deepseek", "efforts": _DEEPSEEK_EFFORTS, "reasoning_field": "reasoning_content"}
-        | {"demands_reasoning": True},
+        | {"demands_reasoning": True, "prefill_mark": "prefix"},
     ),
+    (r"(?:^|\.)mistral\.ai$", "", {"prefill_mark": "prefix"}),
     (
         r"(?:^|\.)moonshot\.(?:cn|ai)$",
         "",
-        {"reasoning_field": "reasoning_content", "demands_reasoning": True},
+        {"reasoning_field": "reasoning_content", "demands_reasoning": True, "prefill_mark": "partial"},
     ),
     (
         r":11434$",
@@ -112,7 +117,12 @@ ROWS: tuple[_Row, ...] = (
         {"effort_style": "openai", "efforts": _OLLAMA_EFFORTS, "reasoning_field": "reasoning", "image_urls": False}
         | {"forced_choice": False, "parallel_flag": False, "documents": False},
     ),
-    (r":8000$", "", {"effort_style": "openai", "reasoning_field": "reasoning", "top_k": True}),
+    (
+        r":8000$",
+        "",
+        {"effort_style": "openai", "reasoning_field": "reasoning", "top_k": True}
+        | {"prefill_members": {"add_generation_prompt": False, "continue_final_message": True}},
+    ),
     (
         r":8080$",
         "",

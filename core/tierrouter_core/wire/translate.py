@@ -19,6 +19,7 @@ from tierrouter_core.wire.chat.request_parse import parse_chat
 from tierrouter_core.wire.chat.request_render import render_chat
 from tierrouter_core.wire.chat.stream_decode import ChatDecoder
 from tierrouter_core.wire.chat.stream_encode import ChatEncoder
+from tierrouter_core.wire.chat.stream_seen import SeenChat
 from tierrouter_core.wire.compose import Composer, Sealing
 from tierrouter_core.wire.decoder import StreamDecoder
 from tierrouter_core.wire.encoder import Collected, Envelope, StreamEncoder, collected
@@ -41,6 +42,7 @@ from tierrouter_core.wire.messages.request_parse import parse_messages
 from tierrouter_core.wire.messages.request_render import render_messages
 from tierrouter_core.wire.messages.stream_decode import MessagesDecoder
 from tierrouter_core.wire.messages.stream_encode import MessagesEncoder
+from tierrouter_core.wire.messages.stream_seen import SeenMessage
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
 from tierrouter_core.wire.meter_base import CUT
 from tierrouter_core.wire.model import Document, Image, Prompt, Result, Untranslatable
@@ -53,6 +55,9 @@ from tierrouter_core.wire.responses.request_parse import parse_responses
 from tierrouter_core.wire.responses.request_render import render_responses
 from tierrouter_core.wire.responses.stream_decode import ResponsesDecoder
 from tierrouter_core.wire.responses.stream_encode import ResponsesEncoder
+from tierrouter_core.wire.responses.stream_seen import SeenResponse
+from tierrouter_core.wire.resumed import ResumedEncoder
+from tierrouter_core.wire.seen import SeenAnswer
 from tierrouter_core.wire.tool_names import Named
 
 
@@ -66,6 +71,7 @@ class _Codec:
     encoder: Callable[[Envelope], StreamEncoder]
     parse_answer: Callable[[Mapping[str, Any]], list[RawEvent]]
     render_answer: Callable[[Collected, Usage, Envelope], dict[str, Any]]
+    seen: Callable[[], SeenAnswer]
 
 
 _CODECS: Mapping[Dialect, _Codec] = {
@@ -76,8 +82,17 @@ _CODECS: Mapping[Dialect, _Codec] = {
         MessagesEncoder,
         parse_messages_answer,
         render_messages_answer,
+        SeenMessage,
     ),
-    Dialect.CHAT: _Codec(parse_chat, render_chat, ChatDecoder, ChatEncoder, parse_chat_answer, render_chat_answer),
+    Dialect.CHAT: _Codec(
+        parse_chat,
+        render_chat,
+        ChatDecoder,
+        ChatEncoder,
+        parse_chat_answer,
+        render_chat_answer,
+        SeenChat,
+    ),
     Dialect.RESPONSES: _Codec(
         parse_responses,
         render_responses,
@@ -85,6 +100,7 @@ _CODECS: Mapping[Dialect, _Codec] = {
         ResponsesEncoder,
         parse_responses_answer,
         render_responses_answer,
+        SeenResponse,
     ),
 }
 
@@ -103,6 +119,13 @@ class Translated:
     names: Mapping[str, Named]
     stop: tuple[str, ...]
     sealing: Sealing
+
+
+def untranslated(body: bytes, dialect: Dialect) -> Translated:
+    """A request in the client's own dialect whose answer has to be written anew all the same."""
+    return Translated(
+        body=body, source=dialect, target=dialect, lost=(), names={}, stop=(), sealing=Sealing(b"", "")
+    )  # fmt: skip
 
 
 @value_class
@@ -140,6 +163,20 @@ def translate_request(request: Request, target: Dialect, wanted: Wanted) -> Tran
     )
 
 
+def seen_answer(dialect: Dialect) -> SeenAnswer:
+    """What a client of ``dialect`` has seen of an answer: nothing so far."""
+    return _CODECS[dialect].seen()
+
+
+@value_class
+class Carried:
+    """What was sent of an answer before another model went on with it."""
+
+    seen: SeenAnswer
+    usage: Usage
+    """What it used until then."""
+
+
 def first_path(request: Request, kind: type[Image] | type[Document]) -> str:
     """The client's own path to the first picture or document."""
     try:
@@ -161,17 +198,21 @@ class StreamTranslator:
     call :meth:`end` once. Nothing goes out before the provider has said something of the answer itself.
     """
 
-    def __init__(self, translated: Translated, envelope: Envelope) -> None:
+    def __init__(self, translated: Translated, envelope: Envelope, carried: Carried | None = None) -> None:
+        """``carried`` is what the client has of the answer already: the rest follows without a seam."""
         self._meter: StreamMeter = stream_meter(translated.target)
         self._decoder = _CODECS[translated.target].decoder()
         self._composer = _composer(translated, envelope)
-        self._encoder = _CODECS[translated.source].encoder(envelope)
+        self._encoder: StreamEncoder = _CODECS[translated.source].encoder(envelope)
+        if carried is not None:
+            self._encoder = ResumedEncoder(carried.seen.encoder(envelope), carried.seen.text)
+        self._carried = carried
         self._source = translated.source
         self._envelope = envelope
         self._begun = False
         self._finish: Finished | None = None
         self._failure: Failed | None = None
-        self._over = False
+        self._over = self._ended = False
         self._cancels = bool(translated.stop)
 
     @property
@@ -223,15 +264,16 @@ class StreamTranslator:
     def end(self, reason: str = CUT) -> bytes:
         """The last of the answer: its end where the provider said so, else the error that says that it is cut."""
         out = b""
+        if self._ended:
+            return out
+        self._ended = True
         if not self._over:
             self._meter.end()
             out = self._encoded(self._composer.compose(self._decoder.end()))
-        if self._over:
-            if self._failure is None or self._begun:
-                return out
-            # Nothing has gone out, and the failure has not been told.
-            self._begun = True
+        if self._failure is not None:
             return out + self._encoder.fail(self._failure)
+        if self._over:
+            return out
         self._over = True
         if self._finish is not None:
             return out + self._finished(self._finish)
@@ -252,11 +294,9 @@ class StreamTranslator:
                 # Its usage may come after it.
                 self._finish = event
             elif isinstance(event, Failed):
+                # It is told at the end: another tier may serve the turn, or go on with it.
                 self._failure = event
                 self._over = True
-                if self._begun:
-                    # Else nothing has gone out, and another tier may serve the turn.
-                    out.append(self._encoder.fail(event))
                 break
             elif isinstance(event, Ended):
                 if self._finish is not None:
@@ -278,7 +318,10 @@ class StreamTranslator:
     def _finished(self, finish: Finished) -> bytes:
         out: list[bytes] = []
         self._begin(out)
-        out.append(self._encoder.finish(finish, self._meter.usage_or_estimate(self._envelope.input_estimate)))
+        usage = self._meter.usage_or_estimate(self._envelope.input_estimate)
+        if self._carried is not None:
+            usage = self._carried.usage.gone_on_with(usage)
+        out.append(self._encoder.finish(finish, usage))
         return b"".join(out)
 
 

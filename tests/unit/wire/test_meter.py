@@ -329,17 +329,18 @@ def test_a_stream_without_sequence_numbers_is_counted() -> None:
     ],
 )
 @pytest.mark.parametrize("late", [False, True])
-def test_a_reported_error_is_relayed_and_nothing_is_added(
+def test_a_reported_error_is_the_last_that_is_relayed_and_nothing_is_added(
     dialect: Dialect, event: bytes, text: str, late: bool
 ) -> None:
     head = {CHAT: CHAT_STREAM[:800], MESSAGES: MESSAGES_STREAM[:1500], RESPONSES: RESPONSES_STREAM[:2000]}[dialect]
     splitter = EventSplitter()
-    stream = b"".join(splitter.feed(head if late else b"")) + event
+    before = b"".join(splitter.feed(head if late else b""))
     meter = stream_meter(dialect)
-    assert relay(meter, stream) == stream
+    assert relay(meter, before + event + b"data: [DONE]\n\n") == before
     assert meter.failed == text
     assert not meter.complete
     assert meter.semantic is late
+    assert meter.end() == event
     assert meter.end() == b""
 
 
@@ -348,7 +349,8 @@ def test_codex_gets_the_failure_that_it_reads_after_an_error_event_that_it_ignor
     meter = stream_meter(RESPONSES)
     relay(meter, named({"type": "response.created", "sequence_number": 1, "response": response("in_progress")}, error))
     assert meter.failed == "slow down"
-    (failed,) = payloads(meter.end())
+    told, failed = payloads(meter.end())
+    assert told == error
     assert failed["sequence_number"] == 3
     assert failed["response"]["error"] == {"code": "rate_limit_exceeded", "message": "slow down"}  # type: ignore[index]
 

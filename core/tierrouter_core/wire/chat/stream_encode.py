@@ -1,6 +1,7 @@
 """Chat's streams for Chat's clients."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import orjson
 
@@ -25,17 +26,26 @@ _FIELDS = {Segment.TEXT: b"content", Segment.REFUSAL: b"refusal", Segment.THINKI
 class ChatEncoder:
     """Anonymous chunks with deltas. Proofs of what was thought have no place in them."""
 
-    def __init__(self, envelope: Envelope) -> None:
+    def __init__(self, envelope: Envelope, base: Mapping[str, Any] | None = None) -> None:
+        """``base`` is what all chunks say of the answer, where others have come before."""
         self._envelope = envelope
         self._base: dict[str, Any] = {
             "id": f"chatcmpl-{envelope.turn_id}",
             "object": "chat.completion.chunk",
             "created": envelope.created_s,
             "model": envelope.model,
+            **(base or {}),
         }
         self._head = b"data: " + orjson.dumps(self._base)[:-1] + b',"choices":[{"index":0,"delta":'
         self._calls = -1
         self._delta_head = self._delta_tail = b""
+
+    @classmethod
+    def resumed(cls, envelope: Envelope, base: Mapping[str, Any]) -> Self:
+        """With text open, in an answer of which all chunks say ``base``."""
+        encoder = cls(envelope, base)
+        encoder.opened(Opened(Segment.TEXT))
+        return encoder
 
     def begin(self) -> bytes:
         """The chunk with the role."""

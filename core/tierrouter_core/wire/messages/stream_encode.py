@@ -1,6 +1,6 @@
 """Messages' streams for Messages' clients."""
 
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -28,6 +28,14 @@ class MessagesEncoder:
         self._index = -1
         self._segment = Segment.TEXT
         self._delta_head = b""
+
+    @classmethod
+    def resumed(cls, envelope: Envelope, index: int) -> Self:
+        """With the text block ``index`` open."""
+        encoder = cls(envelope)
+        encoder._index = index - 1
+        encoder.opened(Opened(Segment.TEXT))
+        return encoder
 
     def begin(self) -> bytes:
         """``message_start``, with an estimated input: agents judge by it how full the window is."""

@@ -4,7 +4,8 @@ The dialect says everything twice: deltas, then the whole item, then all items i
 encoder, alone of the three, has to keep the answer until its end.
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import orjson
 
@@ -119,6 +120,28 @@ class ResponsesEncoder:
         self._pieces: list[str] = []
         self._delta_name = b""
         self._delta_head: bytes | None = None
+
+    @classmethod
+    def resumed(
+        cls,
+        envelope: Envelope,
+        *,
+        response: Mapping[str, Any],
+        output: Sequence[dict[str, Any]],
+        item_id: str,
+        text: str,
+        number: int,
+    ) -> Self:
+        """With the message ``item_id`` open behind the whole items ``output``; ``text`` is what it says so far."""
+        encoder = cls(envelope)
+        encoder._base = {**encoder._base, **response}
+        encoder._output = list(output)
+        encoder.opened(Opened(Segment.TEXT))
+        encoder._begun, encoder._number = True, number
+        encoder._id, encoder._pieces = item_id, [text]
+        place = {"item_id": item_id, "output_index": len(output), "content_index": 0}
+        encoder._delta("output_text.delta", {**place, "logprobs": []})
+        return encoder
 
     def begin(self) -> bytes:
         """``response.created`` and ``response.in_progress``."""
