@@ -64,6 +64,8 @@ AGENT: Final = "tierrouter.dev/agent"
 """Which agent runs there, for its own settings: an ``Agent``."""
 AGENT_CONTAINERS: Final = "tierrouter.dev/containers"
 """Names, separated by commas, of the containers that get an agent's settings; without it, all."""
+TOKEN_SECRET: Final = "tierrouter.dev/token-secret"  # noqa: S105
+"""``NAME`` or ``NAME/KEY``: a Secret with the token that agents have to show to the sidecar; without it, none."""
 OVERRIDE_ENV_FROM: Final = "tierrouter.dev/override-env-from"
 """``true``: containers with ``envFrom`` get our variables too, which then win over what that brings."""
 

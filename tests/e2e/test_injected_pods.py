@@ -59,6 +59,27 @@ async def test_the_agents_container_holds_no_key_and_the_sidecar_no_token(here: 
     assert who.strip() == "65532"
 
 
+async def test_with_a_token_only_the_containers_that_are_named_are_served(here: Here) -> None:
+    await here.start_router()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "agent-token"}}
+    await here.api.create(f"{here.core}/secrets", {**secret, "stringData": {"token": "a token of nobody else"}})
+    annotations = {"tierrouter.dev/token-secret": "agent-token", "tierrouter.dev/containers": "agent"}
+    body = here.agent(annotations=annotations)
+    (agent,) = body["spec"]["containers"]
+    address = {"OPENAI_BASE_URL": "http://127.0.0.1:8383/v1", "ANTHROPIC_BASE_URL": "http://127.0.0.1:8383"}
+    keys = {"OPENAI_API_KEY": "tierrouter", "ANTHROPIC_API_KEY": "tierrouter"}
+    env = [{"name": name, "value": value} for name, value in {**address, **keys}.items()]
+    body["spec"]["containers"].append({**agent, "name": "other", "env": env})
+    await here.start(body)
+    said = await here.turn()
+    assert said is not None
+    assert said["status"] == 200
+    refused = await here.kubectl("exec", "agent", "-c", "other", "--", "python3", "agent.py", "turns", "1", fails=True)
+    assert '"status": 200' not in refused
+    assert "a token of nobody else" not in json.dumps(await here.pod("agent"))
+    assert "a token of nobody else" not in await here.logs("agent")
+
+
 async def test_a_pod_before_its_router_gets_its_configuration_when_that_comes(here: Here) -> None:
     body = here.agent(inject="coding")
     await here.api.create(f"{here.core}/pods", body)

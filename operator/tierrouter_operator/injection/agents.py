@@ -1,6 +1,7 @@
 """What an agent has to be told to use the sidecar: variables for its containers, and Codex's settings as a file.
 
-A variable that a container has is never changed. Keys are placeholders: the sidecar takes any, agents insist on one.
+A variable that a container has is never changed. Keys are placeholders, since agents insist on one; or the token, where
+the sidecar wants to be shown one.
 """
 
 import json
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tierrouter_core.contract import DATA_PORT, Agent
+from tierrouter_operator.injection.token import SHOWN, TOKEN_VARIABLE, TokenSecret
 
 ROOT_URL: Final = f"http://127.0.0.1:{DATA_PORT}"
 OPENAI_URL: Final = f"{ROOT_URL}/v1"
@@ -34,16 +36,19 @@ class Windows:
 class Environment:
     """What one container gets, and what stands in the way."""
 
-    variables: tuple[Mapping[str, str], ...]
+    variables: tuple[Mapping[str, Any], ...]
     """As ``env`` has them, in their order."""
     warnings: tuple[str, ...]
 
 
 # What each wire protocol's clients read. Who sets the address sets the key, so the two are never mixed.
-_OPENAI: Final = {"OPENAI_BASE_URL": OPENAI_URL, "OPENAI_API_BASE": OPENAI_URL, "OPENAI_API_KEY": PLACEHOLDER_KEY}
-_ANTHROPIC: Final = {"ANTHROPIC_BASE_URL": ROOT_URL, "ANTHROPIC_API_KEY": PLACEHOLDER_KEY}
-# Claude Code asks before it uses an API key from the environment, and not before it uses a token.
-_CLAUDE_CODE: Final = {"ANTHROPIC_BASE_URL": ROOT_URL, "ANTHROPIC_AUTH_TOKEN": PLACEHOLDER_KEY}
+def _groups(agent: Agent | None, key: str) -> tuple[Mapping[str, str], ...]:
+    openai = {"OPENAI_BASE_URL": OPENAI_URL, "OPENAI_API_BASE": OPENAI_URL, "OPENAI_API_KEY": key}
+    # Claude Code asks before it uses an API key from the environment, and not before it uses a token.
+    name = "ANTHROPIC_AUTH_TOKEN" if agent is Agent.CLAUDE_CODE else "ANTHROPIC_API_KEY"
+    return openai, {"ANTHROPIC_BASE_URL": ROOT_URL, name: key}
+
+
 _ADDRESSES: Final = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_BASE_URL")
 _KEYS: Final = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 """One is enough, and both together are refused by some clients."""
@@ -54,27 +59,40 @@ _CLAUDE_CODE_SETTINGS: Final = {
 }
 
 
-def environment(container: Obj, agent: Agent | None, windows: Windows | None) -> Environment:
+def environment(
+    container: Obj, agent: Agent | None, windows: Windows | None, token: TokenSecret | None = None
+) -> Environment:
     """The variables that a container gets beside its own."""
+    key = PLACEHOLDER_KEY if token is None else SHOWN
     own = {str(each.get("name")): each for each in container.get("env") or ()}
     added: dict[str, str] = {}
     warnings: list[str] = []
-    for group in (_OPENAI, _CLAUDE_CODE if agent is Agent.CLAUDE_CODE else _ANTHROPIC):
+    for group in _groups(agent, key):
         elsewhere = [name for name in group if name in _ADDRESSES and not _is_ours(own.get(name), group[name])]
         if elsewhere:
             where = f"container {container['name']} sets {elsewhere[0]} itself"
             warnings.append(f"{where}; what it sends there is not routed")
             continue
         has_key = any(name in own for name in _KEYS)
+        mine = _KEYS if "ANTHROPIC_BASE_URL" in group else ("OPENAI_API_KEY",)
+        keys = [name for name in mine if name in own]
+        if token is not None and keys:
+            where = f"container {container['name']} sets {keys[0]} itself"
+            warnings.append(f"{where}; its turns are refused unless that is the token of Secret {token.name}")
         added |= {name: value for name, value in group.items() if not (has_key and name in _KEYS)}
     if agent is Agent.CLAUDE_CODE:
         added |= _CLAUDE_CODE_SETTINGS
     if agent is Agent.OPENCODE:
-        added["OPENCODE_CONFIG_CONTENT"] = opencode_settings(windows)
+        added["OPENCODE_CONFIG_CONTENT"] = opencode_settings(windows, key)
     added |= _without_proxy(own)
     warnings += _proxied(container["name"], own)
-    variables = tuple({"name": name, "value": value} for name, value in added.items() if name not in own)
-    return Environment(variables, tuple(warnings))
+    variables: list[Mapping[str, Any]] = [
+        {"name": name, "value": value} for name, value in added.items() if name not in own
+    ]
+    if token is not None and TOKEN_VARIABLE not in own:
+        # Before those that show it.
+        variables.insert(0, token.variable())
+    return Environment(tuple(variables), tuple(warnings))
 
 
 def _is_ours(variable: Obj | None, value: str) -> bool:
@@ -98,7 +116,7 @@ def _proxied(container: str, own: Mapping[str, Obj]) -> Iterator[str]:
             yield f"container {container} sets a proxy, and {name} without 127.0.0.1: its turns go to the proxy; add it"
 
 
-def opencode_settings(windows: Windows | None) -> str:
+def opencode_settings(windows: Windows | None, key: str = PLACEHOLDER_KEY) -> str:
     """OpenCode's settings as it reads them from a variable: one provider, one model that is routed.
 
     Without known windows it does not compact on its own, and an answer says when a conversation is too long.
@@ -111,7 +129,7 @@ def opencode_settings(windows: Windows | None) -> str:
             "tierrouter": {
                 "npm": "@ai-sdk/openai-compatible",
                 "name": "TierRouter",
-                "options": {"baseURL": OPENAI_URL, "apiKey": PLACEHOLDER_KEY},
+                "options": {"baseURL": OPENAI_URL, "apiKey": key},
                 "models": {"auto": model},
             }
         },

@@ -19,6 +19,7 @@ from tierrouter_core.contract import (
     credentials_name,
 )
 from tierrouter_operator.injection.resources import Resources
+from tierrouter_operator.injection.token import TokenSecret
 
 _TOKEN_MOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
 _ANY_USER: Final = 65532
@@ -41,7 +42,15 @@ class SidecarImage:
     resources: Resources = field(default_factory=Resources)
 
 
-def sidecar_container(router: str, image: SidecarImage, resources: Obj, *, keeps_ledger: bool, is_root: bool) -> Obj:
+def sidecar_container(
+    router: str,
+    image: SidecarImage,
+    resources: Obj,
+    *,
+    keeps_ledger: bool,
+    is_root: bool,
+    token: TokenSecret | None = None,
+) -> Obj:
     """The container.
 
     Args:
@@ -50,6 +59,7 @@ def sidecar_container(router: str, image: SidecarImage, resources: Obj, *, keeps
         resources: requests and limits.
         keeps_ledger: whether the state is on a claim that several pods share.
         is_root: whether the pod says that all of its containers run as root.
+        token: what agents have to show; None where any key is taken.
     """
     state: dict[str, Any] = {"name": STATE_VOLUME, "mountPath": STATE_MOUNT}
     if keeps_ledger:
@@ -102,6 +112,8 @@ def sidecar_container(router: str, image: SidecarImage, resources: Obj, *, keeps
             {"name": NO_TOKEN_VOLUME, "mountPath": _TOKEN_MOUNT, "readOnly": True},
         ],
     }
+    if token is not None:
+        container["env"].append(token.variable())
     if image.pull_policy:
         container["imagePullPolicy"] = image.pull_policy
     return container

@@ -29,6 +29,7 @@ from tierrouter_operator.injection.agents import Windows, codex_settings, enviro
 from tierrouter_operator.injection.asked import Skip, chosen_router, labels_of
 from tierrouter_operator.injection.container import SidecarImage, sidecar_container, sidecar_volumes
 from tierrouter_operator.injection.resources import resources_for
+from tierrouter_operator.injection.token import TokenSecret, token_secret
 
 _SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 _MIRROR: Final = "kubernetes.io/config.mirror"
@@ -85,6 +86,10 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
     obstacle = _obstacle(pod)
     if obstacle is not None:
         return Injection(pod, obstacle.reason, obstacle.message)
+    token = token_secret(_annotations_of(pod))
+    if isinstance(token, Skip):
+        # Without the token that was asked for it would be open to whatever runs in the pod.
+        return Injection(pod, token.reason, token.message)
     agent, warnings = _agent(pod)
     known = (namespace.routers or {}).get(chosen.router)
     facts = known or RouterFacts()
@@ -93,16 +98,17 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
     new: dict[str, Any] = deepcopy(dict(pod))
     spec = new["spec"]
     for each in spec["containers"]:
-        warnings += _prepare(each, pod, agent, facts.windows)
+        warnings += _prepare(each, pod, agent, facts.windows, token)
     for each in spec.get("initContainers") or ():
         # Those that have to end before the agent starts need it only in special cases; they get no warnings.
-        _prepare(each, pod, agent, facts.windows)
+        _prepare(each, pod, agent, facts.windows, token)
     sidecar = sidecar_container(
         chosen.router,
         image,
         resources_for(pod, image.resources, namespace.limit_ranges, namespace.quotas),
         keeps_ledger=bool(facts.ledger_claim),
         is_root=(pod["spec"].get("securityContext") or {}).get("runAsUser") == 0,
+        token=token,
     )
     # First, so that what else starts before the agent may use it too.
     spec["initContainers"] = [sidecar, *(spec.get("initContainers") or ())]
@@ -111,6 +117,10 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
     metadata["labels"] = {**(metadata.get("labels") or {}), ROUTER_LABEL: chosen.router}
     metadata["annotations"] = _annotations(metadata.get("annotations") or {}, facts, agent, image)
     return Injection(new, InjectionReason.INJECTED, "", warnings, known is None)
+
+
+def _annotations_of(pod: Obj) -> Mapping[str, str]:
+    return pod.get("metadata", {}).get("annotations") or {}
 
 
 def _volumes(router: str, facts: RouterFacts, agent: Agent | None) -> tuple[Obj, ...]:
@@ -142,8 +152,7 @@ def _safe_to_evict(found: Mapping[str, str], facts: RouterFacts) -> str:
 
 def is_injected(pod: Obj) -> bool:
     """Whether the pod has our sidecar."""
-    annotations = pod.get("metadata", {}).get("annotations") or {}
-    return annotations.get(INJECTED) == "true" and any(
+    return _annotations_of(pod).get(INJECTED) == "true" and any(
         container.get("name") == CONTAINER for container in pod["spec"].get("initContainers") or ()
     )
 
@@ -153,7 +162,7 @@ def _obstacle(pod: Obj) -> Skip | None:
     spec = pod["spec"]
     if is_injected(pod):
         return Skip(InjectionReason.ALREADY_INJECTED, "")
-    if _MIRROR in (pod.get("metadata", {}).get("annotations") or {}):
+    if _MIRROR in _annotations_of(pod):
         return Skip(InjectionReason.MIRROR_POD, "a static pod is not made by the API server")
     if (spec.get("os") or {}).get("name") == "windows":
         return Skip(InjectionReason.WINDOWS, "the sidecar runs on Linux only")
@@ -187,7 +196,7 @@ def _taken(spec: Obj) -> Iterator[Skip]:
 
 def _agent(pod: Obj) -> tuple[Agent | None, tuple[str, ...]]:
     """Whose settings are wanted; an unknown one is told of, and is none."""
-    name = (pod.get("metadata", {}).get("annotations") or {}).get(AGENT, "")
+    name = _annotations_of(pod).get(AGENT, "")
     if not name:
         return None, ()
     try:
@@ -197,9 +206,11 @@ def _agent(pod: Obj) -> tuple[Agent | None, tuple[str, ...]]:
         return None, (f'{AGENT}: "{name}" is none of {known}; the agent gets no settings of its own',)
 
 
-def _prepare(container: dict[str, Any], pod: Obj, agent: Agent | None, windows: Windows | None) -> tuple[str, ...]:
+def _prepare(
+    container: dict[str, Any], pod: Obj, agent: Agent | None, windows: Windows | None, token: TokenSecret | None
+) -> tuple[str, ...]:
     """Tell one container where the sidecar is."""
-    annotations = pod.get("metadata", {}).get("annotations") or {}
+    annotations = _annotations_of(pod)
     wanted = [name.strip() for name in annotations.get(AGENT_CONTAINERS, "").split(",") if name.strip()]
     if wanted and container["name"] not in wanted:
         return ()
@@ -213,7 +224,7 @@ def _prepare(container: dict[str, Any], pod: Obj, agent: Agent | None, windows: 
             f'(OPENAI_BASE_URL, ANTHROPIC_BASE_URL), or the annotation {OVERRIDE_ENV_FROM}: "true"'
         )
         return (*warnings, message)
-    added = environment(container, agent, windows)
+    added = environment(container, agent, windows, token)
     if added.variables:
         container["env"] = [*(container.get("env") or ()), *added.variables]
     return warnings + added.warnings

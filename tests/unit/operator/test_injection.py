@@ -280,3 +280,47 @@ def test_whatever_a_pod_says_itself_stays(given_pod: Any, namespace: Namespace) 
             assert all(found[field] == value for field, value in each.items() if field not in ("env", "volumeMounts"))
             assert found.get("env", [])[: len(each.get("env", []))] == each.get("env", [])
     assert after["metadata"]["labels"].items() >= given_pod["metadata"]["labels"].items()
+
+
+TOKEN = {"valueFrom": {"secretKeyRef": {"name": "agent-token", "key": "token"}}, "name": "TIERROUTER_TOKEN"}
+
+
+def test_a_token_is_shown_by_the_containers_that_are_named_and_stands_in_no_object() -> None:
+    annotations = {"tierrouter.dev/token-secret": "agent-token", "tierrouter.dev/containers": "agent"}
+    result = inject(pod(container(), container("other"), annotations=annotations), ONE_ROUTER, IMAGE)
+    assert result.warnings == ()
+    assert TOKEN in sidecar_of(result.pod)["env"]
+    assert result.pod["spec"]["containers"][0]["env"][0] == TOKEN, "what names it comes after it"
+    found = env_of(result.pod)
+    assert {found["OPENAI_API_KEY"], found["ANTHROPIC_API_KEY"]} == {"$(TIERROUTER_TOKEN)"}
+    assert not env_of(result.pod, "other")
+
+
+def test_every_agents_settings_show_the_token() -> None:
+    for agent, name in (("claude-code", "ANTHROPIC_AUTH_TOKEN"), ("codex", "OPENAI_API_KEY")):
+        annotations = {"tierrouter.dev/token-secret": "agent-token/key-1", "tierrouter.dev/agent": agent}
+        injected = inject(pod(annotations=annotations), ONE_ROUTER, IMAGE).pod
+        assert env_of(injected)[name] == "$(TIERROUTER_TOKEN)"
+        assert sidecar_of(injected)["env"][-1]["valueFrom"]["secretKeyRef"]["key"] == "key-1"
+    annotations = {"tierrouter.dev/token-secret": "agent-token", "tierrouter.dev/agent": "opencode"}
+    found = env_of(inject(pod(annotations=annotations), ONE_ROUTER, IMAGE).pod)
+    settings = json.loads(found["OPENCODE_CONFIG_CONTENT"])
+    assert settings["provider"]["tierrouter"]["options"]["apiKey"] == "$(TIERROUTER_TOKEN)"
+
+
+def test_a_container_with_a_key_of_its_own_keeps_it_and_is_warned_of() -> None:
+    mine = container(env={"OPENAI_API_KEY": "mine", "ANTHROPIC_API_KEY": "mine"})
+    result = inject(pod(mine, annotations={"tierrouter.dev/token-secret": "agent-token"}), ONE_ROUTER, IMAGE)
+    assert {env_of(result.pod)[name] for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")} == {"mine"}
+    assert [warning.partition(";")[0] for warning in result.warnings] == [
+        "container agent sets OPENAI_API_KEY itself",
+        "container agent sets ANTHROPIC_API_KEY itself",
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["", "No_Name", "a/b/c", "a/", "-a"])
+def test_a_pod_that_names_no_secret_is_not_given_a_sidecar_that_is_open_to_all(wrong: str) -> None:
+    given = pod(annotations={"tierrouter.dev/token-secret": wrong})
+    result = inject(given, ONE_ROUTER, IMAGE)
+    assert (result.pod, result.reason) == (given, R.INVALID_NAME)
+    assert "write NAME, or NAME/KEY" in result.message

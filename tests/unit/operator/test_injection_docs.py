@@ -28,6 +28,7 @@ def test_every_reason_and_every_agent_is_explained(word: str) -> None:
         contract.ROUTER_LABEL,
         contract.AGENT,
         contract.AGENT_CONTAINERS,
+        contract.TOKEN_SECRET,
         contract.OVERRIDE_ENV_FROM,
     ],
 )
