@@ -7,7 +7,11 @@ from tierrouter_core.names import HINT_HEADER, TASK_HEADER, Dialect, TurnKind
 from tierrouter_core.routing.decide import Turn, printable
 from tierrouter_core.routing.task_header import read_task
 from tierrouter_core.routing.variables import Value, defaults
+from tierrouter_core.signals.reading import read_on
+from tierrouter_core.signals.state import Signals
+from tierrouter_core.signals.variables import variables_of
 from tierrouter_core.value_class import value_class
+from tierrouter_core.wire.call_class import call_kind
 from tierrouter_core.wire.identity import Identity, identify
 from tierrouter_core.wire.request import Request, read_request
 from tierrouter_core.wire.signed_thinking import carries_signed_thinking
@@ -47,6 +51,11 @@ def measured_by_average(request: Request, identity: Identity) -> Measured:
     return Measured(weighed, estimate(weighed))
 
 
+def signals_of_it_alone(request: Request, identity: Identity) -> Signals:
+    """What the request itself tells of its task, where nothing is known of the session."""
+    return read_on(request).signals
+
+
 @value_class
 class ReadTurn:
     """A request that was understood."""
@@ -71,8 +80,11 @@ def read_turn(
     salt: bytes,
     kind: TurnKind | None = None,
     measure: Callable[[Request, Identity], Measured] = measured_by_average,
+    signals: Callable[[Request, Identity], Signals] = signals_of_it_alone,
     *,
     by_length: bool = True,
+    by_signals: bool = True,
+    now_s: float = 0.0,
 ) -> ReadTurn:
     """Read a request.
 
@@ -81,12 +93,16 @@ def read_turn(
         salt: makes derived session keys pseudonymous, and is what reasoning is sealed with.
         kind: the turn's kind where the endpoint alone says it.
         measure: estimates its tokens, by what may be known of its session.
+        signals: what is known of the task, this request included.
         by_length: whether ``turn.context_tokens`` matters; else it keeps its default.
+        by_signals: whether the signals do.
+        now_s: by any clock that all turns share.
 
     Raises:
         MalformedRequestError: the body or a header makes no sense; the message is for the client.
     """
     request = read_request(dialect, body)
+    kind = kind or call_kind(request, headers)
     if kind is not None:
         request = replace(request, kind=kind)
     identity = identify(request, headers, salt)
@@ -97,6 +113,8 @@ def read_turn(
     variables["turn.agent"] = "subagent" if subagent else MAIN_AGENT
     if by_length:
         variables["turn.context_tokens"] = measured().tokens
+    if by_signals:
+        variables.update(variables_of(signals(request, identity)))
     variables["turn.has_images"] = request.has_images
     variables["turn.dialect"] = str(dialect)
     variables["turn.requested_model"] = request.model
@@ -115,5 +133,7 @@ def read_turn(
         has_tools=request.has_tools,
         signed_thinking=request.kind is TurnKind.TOOL_LOOP and carries_signed_thinking(request, salt),
         variables=variables,
+        now_s=now_s,
+        context_tokens=lambda: measured().tokens,
     )
     return ReadTurn(request, identity, turn, measured, notices)

@@ -27,6 +27,7 @@ from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.live import InForce, LiveConfiguration
 from tierrouter_sidecar.record import Bookkeeper
+from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
 from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.turn import TurnServer
@@ -122,6 +123,9 @@ async def running(
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
         turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod)
+        sessions = settings.state_dir / SESSIONS_FILE
+        load_sessions(sessions, turns.sessions)
+        stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions)))
         allowed = frozenset(name.lower() for name in settings.allowed_hosts)
         data = DataPlane(turns, SideCalls(turns), metrics, live, settings)
         admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, allowed)

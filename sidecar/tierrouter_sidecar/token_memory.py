@@ -3,10 +3,8 @@
 Numbers only, never text; bounded, the longest unused forgotten first; gone with the process.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from tierrouter_core.names import UsageSource
 from tierrouter_core.routing.fitting import gives_thinking_back
@@ -16,6 +14,7 @@ from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.token_estimate import AVERAGE, Anchor, Rates, estimate, learned
 from tierrouter_core.wire.weighing import Weighed, weigh
+from tierrouter_sidecar.sessions import RecentMap
 
 MAX_CONVERSATIONS = 10_000
 MAX_MODELS = 1_000
@@ -27,31 +26,6 @@ _Model = tuple[str, str]
 """Provider and the provider's name of the model: what one vocabulary and one server stand behind."""
 _Conversation = tuple[str, str, bool]
 """Session, agent, and whether it has tools: an agent's side calls, for titles and such, have none."""
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
-
-
-class _Recent(Generic[_Key, _Value]):
-    """A mapping that keeps the ``limit`` keys that were used last."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._values: OrderedDict[_Key, _Value] = OrderedDict()
-
-    def get(self, key: _Key) -> _Value | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: _Key, value: _Value) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._limit:
-            self._values.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 @dataclass(slots=True)
@@ -60,8 +34,8 @@ class _Remembered:
 
     last: Weighed
     """The newest request that was answered, by any model."""
-    anchors: _Recent[_Model, Anchor] = field(default_factory=lambda: _Recent(_MAX_MODELS_OF_ONE))
-    sizes: _Recent[_Model, int] = field(default_factory=lambda: _Recent(_MAX_MODELS_OF_ONE))
+    anchors: RecentMap[_Model, Anchor] = field(default_factory=lambda: RecentMap(_MAX_MODELS_OF_ONE))
+    sizes: RecentMap[_Model, int] = field(default_factory=lambda: RecentMap(_MAX_MODELS_OF_ONE))
     """Bytes of the requests of which the anchors are."""
 
 
@@ -69,8 +43,8 @@ class TokenMemory:
     """Estimates, and learns from what providers report."""
 
     def __init__(self, max_conversations: int = MAX_CONVERSATIONS, max_models: int = MAX_MODELS) -> None:
-        self._conversations: _Recent[_Conversation, _Remembered] = _Recent(max_conversations)
-        self._rates: _Recent[_Model, Rates] = _Recent(max_models)
+        self._conversations: RecentMap[_Conversation, _Remembered] = RecentMap(max_conversations)
+        self._rates: RecentMap[_Model, Rates] = RecentMap(max_models)
 
     def weigh(self, request: Request, identity: Identity) -> Weighed:
         """What there is to read in ``request``; quick where the conversation is known."""

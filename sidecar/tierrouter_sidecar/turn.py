@@ -4,16 +4,23 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 
 from aiohttp import web
 
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
-from tierrouter_core.names import Dialect, Reason, TurnKind
+from tierrouter_core.names import Dialect, Outcome, Reason, TurnKind
 from tierrouter_core.routing.decide import Decision, SessionState
 from tierrouter_core.routing.fitting import Circumstances, Fit, place
+from tierrouter_core.routing.switching import Warm
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
+from tierrouter_core.routing.variables import Value
+from tierrouter_core.signals.reading import NOT_BEGUN, Progress, read_on
+from tierrouter_core.signals.state import Signals
+from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
+from tierrouter_core.spend.baseline import BaselineFacts, BaselineState
 from tierrouter_core.turn import Measured, ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
@@ -29,10 +36,11 @@ from tierrouter_sidecar.first_tokens import FirstTokens
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
-from tierrouter_sidecar.sessions import Recent, SessionStore
+from tierrouter_sidecar.sessions import Conversation, Recent, RecentMap, SessionStore
 from tierrouter_sidecar.token_memory import TokenMemory
 from tierrouter_sidecar.upstream import Upstream
 
+_COST = "session.cost_usd_micros"
 ONLY_OPENAI = "only OpenAI's own API does this, and no tier of this router is there"
 
 
@@ -59,6 +67,12 @@ class TurnServer:
     salt: bytes
     pod: str = ""
     sessions: SessionStore = field(default_factory=SessionStore)
+    tasks: RecentMap[Conversation, Progress] = field(default_factory=RecentMap)
+    """What each conversation says of its task."""
+    spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
+    """By session."""
+    steady: BaselineState = field(default_factory=BaselineState)
+    """What conversations would cost that never left their home."""
     tokens: TokenMemory = field(default_factory=TokenMemory)
     first_tokens: FirstTokens = field(default_factory=FirstTokens)
     unreplayed: Recent[tuple[str, str]] = field(default_factory=Recent)
@@ -77,12 +91,27 @@ class TurnServer:
         compacts = endpoint.kind is EndpointKind.COMPACT
         kind = TurnKind.COMPACTION if compacts else None
         measure = partial(self._measured, in_force.document)
-        by_length = in_force.router.rules.uses("turn.context_tokens")
-        read = read_turn(endpoint.dialect, headers, body, self.salt, kind, measure, by_length=by_length)
+        uses = in_force.router.rules.uses
+        read = read_turn(
+            endpoint.dialect,
+            headers,
+            body,
+            self.salt,
+            kind,
+            measure,
+            self._signals,
+            by_length=uses("turn.context_tokens"),
+            by_signals=any(map(uses, SIGNAL_NAMES)),
+            now_s=time.time(),
+        )
         state = self._state(in_force.document, read.identity)
+        more: dict[str, Value] = {}
         if state.flagged:
-            variables = {**read.turn.variables, "turn.output_flagged": True}
-            read = replace(read, turn=replace(read.turn, variables=variables))
+            more["turn.output_flagged"] = True
+        if uses(_COST):
+            more[_COST] = int((self.spent_usd.get(read.identity.session) or 0) * 1_000_000)
+        if more:
+            read = replace(read, turn=replace(read.turn, variables={**read.turn.variables, **more}))
         first: Fit | None = None
         if endpoint.kind.generates or endpoint.kind.counts:
             placed = place(
@@ -113,7 +142,17 @@ class TurnServer:
 
     def _state(self, document: Document, identity: Identity) -> SessionState:
         idle_s = document.session.idle_timeout_ms / 1000
-        return self.sessions.get((identity.session, identity.agent), time.monotonic(), idle_s)
+        return self.sessions.get((identity.session, identity.agent), time.time(), idle_s)
+
+    def _signals(self, request: Request, identity: Identity) -> Signals:
+        """What is known of a request's task. Calls beside the conversation say nothing of it."""
+        key = (identity.session, identity.agent)
+        known = self.tasks.get(key) or NOT_BEGUN
+        if request.kind in (TurnKind.UTILITY, TurnKind.COMPACTION):
+            return known.signals
+        progress = read_on(request, known)
+        self.tasks.put(key, progress)
+        return progress.signals
 
     def _measured(self, document: Document, request: Request, identity: Identity) -> Measured:
         """A request's length for the rules, which come before there is a target: for the tier that serves now."""
@@ -150,20 +189,43 @@ class TurnServer:
             raise
         finally:
             self.in_flight -= 1
-            self.bookkeeper.close(record)
+            self._count_spending(record, self.bookkeeper.close(record))
             if record.target is not None:
                 weigh = partial(_weighed, read)
                 self.tokens.learn(record.target, read.request, read.identity, weigh, record.usage)
 
     def remember(self, record: TurnRecord) -> None:
         """Keep who served, so that the prompt's next turn goes there too."""
-        identity, state = record.identity, record.decision.state
-        if record.decision.observed is not None or record.decision.reason is Reason.OFF:
-            served = replace(state, flagged=record.flagged)
-        else:
-            current = record.target.tier_name if record.target else state.current
-            served = SessionState(state.home, current, record.flagged)
-        self.sessions.put((identity.session, identity.agent), time.monotonic(), served)
+        if record.request.kind is TurnKind.UTILITY:
+            return
+        identity, state = record.identity, replace(record.decision.state, flagged=record.flagged)
+        if record.decision.observed is None and record.decision.reason is not Reason.OFF and record.target is not None:
+            state = self._after_serving(record, state, record.target)
+        self.sessions.put((identity.session, identity.agent), time.time(), state)
+
+    def _after_serving(self, record: TurnRecord, state: SessionState, target: Target) -> SessionState:
+        """Who serves now, whose cache is warm, and what all of it would have cost at home."""
+        tier, usage, document = target.tier_name, record.usage, record.in_force.document
+        if record.outcome is Outcome.ANSWERED and usage.total_input:
+            state = replace(state, warm={**state.warm, tier: Warm(usage.total_input, record.arrived_s)})
+        home = document.tiers.get(state.home)
+        if home is not None and record.outcome is Outcome.ANSWERED:
+            model = document.model_of(home)
+            facts = BaselineFacts(
+                model=model.name,
+                price=model.price,
+                cache_ttl_ms=model.cache_ttl_ms,
+                cache_min_tokens=model.cache_min_tokens,
+            )
+            key = (record.identity.session, record.identity.agent)
+            cost_usd = self.steady.price_turn(key, record.arrived_s, usage, facts)
+            state = replace(state, steady_usd=state.steady_usd + float(cost_usd or 0))
+        return replace(state, current=tier)
+
+    def _count_spending(self, record: TurnRecord, cost_usd: Decimal | None) -> None:
+        if cost_usd:
+            session = record.identity.session
+            self.spent_usd.put(session, (self.spent_usd.get(session) or Decimal(0)) + cost_usd)
 
 
 def _weighed(read: ReadTurn) -> Weighed:

@@ -52,9 +52,6 @@ def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
         "spec.localModel": "outside of a cluster no Ollama is started, run it yourself"
         if local and local.runtime == "Ollama"
         else "",
-        "spec.session.switchBudgetPercent": "switches are not limited by their cost"
-        if spec.session.switch_budget_percent is not None
-        else "",
         "spec.pinnedRevision": "the file itself is what is in force" if spec.pinned_revision else "",
     }
     for path, instead in rests.items():

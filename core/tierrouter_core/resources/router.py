@@ -126,7 +126,7 @@ class SessionSpec:
     )
     switch_budget_percent: int | None = setting(
         Integer(maximum=100),
-        "The most that optional switches may cost, in percent of the session's cost. Not acted on yet.",
+        "The most that optional switches may cost, in percent of what the session would have cost at home.",
         default=None,
         means="`20`",
     )

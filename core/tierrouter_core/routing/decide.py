@@ -2,24 +2,27 @@
 
 The order, first answer wins:
 
+0. A call beside the conversation goes to the cheapest tier, and nothing of it is remembered.
 1. An open tool loop stays where it is; a hint or a rule with ``escalate: true`` may move it, upward only.
 2. A hint that is allowed, by header or as the model name ``tier/NAME``; an unknown one goes to the fallback tier.
 3. A model hint with ``pin``, then the rules, then the other model hints.
-4. The session's own tier, the subagents' tier, the default tier or its split.
+4. The session's own tier, the subagents' tier, the default tier or its split; a session that serves on a tier of
+   higher rank comes down where that pays, prompt caches considered.
 
-Last, what the turn holds: a tier that can't take it, in its own dialect or translated, is passed over for the first
-that can.
+Last, what the turn holds: a tier that can't take it, in its own dialect or translated, or whose window is too small,
+is passed over for the first that can.
 """
 
 import fnmatch
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
 from tierrouter_core.routing.rules import Evaluation, RuleSet
+from tierrouter_core.routing.switching import Switch, Warm, switch
 from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier, vendor_of
 from tierrouter_core.routing.variables import Value
 from tierrouter_core.value_class import keyword_value_class, value_class
@@ -36,6 +39,12 @@ class SessionState:
     """The tier that serves the prompt in progress."""
     flagged: bool = False
     """The last answer was a refusal, or was filtered."""
+    warm: Mapping[str, Warm] = field(default_factory=dict)
+    """By tier: what its model may have in its prompt cache."""
+    switches_usd: float = 0.0
+    """What optional switches have cost so far."""
+    steady_usd: float = 0.0
+    """What the session would have cost if it had never left its home."""
 
 
 NEW_SESSION = SessionState()
@@ -58,6 +67,12 @@ class Turn:
     variables: Mapping[str, Value]
     unfit: Mapping[str, str] = field(default_factory=dict)
     """Tiers that can't take this turn, as was found by trying to translate it, and why."""
+    too_long_for: Mapping[str, str] = field(default_factory=dict)
+    """Tiers whose window is too small for it, and by how much."""
+    now_s: float = 0.0
+    """By any clock that all turns share."""
+    context_tokens: Callable[[], int] = lambda: 0
+    """Its input in tokens, estimated when it is asked for."""
 
 
 @value_class
@@ -93,6 +108,8 @@ class _Choice:
     reason: Reason
     detail: str
     becomes_home: bool = False
+    price_usd: float = 0.0
+    """Of an optional switch to it."""
 
 
 def printable(text: str, limit: int = 64) -> str:
@@ -173,6 +190,9 @@ class Router:
         return decision.targets[0] if by_rule and decision.targets else None
 
     def _route(self, turn: Turn, state: SessionState) -> Decision:
+        if turn.kind is TurnKind.UTILITY:
+            targets, reason, detail, _ = self._with_ladder(turn, self._cheapest(turn), state)
+            return Decision(targets, reason, detail, state)
         hint, by_alias = self._hint_of(turn)
         shown = printable(hint) if hint is not None else ""
         choice, outcome = self._by_hint(turn, hint, by_alias=by_alias)
@@ -249,7 +269,52 @@ class Router:
             return _Choice(hinted.tier, Reason.MODEL_HINT, f"{asked} matches the model hint {hinted.match}"), errors
         return self._by_session(turn, state), errors
 
+    def _cheapest(self, turn: Turn) -> _Choice:
+        """The tier whose tokens cost least; those without a known price come last, by rank."""
+
+        def price(tier: Tier) -> tuple[float, int]:
+            known = self.document.model_of(tier).price
+            return (float("inf") if known is None else float(known.rates.input + known.rates.output), tier.rank)
+
+        tiers = list(self._able(turn).values()) or list(self.document.tiers.values())
+        name = min(tiers, key=price).name
+        return _Choice(name, Reason.UTILITY, "a call beside the conversation, and this is the cheapest tier")
+
     def _by_session(self, turn: Turn, state: SessionState) -> _Choice:
+        chosen = self._home(turn, state)
+        current = self.document.tiers.get(state.current)
+        if current is None or current.rank <= self.document.tiers[chosen.tier].rank:
+            return chosen
+        return self._down(turn, state, current, chosen)
+
+    def _down(self, turn: Turn, state: SessionState, current: Tier, chosen: _Choice) -> _Choice:
+        """Whether a session that was raised comes down again: where it pays, and where it may still be paid for."""
+        found = self.price_of(turn, state, current.name, chosen.tier)
+        if found is None:
+            return chosen
+        told = f"{chosen.tier} ${found.go_usd:.2f}, {current.name} ${found.stay_usd:.2f} over the next calls"
+        if not found.pays:
+            return _Choice(current.name, Reason.WARM_CACHE, f"it has the conversation in its cache: {told}")
+        budget = self.document.session.switch_budget_percent / 100 * state.steady_usd
+        if state.switches_usd + found.price_usd > budget and found.price_usd > 0:
+            spent = f"${state.switches_usd:.2f} of ${budget:.2f}"
+            detail = f"optional switches have cost {spent}, the one to {chosen.tier} is ${found.price_usd:.2f}"
+            return _Choice(current.name, Reason.SWITCH_BUDGET, detail)
+        return replace(chosen, detail=f"{chosen.detail}: {told}", price_usd=found.price_usd)
+
+    def price_of(self, turn: Turn, state: SessionState, stay: str, go: str) -> Switch | None:
+        """What it costs to go on with ``turn`` on the tier ``go`` in place of ``stay``; None where it is not known."""
+        tiers = self.document.tiers
+        return switch(
+            self.document.model_of(tiers[stay]),
+            self.document.model_of(tiers[go]),
+            turn.context_tokens(),
+            turn.now_s,
+            state.warm.get(stay),
+            state.warm.get(go),
+        )
+
+    def _home(self, turn: Turn, state: SessionState) -> _Choice:
         settings = self.document.session
         if turn.subagent and settings.subagent_tier:
             return _Choice(settings.subagent_tier, Reason.DEFAULT, "subagents have this tier")
@@ -278,9 +343,15 @@ class Router:
         """Order the targets: the chosen tier, then its fallbacks; or the first tier that can take the turn."""
         chosen = self.document.tiers[choice.tier]
         able = self._able(turn)
-        state = SessionState(choice.tier if choice.becomes_home else state.home, choice.tier)
+        home = choice.tier if choice.becomes_home else state.home
+        state = replace(
+            state, home=home, current=choice.tier, flagged=False, switches_usd=state.switches_usd + choice.price_usd
+        )
+        too_long = turn.too_long_for.get(choice.tier)
         why = (
-            turn.unfit.get(choice.tier) or f"it does not speak {turn.dialect}{' with tools' if turn.has_tools else ''}"
+            too_long
+            or turn.unfit.get(choice.tier)
+            or f"it does not speak {turn.dialect}{' with tools' if turn.has_tools else ''}"
         )
         if not able:
             detail = f"{choice.tier} was chosen ({choice.detail}), but no tier of this router can take the turn: {why}"
@@ -289,14 +360,14 @@ class Router:
             first, reason, detail = chosen, choice.reason, choice.detail
         else:
             first = next(iter(able.values()))
-            reason = Reason.DIALECT
+            reason = Reason.OVERFLOW if too_long else Reason.DIALECT
             detail = (
                 f"{choice.tier} was chosen ({choice.reason}: {choice.detail}) but can't take the turn: {why}; "
                 f"{first.name} is the first tier that can"
             )
         ladder = [first, *self._fallbacks(first, able)]
         targets = tuple(self._targets[tier.name] for tier in ladder)
-        return targets, reason, detail, SessionState(state.home, first.name)
+        return targets, reason, detail, replace(state, current=first.name)
 
     def _able(self, turn: Turn) -> Mapping[str, Tier]:
         key = (turn.dialect, turn.has_tools)
@@ -305,9 +376,9 @@ class Router:
             models = ((tier, self.document.model_of(tier)) for tier in self.document.tiers.values())
             able = (tier for tier, model in models if spoken(model, turn.dialect, has_tools=turn.has_tools) is not None)
             known = self._able_tiers[key] = {tier.name: tier for tier in able}
-        if not turn.unfit:
+        if not turn.unfit and not turn.too_long_for:
             return known
-        return {name: tier for name, tier in known.items() if name not in turn.unfit}
+        return {name: tier for name, tier in known.items() if name not in turn.unfit and name not in turn.too_long_for}
 
     def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
         fallback = self.document.fallback_tier

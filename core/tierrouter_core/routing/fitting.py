@@ -86,8 +86,18 @@ def place(router: Router, turn: Turn, state: SessionState, request: Request, cir
     """Decide who serves a request; a tier that can't be given it is left out, and it is decided again."""
     decision = router.decide(turn, state)
     unfit: dict[str, str] = {}
+    too_long: dict[str, str] = {}
     while decision.targets:
         target = decision.targets[0]
+        if target.tier_name not in too_long:
+            overflow = _overflow(turn, request, target)
+            if overflow and target.tier is not None:
+                too_long[target.tier_name] = overflow
+                elsewhere = router.decide(replace(turn, unfit=unfit, too_long_for=too_long), state)
+                if elsewhere.targets and elsewhere.targets[0].tier_name not in too_long:
+                    decision = elsewhere
+                    continue
+                # It is too long for all: the provider's own words make the agent compact.
         fitted = fit(request, target, circumstances)
         if not isinstance(fitted, Refused):
             return Placed(decision, fitted)
@@ -95,8 +105,18 @@ def place(router: Router, turn: Turn, state: SessionState, request: Request, cir
             # Nobody is to serve it, or it goes to what was asked for, whatever that can take (Observe and Off).
             return Placed(replace(decision, targets=(), reason=Reason.NOT_SERVABLE, detail=str(fitted)), fitted)
         unfit[target.tier_name] = str(fitted)
-        decision = router.decide(replace(turn, unfit=unfit), state)
+        decision = router.decide(replace(turn, unfit=unfit, too_long_for=too_long), state)
     return Placed(decision)
+
+
+def _overflow(turn: Turn, request: Request, target: Target) -> str:
+    """By how much a request is longer than the target's window; empty where it fits, or may fit."""
+    window = None if target.model is None else target.model.context_window
+    # A token has more than a byte, nearly always: most requests need not be counted.
+    if window is None or request.size <= window:
+        return ""
+    tokens = turn.context_tokens()
+    return f"its window has {window} tokens, the turn some {tokens}" if tokens + LEAST_ROOM_TOKENS > window else ""
 
 
 def _plan(target: Target) -> EditPlan:

@@ -43,9 +43,10 @@ _TABLE = (
     Variable("turn.requested_model", "", "the model name that the agent asked for"),
     Variable("session.tool_errors_in_a_row", 0, "tool results in a row that were errors"),
     Variable("session.failing_tests_in_a_row", 0, "test runs in a row that failed"),
-    Variable("session.repeated_calls", 0, "the same tool call repeated"),
-    Variable("session.calls_in_task", 0, "model calls since the prompt began"),
-    Variable("session.calls", 0, "model calls of the session so far"),
+    Variable("session.repeated_calls", 0, "how often the same call was made, or one file edited in vain"),
+    Variable("session.undone_edits", 0, "edits that put back what an edit had changed"),
+    Variable("session.calls_in_task", 0, "model calls since the prompt began, this one included"),
+    Variable("session.calls", 0, "model calls of the session so far, this one included"),
     Variable("session.cost_usd_micros", 0, "what the session has cost so far, in millionths of a dollar"),
 )
 

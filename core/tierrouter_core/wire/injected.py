@@ -24,6 +24,7 @@ INJECTED_PREFIXES: tuple[str, ...] = (
     "<command-",
     "<local-command-",
     "Caveat:",
+    "This session is being continued from a previous conversation",
 )
 
 _TAG = re.compile(r"<([A-Za-z][\w-]*)")

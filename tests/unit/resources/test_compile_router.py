@@ -122,7 +122,6 @@ def test_the_baseline_may_be_a_model_that_only_the_price_list_knows() -> None:
         ({"deepShare": {}}, "the share is not watched"),
         ({"rollout": {}}, "spec.rollout is read but not acted on by this version"),
         ({"localModel": {"model": "m"}}, "no Ollama is started"),
-        ({"session": {"switchBudgetPercent": 20}}, "spec.session.switchBudgetPercent is read but not acted on"),
         ({"pinnedRevision": "coding-0123456789"}, "spec.pinnedRevision is read but not acted on"),
     ],
 )

@@ -1,0 +1,43 @@
+"""How a tool call went, as far as its result tells."""
+
+import re
+from typing import Final
+
+LOOKED_AT: Final = 8 * 1024
+"""Characters at a result's end: where runners say how it went."""
+_HEAD = 256
+
+_FAILED_TESTS: Final = re.compile(
+    r"\b[1-9]\d* failed\b|^FAILED |^--- FAIL|^Tests:.*\bfailed|^not ok \d|error\[E\d+\]|\bBUILD FAIL|npm ERR!"
+    r"|^FAIL\b|\bfailures=[1-9]|^Traceback \(most recent call last\)",
+    re.MULTILINE,
+)
+_RUNS_TESTS: Final = re.compile(
+    r"\b(?:pytest|unittest|tox|nox|jest|vitest|mocha|rspec|phpunit|ctest|gotestsum)\b"
+    r"|\b(?:go|cargo|npm|pnpm|yarn|bun|deno|mix|dotnet|swift|bazel|make|mvn|gradle|gradlew|sbt|rake)\b[^|;&\n]*\btests?\b"
+    r"|\b(?:mvn|gradle|gradlew|make)\b[^|;&\n]*\b(?:check|verify)\b"
+)
+_WENT_WRONG: Final = re.compile(
+    r"^(?:<tool_use_error>|\[tool error\]|unsupported call|failed to parse function arguments|aborted\b)"
+    r"|^(?:Process exited with code|Exit code:?) (?!0\b)-?\d+",
+    re.MULTILINE,
+)
+"""In the words of Claude Code, Codex, and our own translation. OpenCode marks nothing."""
+
+
+def runs_tests(command: str) -> bool:
+    """Whether a command line runs tests."""
+    return _RUNS_TESTS.search(command[:LOOKED_AT]) is not None
+
+
+def tests_failed(text: str) -> bool:
+    """Whether a result shows tests that failed, or a program that broke."""
+    return _FAILED_TESTS.search(text[-LOOKED_AT:]) is not None
+
+
+def went_wrong(text: str, *, said: bool) -> bool:
+    """Whether a result is an error; ``said`` where the agent itself marks it so."""
+    if said:
+        return True
+    # Only where an agent writes it: what a tool read may hold such words too.
+    return _WENT_WRONG.search(text[:_HEAD]) is not None

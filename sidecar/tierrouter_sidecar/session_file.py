@@ -1,0 +1,75 @@
+"""Sessions on disk, so that a restart moves no conversation to another tier.
+
+One file, written anew every few seconds where something changed, and at the end. It holds ids, tiers and sums, as the
+ledger does, and no text. What a kill costs is a few seconds: those conversations are taken for new ones.
+"""
+
+import asyncio
+import logging
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tierrouter_core.routing.decide import SessionState
+from tierrouter_core.routing.switching import Warm
+from tierrouter_sidecar.sessions import SessionStore
+
+log = logging.getLogger("tierrouter")
+
+SESSIONS_FILE = "sessions.json"
+WRITTEN_EVERY_S = 5.0
+_FORM = 1
+"""Of the file; one of another form is not read."""
+
+
+def load_sessions(file: Path, store: SessionStore) -> None:
+    """Take up what an earlier process knew; a file that can't be read is told of, and left out."""
+    try:
+        found = orjson.loads(file.read_bytes())
+        if not isinstance(found, dict) or found.get("form") != _FORM:
+            return
+        for session, agent, at_s, known in found["sessions"]:
+            warm = {tier: Warm(int(tokens), float(used_s)) for tier, (tokens, used_s) in known.pop("warm").items()}
+            store.put((str(session), str(agent)), float(at_s), SessionState(**known, warm=warm))
+    except FileNotFoundError:
+        pass
+    except (OSError, orjson.JSONDecodeError, TypeError, ValueError, KeyError, AttributeError) as error:
+        log.warning("%s can't be read (%s: %s); all conversations are new", file, type(error).__name__, error)
+
+
+async def keep_sessions(file: Path, store: SessionStore) -> None:
+    """Write the file whenever something has changed, until cancelled; then once more."""
+    written = store.changes
+    try:
+        while True:
+            await asyncio.sleep(WRITTEN_EVERY_S)
+            if store.changes != written:
+                written, states = store.changes, _states(store)
+                await asyncio.to_thread(_write, file, states)
+    finally:
+        if store.changes != written:
+            _write(file, _states(store))
+
+
+def _states(store: SessionStore) -> list[tuple[str, str, float, SessionState]]:
+    return [(session, agent, at_s, state) for (session, agent), at_s, state in store.all()]
+
+
+def _write(file: Path, states: list[tuple[str, str, float, SessionState]]) -> None:
+    sessions = [(session, agent, at_s, _as_json(state)) for session, agent, at_s, state in states]
+    fresh = file.with_suffix(".new")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(orjson.dumps({"form": _FORM, "sessions": sessions}))
+        os.replace(fresh, file)
+    except OSError as error:
+        log.warning("sessions can't be kept in %s (%s): a restart forgets them", file, error.strerror or error)
+
+
+def _as_json(state: SessionState) -> dict[str, Any]:
+    fields = asdict(state)
+    return {**fields, "warm": {tier: (warm.tokens, warm.at_s) for tier, warm in state.warm.items()}}
