@@ -127,12 +127,16 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         count = 0
 
         async def begin(
-            text: str, environment: dict[str, str] | None = None, clock: Any = time.monotonic, **settings: Any
+            text: str,
+            environment: dict[str, str] | None = None,
+            clock: Any = time.monotonic,
+            state: str = "",
+            **settings: Any,
         ) -> Sidecar:
             nonlocal count
             count += 1
-            state_dir = tmp_path / f"state-{count}"
-            state_dir.mkdir()
+            state_dir = tmp_path / (state or f"state-{count}")
+            state_dir.mkdir(exist_ok=bool(state))
             file = tmp_path / f"router-{count}.yaml"
             file.write_text(text)
             chosen = Settings(port=0, admin_port=0, state_dir=state_dir, reload_poll_s=0.02, **settings)
