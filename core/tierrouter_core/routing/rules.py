@@ -112,17 +112,17 @@ class RuleSet:
         # The same values always give the same evaluations, and looking them up takes a tenth of the time.
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._evaluate)
 
-    def _evaluate(self, used: tuple[Value, ...]) -> tuple[Evaluation, ...]:
-        """Every rule, for these values of the variables that some rule names: no others need to be bound."""
+    def _evaluate(self, used: tuple[Value, ...]) -> tuple[bool | str, ...]:
+        """What each rule says, or why it can't: no variables need to be bound but those that some rule names."""
         values = {**dict(zip(self._used, used, strict=True)), **self._thresholds}
         activation = self._environment.Activation(values)
-        evaluations = []
-        for entry in self._rules:
-            result = entry.expression.eval(activation=activation).value()
-            error = "" if isinstance(result, bool) else str(result).removeprefix("INVALID_ARGUMENT: ")
-            saw = tuple((name, values[name]) for name in entry.names if name in values)
-            evaluations.append(Evaluation(entry.rule, result is True, error, saw))
-        return tuple(evaluations)
+        results = [entry.expression.eval(activation=activation).value() for entry in self._rules]
+        return tuple(
+            [
+                result if isinstance(result, bool) else str(result).removeprefix("INVALID_ARGUMENT: ")
+                for result in results
+            ]
+        )
 
     def uses(self, name: str) -> bool:
         """Whether any rule names the variable."""
@@ -130,21 +130,30 @@ class RuleSet:
 
     def all(self, values: Mapping[str, Value]) -> tuple[Evaluation, ...]:
         """Every rule with what it saw."""
-        used = tuple([values[name] for name in self._used])
-        if any(isinstance(value, str) and len(value) > _LONGEST_REMEMBERED for value in used):
-            return self._evaluate(used)
-        return self._remembered(used)
+        said = self._said(values)
+        return tuple(self._evaluation(entry, each, values) for entry, each in zip(self._rules, said, strict=True))
 
     def first_match(
         self, values: Mapping[str, Value], among: Callable[[Rule], bool] | None = None
     ) -> tuple[Evaluation | None, tuple[Evaluation, ...]]:
         """The first rule (of those that ``among`` accepts) that is true, or None, and those before it that failed."""
         failed: list[Evaluation] = []
-        for evaluation in self.all(values):
-            if among is not None and not among(evaluation.rule):
+        for entry, said in zip(self._rules, self._said(values), strict=True):
+            if said is False or (among is not None and not among(entry.rule)):
                 continue
+            evaluation = self._evaluation(entry, said, values)
             if evaluation.matched:
                 return evaluation, tuple(failed)
-            if evaluation.error:
-                failed.append(evaluation)
+            failed.append(evaluation)
         return None, tuple(failed)
+
+    def _said(self, values: Mapping[str, Value]) -> tuple[bool | str, ...]:
+        used = tuple([values[name] for name in self._used])
+        if any(isinstance(value, str) and len(value) > _LONGEST_REMEMBERED for value in used):
+            return self._evaluate(used)
+        return self._remembered(used)
+
+    def _evaluation(self, entry: _Compiled, said: bool | str, values: Mapping[str, Value]) -> Evaluation:
+        known = {**values, **self._thresholds}
+        saw = tuple((name, known[name]) for name in entry.names if name in known)
+        return Evaluation(entry.rule, said is True, said if isinstance(said, str) else "", saw)

@@ -12,6 +12,8 @@ _FAILED_TESTS: Final = re.compile(
     r"|^FAIL\b|\bfailures=[1-9]|^Traceback \(most recent call last\)",
     re.MULTILINE,
 )
+_MARKS: Final = ("failed", "FAIL", "failures=", "not ok ", "error[E", "npm ERR!", "Traceback")
+"""One of them is in whatever the expression finds: looking for them is a hundred times faster."""
 _RUNS_TESTS: Final = re.compile(
     r"\b(?:pytest|unittest|tox|nox|jest|vitest|mocha|rspec|phpunit|ctest|gotestsum)\b"
     r"|\b(?:go|cargo|npm|pnpm|yarn|bun|deno|mix|dotnet|swift|bazel|make|mvn|gradle|gradlew|sbt|rake)\b[^|;&\n]*\btests?\b"
@@ -32,7 +34,8 @@ def runs_tests(command: str) -> bool:
 
 def tests_failed(text: str) -> bool:
     """Whether a result shows tests that failed, or a program that broke."""
-    return _FAILED_TESTS.search(text[-LOOKED_AT:]) is not None
+    end = text[-LOOKED_AT:]
+    return any(mark in end for mark in _MARKS) and _FAILED_TESTS.search(end) is not None
 
 
 def went_wrong(text: str, *, said: bool) -> bool:

@@ -1,0 +1,1 @@
+"""What deciding costs: signals, rules and sessions, without sockets."""
