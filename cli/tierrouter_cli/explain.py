@@ -15,12 +15,15 @@ from tierrouter_core.names import Dialect
 from tierrouter_core.routing.decide import NEW_SESSION, Router
 from tierrouter_core.routing.fitting import Circumstances, Placed, place
 from tierrouter_core.routing.rules import Evaluation
+from tierrouter_core.routing.variables import VARIABLES
 from tierrouter_core.turn import ReadTurn, read_turn
 from tierrouter_core.wire.translate import Translated
 from tierrouter_sidecar.compiling import compile_texts
 from tierrouter_sidecar.configuration import read_texts
 from tierrouter_sidecar.state_dir import default_state_dir
 
+# The others are told above them.
+_SIGNALS = frozenset(name for name in VARIABLES if not name.startswith("turn."))
 # Nothing is kept, so a derived session key need not be secret here; it must only be the same for the same request.
 _SALT = b"explain"
 
@@ -147,6 +150,11 @@ def _text_lines(router: Router, read: ReadTurn, placed: Placed, evaluations: Seq
         left = f"; left behind: {', '.join(placed.fit.lost)}" if placed.fit.lost else ""
         yield f"sent as  {placed.fit.target}{left}"
     yield f"session  {read.identity.session}  agent {read.identity.agent}"
+    known = [
+        name for name, value in read.turn.variables.items() if name in _SIGNALS and value != VARIABLES[name].default
+    ]
+    for number, name in enumerate(known):
+        yield f"{'' if number else 'signals':<9}{name} = {_shown(read.turn.variables[name])}"
     for notice in read.notices:
         yield f"notice   {notice}"
     yield ""
