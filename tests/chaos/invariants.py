@@ -226,11 +226,12 @@ def _may_not_have_arrived(call: Call, seen: Seen, aways: Sequence[Away]) -> bool
     """Broken off by the client, a faster tier, the sidecar's own end, or by a provider that was stopped just then."""
     if call.error in ("the client went away", "the router is shutting down") or call.error.startswith("outrun by"):
         return True
-    was_away = any(
-        away.vendor == call.provider and seen.ended_s >= away.from_s - 0.1 and seen.began_s <= away.to_s + 0.1
-        for away in aways
-    )
-    return not call.status and "broke off before answering" in call.error and was_away
+    then = {away.vendor for away in aways if seen.ended_s >= away.from_s - 0.1 and seen.began_s <= away.to_s + 0.1}
+    if call.status:
+        return False
+    if "sent no headers in" in call.error and HELD_UP in then:
+        return True
+    return "broke off before answering" in call.error and call.provider in then
 
 
 def check_texts(

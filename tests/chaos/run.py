@@ -4,7 +4,7 @@ import asyncio
 import random
 import signal
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -33,6 +33,8 @@ from chaos.vendors import HELD_UP, Away, Log, Vendor
 VENDORS = ("every", "messages", "chat")
 _STEP_S = 0.05
 _HELD_UP_S = 0.25
+_WATCHED_S = 1.0
+"""So much late within so long is as much as some patience of the sidecar under test."""
 _COMES_BACK_S = 0.4
 _IMPATIENT = 8
 """One client in so many does not wait for a sidecar that is being restarted."""
@@ -264,13 +266,19 @@ class ChaosRun:
         router.write(self._file, addresses, self._router)
 
     async def _watch_itself(self) -> None:
-        """Note when this process did not get to run, for then its providers are silent."""
+        """Note when this process did not get to run, at once or bit by bit, for then its providers are silent."""
+        late: deque[tuple[float, float]] = deque()
         while True:
             before_s = time.monotonic()
             await asyncio.sleep(_STEP_S)
             after_s = time.monotonic()
-            if after_s - before_s > _STEP_S + _HELD_UP_S:
-                self._held_up.append(Away(HELD_UP, before_s, after_s))
+            late.append((before_s, after_s - before_s - _STEP_S))
+            while after_s - late[0][0] > _WATCHED_S:
+                late.popleft()
+            if sum(by_s for _, by_s in late) > _HELD_UP_S:
+                self._held_up.append(Away(HELD_UP, late[0][0], after_s))
+                late.clear()
+                late.append((after_s, 0.0))
 
     async def _tell(self) -> None:
         while True:

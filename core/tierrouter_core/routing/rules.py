@@ -9,7 +9,6 @@ context included. Variables are flat qualified names (``task.file_count``), so n
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cel_expr_python import cel
 
@@ -110,7 +109,7 @@ class RuleSet:
         self._rules = tuple(compiled)
         self._used = tuple(dict.fromkeys(name for entry in compiled for name in entry.names if name in VARIABLES))
         # The same values always give the same evaluations, and looking them up takes a tenth of the time.
-        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._evaluate)
+        self._remembered: dict[tuple[Value, ...], tuple[bool | str, ...]] = {}
 
     def _evaluate(self, used: tuple[Value, ...]) -> tuple[bool | str, ...]:
         """What each rule says, or why it can't: no variables need to be bound but those that some rule names."""
@@ -151,7 +150,12 @@ class RuleSet:
         used = tuple([values[name] for name in self._used])
         if any(isinstance(value, str) and len(value) > _LONGEST_REMEMBERED for value in used):
             return self._evaluate(used)
-        return self._remembered(used)
+        said = self._remembered.get(used)
+        if said is None:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            said = self._remembered[used] = self._evaluate(used)
+        return said
 
     def _evaluation(self, entry: _Compiled, said: bool | str, values: Mapping[str, Value]) -> Evaluation:
         known = {**values, **self._thresholds}
