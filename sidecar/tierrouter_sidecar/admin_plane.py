@@ -77,12 +77,21 @@ class AdminPlane:
     def _metrics_text(self) -> web.Response:
         self._metrics.set(m.IN_FLIGHT, self._turns.in_flight)
         self._turns.health.expose()
+        self._expose_spending(time.time())
         self._metrics.set(m.SESSIONS, len(self._turns.sessions))
         self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
         self._metrics.set(m.LEDGER_WRITTEN, self._ledger.written_rows)
         self._metrics.set(m.LEDGER_LOST, self._ledger.lost_rows)
         headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
         return web.Response(body=self._metrics.exposition(), headers=headers)
+
+    def _expose_spending(self, now_s: float) -> None:
+        spending = self._turns.spending
+        for budget, accounts in spending.exhausted(now_s).items():
+            self._metrics.set(m.BUDGETS_EXHAUSTED, accounts, budget)
+        percent = spending.deep_percent(now_s)
+        if percent is not None:
+            self._metrics.set(m.DEEP_SHARE, percent)
 
     def status(self) -> dict[str, Any]:
         """What is served, as ``/status`` says it; the first seven keys are the operator's contract."""
@@ -111,6 +120,7 @@ class AdminPlane:
             "mode": document.mode,
             "tiers": tiers,
             "leftAlone": self._turns.health.snapshot(),
+            "spending": self._turns.spending.state(time.time()),
             "warnings": list(in_force.warnings),
             "ledger": {"pendingRows": self._ledger.lag_rows, "lostRows": self._ledger.lost_rows},
         }

@@ -24,7 +24,7 @@ from tierrouter_core.wire.translate import Carried, seen_answer
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.call import Call
 from tierrouter_sidecar.record import TurnRecord
-from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse
+from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse, refuse_spending
 from tierrouter_sidecar.reply import Reply
 from tierrouter_sidecar.under_way import UnderWay, Unfinished
 from tierrouter_sidecar.upstream import AttemptFailed, Interrupted, attempt_failed
@@ -79,6 +79,8 @@ class Attempts:
         record, reply = self._record, self._way.reply
         if not record.decision.targets:
             record.outcome = Outcome.REFUSED
+            if record.decision.cap is not None:
+                return await refuse_spending(self._way, record.decision.cap)
             return await refuse(self._way, Meaning.NOT_SERVABLE, record.decision.detail)
         if reply is not None:
             reply.hold([("x-request-id", record.turn_id), *self._way.our_headers(record.decision.targets[0])])

@@ -106,6 +106,17 @@ TTFT: Final = Metric(
 DURATION: Final = Metric(
     "tierrouter_turn_duration_seconds", "histogram", "From a request's arrival to its end.", ("tier",), _SECONDS
 )
+BUDGETS_EXHAUSTED: Final = Metric(
+    "tierrouter_budgets_exhausted",
+    "gauge",
+    "How many sessions have used up a budget; of one for the router, 1 while it is used up.",
+    ("budget",),
+)
+DEEP_SHARE: Final = Metric(
+    "tierrouter_deep_share_percent",
+    "gauge",
+    "The share of expensive tiers within deepShare's window, by what it counts; none before minPrompts.",
+)
 IN_FLIGHT: Final = Metric("tierrouter_turns_in_flight", "gauge", "Turns being served now.")
 SESSIONS: Final = Metric("tierrouter_sessions", "gauge", "Sessions remembered.")
 LEDGER_PENDING: Final = Metric("tierrouter_ledger_pending_rows", "gauge", "Ledger rows not yet written.")

@@ -180,12 +180,12 @@ class Bookkeeper:
         self._metrics = metrics
         self._baseline = BaselineState()
 
-    def close(self, record: TurnRecord) -> Decimal | None:
-        """Write the turn down, and say what it cost in USD, as far as that is known; never blocks."""
+    def close(self, record: TurnRecord) -> TurnRow:
+        """Write the turn down, and hand out its row; never blocks."""
         row = record.row(self._baseline)
         self._ledger.record(row, record.attempts)
         self._count(record, row)
-        return row.cost_usd
+        return row
 
     def _count(self, record: TurnRecord, row: TurnRow) -> None:
         count, usage = self._metrics.count, record.usage

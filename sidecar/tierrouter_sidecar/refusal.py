@@ -1,10 +1,14 @@
 """How a turn ends that nobody serves: by a status, or inside the stream where that has begun."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
+from tierrouter_core.caps.budgets import clock_time
+from tierrouter_core.caps.cap import Cap
 from tierrouter_core.failover.failure import FailureKind
 from tierrouter_core.failover.ladder import GiveUp
-from tierrouter_core.names import TURN_HEADER, Outcome
+from tierrouter_core.names import BUDGET_RESET_HEADER, TURN_HEADER, Outcome
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_core.wire.in_band import in_band_error
 from tierrouter_core.wire.translated_error import CONTEXT_CODE, translated_error
@@ -44,8 +48,19 @@ async def leave_unfinished(way: UnderWay, reply: Reply, unfinished: Unfinished) 
         return reply.response
 
 
+async def refuse_spending(way: UnderWay, cap: Cap) -> web.StreamResponse:
+    """A budget is used up: trying again does not help before it has room."""
+    headers = [] if cap.reset_s is None else [(BUDGET_RESET_HEADER, clock_time(cap.reset_s))]
+    return await refuse(way, Meaning.FINAL, cap.detail, headers=headers)
+
+
 async def refuse(
-    way: UnderWay, meaning: Meaning, message: str, retry_after_s: int | None = None, code: str | None = None
+    way: UnderWay,
+    meaning: Meaning,
+    message: str,
+    retry_after_s: int | None = None,
+    code: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> web.StreamResponse:
     """An error of our own, with what the agent's retries need."""
     record = way.record
@@ -56,7 +71,7 @@ async def refuse(
     )
     response = error_response(error)
     ours = way.our_headers(record.target) if record.target is not None else [(TURN_HEADER, record.turn_id)]
-    response.headers.extend(ours)
+    response.headers.extend([*ours, *headers])
     await send(way.http, response, record)
     return response
 

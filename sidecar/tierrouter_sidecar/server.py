@@ -12,10 +12,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
 
+from tierrouter_core.document.model import Document
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.admin_plane import AdminPlane
 from tierrouter_sidecar.configuration import LastGood, Source
@@ -25,11 +27,14 @@ from tierrouter_sidecar.errors import CredentialError, StartError
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
+from tierrouter_sidecar.ledger.read import read_rows
 from tierrouter_sidecar.live import InForce, LiveConfiguration
 from tierrouter_sidecar.record import Bookkeeper
 from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
 from tierrouter_sidecar.side_calls import SideCalls
+from tierrouter_sidecar.spending import Spending
+from tierrouter_sidecar.state_dir import LedgerError
 from tierrouter_sidecar.turn import TurnServer
 from tierrouter_sidecar.upstream import Upstream
 
@@ -119,10 +124,13 @@ async def running(
         stack.push_async_callback(_flush, ledger)
         last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
         health = Health(metrics, clock)
-        live = _live(source, metrics, ledger, credentials, health, last_good)
+        spending = Spending()
+        live = _live(source, metrics, ledger, credentials, health, spending, last_good, settings.state_dir)
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
-        turns = TurnServer(upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod)
+        turns = TurnServer(
+            upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod, spending=spending
+        )
         sessions = settings.state_dir / SESSIONS_FILE
         load_sessions(sessions, turns.sessions)
         stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions)))
@@ -175,10 +183,13 @@ def _live(
     ledger: Ledger,
     credentials: Credentials,
     health: Health,
+    spending: Spending,
     last_good: LastGood | None,
+    state_dir: Path,
 ) -> LiveConfiguration:
     def on_change(new: InForce) -> None:
         health.keep(new.document)
+        _add_up(spending, new.document, state_dir)
         _warn_of_missing_keys(new, credentials)
         ledger.record_document(new.document, new.revision)
 
@@ -188,6 +199,18 @@ def _live(
     else:
         live.load_what_there_is()
     return live
+
+
+def _add_up(spending: Spending, document: Document, state_dir: Path) -> None:
+    """Take up a document's caps, with what the ledger has of their time: they hold from here on."""
+    back_s = spending.adopt(document)
+    if not back_s:
+        return
+    since = datetime.fromtimestamp(time.time() - back_s, UTC)
+    try:
+        spending.add_again(document, read_rows(state_dir, since))
+    except LedgerError as error:
+        log.error("budgets begin at nothing: %s", error)
 
 
 def _say_of_ledger(message: str) -> None:

@@ -21,6 +21,7 @@ from tierrouter_core.signals.reading import NOT_BEGUN, Progress, read_on
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
 from tierrouter_core.spend.baseline import BaselineFacts, BaselineState
+from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.turn import Measured, ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
@@ -37,6 +38,7 @@ from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import Conversation, Recent, RecentMap, SessionStore
+from tierrouter_sidecar.spending import Reservation, Spending
 from tierrouter_sidecar.token_memory import TokenMemory
 from tierrouter_sidecar.upstream import Upstream
 
@@ -71,6 +73,7 @@ class TurnServer:
     """What each conversation says of its task."""
     spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
     """By session."""
+    spending: Spending = field(default_factory=Spending)
     steady: BaselineState = field(default_factory=BaselineState)
     """What conversations would cost that never left their home."""
     tokens: TokenMemory = field(default_factory=TokenMemory)
@@ -112,6 +115,11 @@ class TurnServer:
             more[_COST] = int((self.spent_usd.get(read.identity.session) or 0) * 1_000_000)
         if more:
             read = replace(read, turn=replace(read.turn, variables={**read.turn.variables, **more}))
+        warnings: tuple[str, ...] = ()
+        if self.spending.watched:
+            caps = self.spending.caps(in_force.document, read.identity.session, read.turn.now_s)
+            read = replace(read, turn=replace(read.turn, caps=caps))
+            warnings = tuple(self.spending.warnings(read.identity.session, read.turn.now_s))
         first: Fit | None = None
         if endpoint.kind.generates or endpoint.kind.counts:
             placed = place(
@@ -125,7 +133,7 @@ class TurnServer:
             targets = openai_targets(in_force.document)
             reason = decision.reason if targets else Reason.NOT_SERVABLE
             decision = replace(decision, targets=targets, reason=reason, detail=ONLY_OPENAI)
-        notices = read.notices
+        notices = (*read.notices, *warnings)
         if decision.hint_outcome == "not_allowed":
             notices = (*notices, f"the hint {decision.hint} is not allowed")
         return Understood(read, decision, notices, first)
@@ -181,6 +189,12 @@ class TurnServer:
             turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
         )
         way = Attempts(self, http, endpoint, headers, record, understood)
+        # Nothing is awaited between the look at what is left and this, so no two turns are promised the same dollar.
+        held = None
+        if understood.decision.targets:
+            held = self.spending.reserve(
+                understood.decision.targets[0], read.turn, understood.decision.state, read.request
+            )
         self.in_flight += 1
         try:
             return await way.walk()
@@ -189,7 +203,7 @@ class TurnServer:
             raise
         finally:
             self.in_flight -= 1
-            self._count_spending(record, self.bookkeeper.close(record))
+            self._settle(record, held, self.bookkeeper.close(record))
             if record.target is not None:
                 weigh = partial(_weighed, read)
                 self.tokens.learn(record.target, read.request, read.identity, weigh, record.usage)
@@ -222,10 +236,10 @@ class TurnServer:
             state = replace(state, steady_usd=state.steady_usd + float(cost_usd or 0))
         return replace(state, current=tier)
 
-    def _count_spending(self, record: TurnRecord, cost_usd: Decimal | None) -> None:
-        if cost_usd:
-            session = record.identity.session
-            self.spent_usd.put(session, (self.spent_usd.get(session) or Decimal(0)) + cost_usd)
+    def _settle(self, record: TurnRecord, held: Reservation | None, row: TurnRow) -> None:
+        if row.cost_usd:
+            self.spent_usd.put(row.session, (self.spent_usd.get(row.session) or Decimal(0)) + row.cost_usd)
+        self.spending.settle(held, record.in_force.document, row, record.attempts, time.time())
 
 
 def _weighed(read: ReadTurn) -> Weighed:

@@ -8,7 +8,7 @@ sorts keys. A reader checks the digest over what came, fields that it does not k
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from decimal import InvalidOperation
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -136,6 +136,7 @@ def _check_references(document: Document) -> None:
     named |= {rule.tier for rule in document.rules} | {hint.tier for hint in document.model_hints}
     named |= {name for tier in document.tiers.values() for name in tier.fallback_to}
     named |= {document.session.subagent_tier} - {""}
+    named |= {name for budget in document.budgets for name in (budget.downgrade_to, *budget.tiers)} - {""}
     missing = sorted(named - document.tiers.keys())
     if missing or not document.default_tier:
         raise DocumentError(f"the document names tiers that it lacks: {', '.join(missing) or 'no default tier'}")
@@ -154,6 +155,8 @@ def _encode(value: Any) -> Any:
         return {_camel_case(name): _encode_field(name, item) for name, item in members.items() if item is not None}
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, Decimal):
+        return _trimmed(f"{value:f}")
     if isinstance(value, tuple | list):
         return [_encode(item) for item in value]
     if isinstance(value, Mapping):
@@ -172,7 +175,7 @@ def _trimmed(value: Any) -> Any:
 
 
 def _encode_field(name: str, value: Any) -> Any:
-    if name in _LISTED_BY_NAME:
+    if name in _LISTED_BY_NAME and isinstance(value, Mapping):
         return [_encode(item) for item in value.values()]
     if name in _PAIRS:
         return [dict(zip(_PAIRS[name], _encode(pair), strict=True)) for pair in value]
@@ -202,7 +205,7 @@ def _decode(cls: Any, data: Any, path: str) -> Any:
 
 
 def _decode_field(name: str, hint: Any, data: Any, path: str) -> Any:
-    if name in _LISTED_BY_NAME:
+    if name in _LISTED_BY_NAME and get_origin(hint) is Mapping:
         item_type = get_args(hint)[1]
         items = [_decode(item_type, item, f"{path}[{index}]") for index, item in enumerate(_list(data, path))]
         return {item.name: item for item in items}
@@ -241,6 +244,11 @@ def _decode_plain(hint: Any, data: Any, path: str) -> Any:
             return price_from_json(data)
         except (AttributeError, KeyError, TypeError, ValueError, InvalidOperation):
             raise DocumentError(f"{path} is not a price") from None
+    if hint is Decimal:
+        try:
+            return Decimal(data)
+        except (TypeError, ValueError, InvalidOperation):
+            raise DocumentError(f"{path} is {data!r:.60}, expected an amount") from None
     if is_dataclass(hint):
         assert isinstance(hint, type)
         return _decode(hint, data, path)

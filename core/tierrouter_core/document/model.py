@@ -7,6 +7,7 @@ equal bytes. ``SCHEMA`` is major.minor: a reader ignores fields that it does not
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from tierrouter_core.names import Dialect, Mode
@@ -145,6 +146,37 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """A spending limit."""
+
+    name: str
+    scope: str
+    """``Session`` or ``Router``: whose spending is added up."""
+    window_ms: int
+    limit_usd: Decimal
+    tiers: tuple[str, ...] = ()
+    """Empty for all."""
+    on_exhausted: str = "Downgrade"
+    """``Downgrade``, ``Reject`` or ``Warn``."""
+    downgrade_to: str = ""
+    grace_usd: Decimal = Decimal(0)
+    """What a prompt in progress may spend beyond the limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepShare:
+    """The share that expensive tiers may have."""
+
+    max_percent: int
+    by: str
+    """``Turns`` or ``Spend``."""
+    window_ms: int
+    min_prompts: int
+    action: str
+    """``Alert`` or ``RequireHint``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """Everything one router needs to route."""
 
@@ -166,6 +198,8 @@ class Document:
     response_model: str
     """``Upstream`` or ``Requested``."""
     providers: Mapping[str, Provider]
+    budgets: tuple[Budget, ...] = ()
+    deep_share: DeepShare | None = None
 
     def model_of(self, tier: Tier) -> Model:
         """The tier's model."""

@@ -46,8 +46,6 @@ def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
     """Fields that are read and checked though nothing acts on them. Take a line out when something does."""
     local = spec.local_model
     rests = {
-        "spec.budgets": "no spending limit is enforced" if spec.budgets else "",
-        "spec.deepShare": _deep_share(spec),
         "spec.rollout": "only regression runs make revisions that roll out" if spec.rollout else "",
         "spec.localModel": "outside of a cluster no Ollama is started, run it yourself"
         if local and local.runtime == "Ollama"
@@ -57,11 +55,3 @@ def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
     for path, instead in rests.items():
         if instead:
             yield f"{path} is read but not acted on by this version: {instead}"
-
-
-def _deep_share(spec: RouterSpec) -> str:
-    if spec.deep_share is None:
-        return ""
-    if spec.deep_share.action == "RequireHint":
-        return "expensive tiers serve without a hint as well"
-    return "the share is not watched and raises no alert"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from tierrouter_core.document.model import (
     Baseline,
+    Budget,
+    DeepShare,
     Document,
     Failover,
     Hints,
@@ -71,6 +73,8 @@ def compile_router(router: TierRouter, providers: Providers, price_of: PriceOf) 
         failover=_failover(spec),
         response_model=spec.response_model,
         providers={name: _provider(provider, price_of) for name, provider in used.items()},
+        budgets=_budgets(spec),
+        deep_share=_deep_share(spec),
     )
     return Compiled(document, tuple(warnings_of(router, document)))
 
@@ -148,6 +152,35 @@ def _failover(spec: RouterSpec) -> Failover:
         resume_cut_streams=given.resume_cut_streams,
         circuit_failures=given.circuit.failures,
         circuit_cool_down_ms=given.circuit.cool_down_ms,
+    )
+
+
+def _budgets(spec: RouterSpec) -> tuple[Budget, ...]:
+    return tuple(
+        Budget(
+            name=budget.name,
+            scope=budget.scope,
+            window_ms=budget.window_ms,
+            limit_usd=budget.limit_usd,
+            tiers=budget.tiers,
+            on_exhausted=budget.on_exhausted,
+            downgrade_to=budget.downgrade_to,
+            grace_usd=budget.grace_usd,
+        )
+        for budget in spec.budgets
+    )
+
+
+def _deep_share(spec: RouterSpec) -> DeepShare | None:
+    given = spec.deep_share
+    if given is None:
+        return None
+    return DeepShare(
+        max_percent=given.max_percent,
+        by=given.by,
+        window_ms=given.window_ms,
+        min_prompts=given.min_prompts,
+        action=given.action,
     )
 
 

@@ -222,11 +222,11 @@ class RouterSpec:
     )
     budgets: tuple[Budget, ...] = setting(
         ListOf(item=ObjectOf(cls=Budget), max_items=64, ordered=False, keyed_by="name"),
-        "Spending limits. Not acted on yet.",
+        "Spending limits (docs/budgets.md).",
         default=(),
     )
     deep_share: DeepShare | None = setting(
-        ObjectOf(cls=DeepShare), "The share that expensive tiers may have. Not acted on yet.", default=None
+        ObjectOf(cls=DeepShare), "The share that expensive tiers may have (docs/budgets.md).", default=None
     )
     ledger: Ledger = setting(ObjectOf(cls=Ledger), "Where turns are written down.", default_factory=Ledger)
     response_model: str = setting(

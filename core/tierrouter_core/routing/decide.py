@@ -9,6 +9,8 @@ The order, first answer wins:
 4. The session's own tier, the subagents' tier, the default tier or its split; a session that serves on a tier of
    higher rank comes down where that pays, prompt caches considered.
 
+Then what is capped: a tier whose budget or share is used up begins no prompt and takes no escalation.
+
 Last, what the turn holds: a tier that can't take it, in its own dialect or translated, or whose window is too small,
 is passed over for the first that can.
 """
@@ -19,6 +21,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 
+from tierrouter_core.caps.cap import Cap
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
 from tierrouter_core.routing.rules import Evaluation, RuleSet
@@ -69,6 +72,8 @@ class Turn:
     """Tiers that can't take this turn, as was found by trying to translate it, and why."""
     too_long_for: Mapping[str, str] = field(default_factory=dict)
     """Tiers whose window is too small for it, and by how much."""
+    caps: Mapping[str, Cap] = field(default_factory=dict)
+    """By tier: what keeps it from beginning a prompt, or an escalation."""
     now_s: float = 0.0
     """By any clock that all turns share."""
     context_tokens: Callable[[], int] = lambda: 0
@@ -93,6 +98,8 @@ class Decision:
     rule_errors: tuple[Evaluation, ...] = ()
     observed: "Decision | None" = None
     """In Observe mode: what would have been decided."""
+    cap: Cap | None = None
+    """What refuses the turn, or has moved it to another tier."""
 
     @property
     def explanation(self) -> str:
@@ -110,6 +117,9 @@ class _Choice:
     becomes_home: bool = False
     price_usd: float = 0.0
     """Of an optional switch to it."""
+    essential: bool = False
+    """By a rule that no share may hold back."""
+    cap: Cap | None = None
 
 
 def printable(text: str, limit: int = 64) -> str:
@@ -202,8 +212,40 @@ class Router:
             choice, errors = self._in_loop(turn, state.current, choice)
         elif choice is None:
             choice, errors = self._at_safe_point(turn, state)
+        choice = self._within_caps(turn, choice, state.current if in_loop else "")
+        if choice.cap is not None and not choice.cap.instead:
+            return Decision((), Reason.BUDGET, choice.cap.detail, state, shown, outcome, errors, cap=choice.cap)
         targets, reason, detail, state = self._with_ladder(turn, choice, state)
-        return Decision(targets, reason, detail, state, shown, outcome, errors)
+        return Decision(targets, reason, detail, state, shown, outcome, errors, cap=choice.cap)
+
+    def _within_caps(self, turn: Turn, choice: _Choice, current: str) -> _Choice:
+        """``choice``, or who serves where its tier is capped.
+
+        Caps act where a prompt or an escalation would begin; a prompt in progress goes on, until its grace is spent.
+
+        Args:
+            current: the tier that the open loop is on; empty where none is.
+        """
+        wanted = choice
+        for _ in self.document.tiers:
+            cap = turn.caps.get(choice.tier)
+            if cap is None or (choice.tier == current and not cap.stops):
+                return choice
+            if cap.yields_to_hint and (wanted.reason in _ASKED_FOR or wanted.essential):
+                return choice
+            if not cap.instead:
+                # An escalation that nobody pays for does not begin; what is under way goes on.
+                kept = current and choice.tier != current
+                return _Choice(current, Reason.TOOL_LOOP, cap.detail) if kept else replace(choice, cap=cap)
+            name = cap.instead
+            if current and choice.tier != current and self._rank(name) < self._rank(current):
+                name = current
+            choice = _Choice(name, cap.reason, f"{cap.detail}; {wanted.tier} was chosen ({wanted.detail})", cap=cap)
+        # They point at one another: the last of them serves.
+        return choice
+
+    def _rank(self, tier: str) -> int:
+        return self.document.tiers[tier].rank
 
     def _hint_of(self, turn: Turn) -> tuple[str | None, bool]:
         """The hint and whether it came as a model name; the header wins."""
@@ -251,7 +293,8 @@ class Router:
             if matched is not None and signed:
                 return _kept(current, matched.rule.tier), errors
             if matched is not None:
-                return _Choice(matched.rule.tier, Reason.ESCALATION, _rule_detail(matched)), errors
+                rule = matched.rule
+                return _Choice(rule.tier, Reason.ESCALATION, _rule_detail(matched), essential=rule.essential), errors
         else:
             errors = ()
         what = "a tool loop is open" if turn.kind is TurnKind.TOOL_LOOP else f"the turn is {turn.kind}"
@@ -264,7 +307,8 @@ class Router:
             return _Choice(hinted.tier, Reason.PINNED_MODEL, f"{asked} matches the pinned hint {hinted.match}"), ()
         matched, errors = self.rules.first_match(turn.variables)
         if matched is not None:
-            return _Choice(matched.rule.tier, Reason.RULE, _rule_detail(matched)), errors
+            rule = matched.rule
+            return _Choice(rule.tier, Reason.RULE, _rule_detail(matched), essential=rule.essential), errors
         if hinted is not None:
             return _Choice(hinted.tier, Reason.MODEL_HINT, f"{asked} matches the model hint {hinted.match}"), errors
         return self._by_session(turn, state), errors
@@ -390,6 +434,9 @@ class Router:
             return others
         # The named ones can't take the turn: the first tier that can takes their place.
         return [tier for tier in able.values() if tier.name != first.name][:1]
+
+
+_ASKED_FOR = frozenset({Reason.HINT, Reason.REQUESTED_MODEL, Reason.PINNED_MODEL})
 
 
 def _kept(current: str, wanted: str) -> _Choice:

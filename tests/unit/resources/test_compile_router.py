@@ -117,9 +117,6 @@ def test_the_baseline_may_be_a_model_that_only_the_price_list_knows() -> None:
     [
         ({}, "no price is known for the model small of vendor: its cost will be empty"),
         ({"baselineModel": "x"}, "no price is known for baselineModel x"),
-        ({"budgets": [{"name": "b", "limitUSD": "5", "onExhausted": "Warn"}]}, "no spending limit is enforced"),
-        ({"deepShare": {"action": "RequireHint"}}, "expensive tiers serve without a hint as well"),
-        ({"deepShare": {}}, "the share is not watched"),
         ({"rollout": {}}, "spec.rollout is read but not acted on by this version"),
         ({"localModel": {"model": "m"}}, "no Ollama is started"),
         ({"pinnedRevision": "coding-0123456789"}, "spec.pinnedRevision is read but not acted on"),
