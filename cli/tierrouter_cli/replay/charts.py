@@ -11,10 +11,12 @@ WIDTH = 760
 COLOURS = 7
 """After so many, they begin again."""
 
-_LABEL_LINE = 18
+_LABEL_LINE = 20
 _BAR = 20
+_AFTER_BAR = 6
+_AFTER_ROW = 14
 _ROW = 54
-_RIGHT = 110
+_RIGHT = 150
 """Room for a bar's figure."""
 
 
@@ -32,6 +34,7 @@ class Bar(NamedTuple):
     """A bar of pieces, with what is written above it and behind it."""
 
     label: str
+    """Empty for a bar that belongs to the one above."""
     parts: tuple[Part, ...]
     figure: str
 
@@ -72,21 +75,25 @@ def bars(rows: Sequence[Bar], title: str, most: float = 0.0) -> str:
     most = most or max((sum(part.value for part in row.parts) for row in rows), default=0.0) or 1.0
     room = WIDTH - _RIGHT
     pieces = []
+    y = 0.0
     for at, row in enumerate(rows):
-        top = at * _ROW
-        pieces.append(_text(0, top + 13, row.label, "label"))
-        x, y = 0.0, top + _LABEL_LINE + 2
+        if row.label:
+            y += _AFTER_ROW if at else 0
+            pieces.append(_text(0, y + 13, row.label, "label"))
+            y += _LABEL_LINE
+        x = 0.0
         for part in row.parts:
             width = part.value / most * room
             # A hair of the ground between two pieces keeps them apart where their colours are near.
             drawn = max(width - 1.5, 0.0) if len(row.parts) > 1 else width
             pieces.append(
-                f'<rect class="{part.colour}" x="{x:.1f}" y="{y}" width="{drawn:.1f}" height="{_BAR}" rx="2">'
+                f'<rect class="{part.colour}" x="{x:.1f}" y="{y:.1f}" width="{drawn:.1f}" height="{_BAR}" rx="2">'
                 f"<title>{escape(part.title)}</title></rect>"
             )
             x += width
         pieces.append(_text(x + 6, y + 15, row.figure, "figure"))
-    return _svg(pieces, len(rows) * _ROW, title)
+        y += _BAR + _AFTER_BAR
+    return _svg(pieces, y, title)
 
 
 def spreads(rows: Sequence[Spread], title: str) -> str:
@@ -95,7 +102,7 @@ def spreads(rows: Sequence[Spread], title: str) -> str:
     high = max([0.1, *(row.high for row in rows)])
     ticks = _ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
-    room = WIDTH - _RIGHT - 20
+    room = WIDTH - _RIGHT - 50
 
     def place(value: float) -> float:
         return 10 + (value - low) / (high - low) * room

@@ -128,7 +128,7 @@ def _draw(column: Column, at: int) -> dict[str, Any]:
         "saving": column.savings[at] if column.savings else None,
         "unknown_cost_calls": run.total.unknown_cost_calls,
         "unserved_calls": len(run.unserved),
-        "reasons": dict(run.reasons),
+        "reasons": {str(reason): calls for reason, calls in run.reasons.items()},
     }
 
 

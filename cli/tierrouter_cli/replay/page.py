@@ -77,14 +77,15 @@ def _cost_caption(columns: Sequence[Column]) -> str:
 
 
 def _costs(columns: Sequence[Column]) -> str:
-    models = list(dict.fromkeys(name for column in columns for name in column.models()))
+    models = _models(columns)
     colours = {name: charts.colour(number) for number, name in enumerate(models)}
     rows = []
     for column in columns:
+        means = column.models()
         parts = tuple(
-            charts.Part(mean.cost_usd, colours[name], f"{name}: {words.cost(mean)}")
-            for name, mean in column.models().items()
-            if mean.cost_usd > 0
+            charts.Part(means[name].cost_usd, colours[name], f"{name}: {words.cost(means[name])}")
+            for name in models
+            if name in means and means[name].cost_usd > 0
         )
         rows.append(charts.Bar(column.label, parts, words.cost(column.total())))
     for name, usd in _baselines(columns).items():
@@ -92,6 +93,16 @@ def _costs(columns: Sequence[Column]) -> str:
     entries = [(colours[name], name) for name in models]
     entries += [("base", "baseline")] if _baselines(columns) else []
     return charts.legend(entries) + charts.bars(rows, "Cost by model")
+
+
+def _models(columns: Sequence[Column]) -> list[str]:
+    return list(dict.fromkeys(name for column in columns for name in column.models()))
+
+
+def _colours(columns: Sequence[Column]) -> list[str]:
+    """Of the columns: those that no model has, as long as there are any."""
+    begin = len(_models(columns))
+    return [charts.colour(begin + number) for number in range(len(columns))]
 
 
 def _baselines(columns: Sequence[Column]) -> dict[str, float]:
@@ -109,14 +120,12 @@ def _baselines(columns: Sequence[Column]) -> dict[str, float]:
 
 def _savings(columns: Sequence[Column]) -> str:
     rows = []
-    for number, column in enumerate(columns):
+    for column, colour in zip(columns, _colours(columns), strict=True):
         saving = column.saving
         if saving is not None:
             several = f" ({words.percent_range(saving)})" if len(column.runs) > 1 else ""
             figure = f"{words.percent(saving.mean)}{several}"
-            rows.append(
-                charts.Spread(column.label, saving.mean, saving.low, saving.high, charts.colour(number), figure)
-            )
+            rows.append(charts.Spread(column.label, saving.mean, saving.low, saving.high, colour, figure))
     if not rows:
         return ""
     return _figure(
@@ -126,9 +135,9 @@ def _savings(columns: Sequence[Column]) -> str:
 
 def _curves(replayed: Replayed) -> str:
     rows, entries, seen = [], [], set()
-    for number, column in enumerate(replayed.columns):
-        rows.append(charts.Line(tuple(column.runs[0].curve_usd), charts.colour(number), column.label))
-        entries.append((charts.colour(number), column.label))
+    for column, colour in zip(replayed.columns, _colours(replayed.columns), strict=True):
+        rows.append(charts.Line(tuple(column.runs[0].curve_usd), colour, column.label))
+        entries.append((colour, column.label))
     for column in replayed.columns:
         if column.baseline_usd is not None and column.baselines[0].total.cost_units not in seen:
             seen.add(column.baselines[0].total.cost_units)
@@ -142,12 +151,12 @@ def _curves(replayed: Replayed) -> str:
 
 def _expensive(columns: Sequence[Column]) -> str:
     rows = []
-    for number, column in enumerate(columns):
+    for column, colour in zip(columns, _colours(columns), strict=True):
         shares = column.expensive_share()
         for of, named in (("turns", "calls"), ("spend", "spend"), ("input_tokens", "input")):
-            share = shares[of].mean
-            part = charts.Part(share, charts.colour(number), f"{column.label}: {words.percent(share)}")
-            rows.append(charts.Bar(f"{column.label}, of the {named}", (part,), words.percent(share)))
+            figure = f"{words.percent(shares[of].mean)} of the {named}"
+            part = charts.Part(shares[of].mean, colour, f"{column.label}: {figure}")
+            rows.append(charts.Bar(column.label if of == "turns" else "", (part,), figure))
     return charts.bars(rows, "Share of the expensive tiers", most=1.0)
 
 

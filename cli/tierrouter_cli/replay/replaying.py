@@ -110,7 +110,7 @@ def _plan(options: Options, router: RouterFile, policy: tuple[str, float | None]
                 "that is expensive, or that has the baseline's model"
             )
         made = tuple(_drawn_policy(Unit(name), share, tiers, seed) for seed in seeds)
-        label = f"{router.label} {name.replace('-', ' ')}:{share:g}"
+        label = f"{router.label} {name.replace('-', ' ')} {share:g}"
     if share is None and len(options.policies) > 1:
         label = f"{router.label} {ROUTER_POLICY}"
     return _Plan(label, name if share is None else f"{name}:{share:g}", document, seeds, made)
@@ -177,7 +177,10 @@ def _print(replayed: Replayed, options: Options) -> None:
     if options.html is not None:
         from tierrouter_cli.replay.page import page
 
-        options.html.write_text(page(replayed), encoding="utf-8")
+        try:
+            options.html.write_text(page(replayed), encoding="utf-8")
+        except OSError as error:
+            raise ReplayError(f"--html {options.html}: {error.strerror or error}") from None
         say(f"wrote {options.html}")
     if options.format == "json":
         from tierrouter_cli.replay.exports import as_json

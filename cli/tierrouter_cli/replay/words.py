@@ -60,6 +60,8 @@ def sentences(replayed: Replayed) -> list[str]:
             f"the cache reads that were recorded ({percent(column.recorded.cache_read_share)} of the input), and "
             f"{usd(float(column.recorded.uncached_usd))} if nothing were ever cached."
         )
+    if len({column.baseline_usd for column in replayed.columns}) > 1:
+        lines.append("The baselines differ, by model, price or cache; compare costs, not savings.")
     for column in replayed.columns:
         lines += _caveats(column)
     if replayed.broken_lines:
