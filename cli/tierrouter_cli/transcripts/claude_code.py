@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tierrouter_cli.transcripts.reading import Broken, count_of, epoch_s, json_lines, member, text_of
 from tierrouter_cli.transcripts.signals import Signals
 from tierrouter_core.names import Dialect, TurnKind
@@ -20,6 +22,9 @@ from tierrouter_core.wire._turn_kind import turn_kind
 TYPES = frozenset({"user", "assistant", "system", "summary", "file-history-snapshot", "queue-operation", "progress"})
 """What lines of these files may be; only the first two are read."""
 
+_CHARACTERS_PER_TOKEN = 3.6
+"""Of answers. Many versions write down the count of output tokens as it was when the stream began (1, say); then the
+answer itself tells more."""
 _SYNTHETIC = "<synthetic>"
 """The model of messages that Claude Code writes itself."""
 
@@ -30,6 +35,8 @@ class _Agent:
 
     since_answer: list[dict[str, Any]] = field(default_factory=list)
     """The user's messages after the model's last words."""
+    written: dict[str, int] = field(default_factory=dict)
+    """Characters of each answer, by the message's id."""
     signals: Signals = field(default_factory=Signals)
     prompt_idx: int = -1
 
@@ -59,7 +66,7 @@ def read_claude_code(paths: Iterable[Path], broken: Broken) -> list[ReplayCall]:
                 continue
             key = (text_of(line.get("sessionId")) or file_id, _agent_of(line, reading))
             if kind == "user":
-                _user(reading, key, message)
+                _user(reading, key, message, is_summary=line.get("isCompactSummary") is True)
             else:
                 _assistant(reading, key, line, message, owners, (path, number))
     return list(reading.calls.values())
@@ -78,9 +85,12 @@ def _agent_of(line: dict[str, Any], reading: _Reading) -> str:
     return agent
 
 
-def _user(reading: _Reading, key: tuple[str, str], message: dict[str, Any]) -> None:
+def _user(reading: _Reading, key: tuple[str, str], message: dict[str, Any], *, is_summary: bool) -> None:
     agent = reading.agents.setdefault(key, _Agent())
     content = message.get("content")
+    if is_summary:
+        # The conversation goes on from here; what stood before it is not sent again.
+        agent.since_answer = []
     agent.since_answer.append({"role": "user", "content": content})
     for block in content if isinstance(content, list) else ():
         if member(block, "type") == "tool_result":
@@ -108,10 +118,11 @@ def _assistant(
             reading.broken.note(where[0], f"line {where[1]}", "an answer without a time")
             return
         owners[message_id] = key
-        reading.calls[message_id] = _call(agent, key, message, usage, at_s)
+        output = _output(agent, message_id, message, usage)
+        reading.calls[message_id] = _call(agent, key, message, usage, at_s)._replace(output_tokens=output)
     elif message_id in owners:
         reading.calls[message_id] = known._replace(
-            output_tokens=max(known.output_tokens, count_of(usage.get("output_tokens"))),
+            output_tokens=max(known.output_tokens, _output(agent, message_id, message, usage)),
             thinking=known.thinking or _thinks(message),
         )
     else:
@@ -146,13 +157,32 @@ def _call(
         input_tokens=count_of(usage.get("input_tokens")),
         cache_creation_tokens=count_of(usage.get("cache_creation_input_tokens")),
         cache_read_tokens=count_of(usage.get("cache_read_input_tokens")),
-        output_tokens=count_of(usage.get("output_tokens")),
+        output_tokens=0,
         kind=kind,
         parent_agent="" if key[1] == MAIN_AGENT else MAIN_AGENT,
         dialect=Dialect.MESSAGES,
         thinking=_thinks(message),
         signals=agent.signals.values(),
     )
+
+
+def _output(agent: _Agent, message_id: str, message: dict[str, Any], usage: dict[str, Any]) -> int:
+    """What was written down, but no less than what stands there takes."""
+    content = message.get("content")
+    written = sum(map(_characters, content)) if isinstance(content, list) else len(text_of(content))
+    written = agent.written[message_id] = agent.written.get(message_id, 0) + written
+    return max(count_of(usage.get("output_tokens")), round(written / _CHARACTERS_PER_TOKEN))
+
+
+def _characters(block: Any) -> int:
+    match member(block, "type"):
+        case "text":
+            return len(text_of(block.get("text")))
+        case "thinking":
+            return len(text_of(block.get("thinking")))
+        case "tool_use":
+            return len(orjson.dumps(block.get("input")))
+    return 0
 
 
 def _thinks(message: dict[str, Any]) -> bool:

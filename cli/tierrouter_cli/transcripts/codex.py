@@ -1,8 +1,8 @@
 """Codex's rollouts: ``~/.codex/sessions/<year>/<month>/<day>/rollout-*.jsonl``, a file for each thread.
 
-A call is a ``token_count`` event whose totals have moved: the same event is written again and again, and a thread that
-was forked begins with the events of the one that it comes from, which count once. Its input includes what was read from
-the cache, and its output the hidden reasoning.
+A call is a ``token_usage_record``, or, in older versions, a ``token_count`` event whose totals have moved: the same
+event is written again and again. A thread that was forked begins with the events of the one that it comes from, which
+count once. Input includes what was read from the cache, and output the hidden reasoning.
 """
 
 import re
@@ -20,11 +20,12 @@ from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.turn import MAIN_AGENT
 from tierrouter_core.wire._turn_kind import turn_kind
 
-TYPES = frozenset({"session_meta", "turn_context", "event_msg", "response_item", "compacted"})
+TYPES = frozenset({"session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted"})
+"""What lines of these files may be, but for some that say nothing of calls."""
 
 _COUNTS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
 _Counts = tuple[int, ...]
-_FAILED = re.compile(r"(?:Process exited with code|Exit code:) [1-9]")
+_FAILED = re.compile(r'(?:Process exited with code|Exit code:) [1-9]|"exit_code": ?[1-9]')
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class _Thread:
     id: str
     parent: str = ""
     """The thread that it was spawned by or forked from."""
+    root: str = ""
+    """The thread that began it all, where the file says it."""
     is_subagent: bool = False
     model: str = ""
     input_since_answer: list[dict[str, Any]] = field(default_factory=list)
@@ -46,6 +49,9 @@ class _Thread:
     prompt_idx: int = -1
     total: _Counts | None = None
     counted: set[_Counts] = field(default_factory=set)
+    """Totals that were told."""
+    recorded: _Counts | None = None
+    """What the last record said; a token count says it again."""
     calls: list[ReplayCall] = field(default_factory=list)
 
 
@@ -67,6 +73,7 @@ def _owned(thread: _Thread, threads: dict[str, _Thread]) -> Iterable[ReplayCall]
     while root in threads and threads[root].is_subagent and root not in seen:
         seen.add(root)
         root = threads[root].parent
+    root = thread.root or root
     parent = MAIN_AGENT if thread.parent == root else thread.parent
     return [call._replace(session=root or thread.id, agent=thread.id, parent_agent=parent) for call in thread.calls]
 
@@ -87,19 +94,26 @@ def _read(path: Path, broken: Broken, threads: dict[str, _Thread]) -> _Thread:
                 thread.model = text_of(payload.get("model")) or thread.model
             case "response_item":
                 _item(thread, payload, epoch_s(line.get("timestamp")))
-            case "event_msg" if payload.get("type") == "token_count":
+            case "token_usage_record" | "event_msg" as kind if kind != "event_msg" or _is_count(payload):
                 at_s = epoch_s(line.get("timestamp"))
                 if at_s is None:
                     broken.note(path, f"line {number}", "a token count without a time")
-                else:
+                elif kind == "event_msg":
                     _counted(thread, payload, at_s, threads.get(thread.parent))
+                else:
+                    _recorded(thread, payload, at_s)
     return thread
+
+
+def _is_count(payload: dict[str, Any]) -> bool:
+    return payload.get("type") == "token_count"
 
 
 def _meta(thread: _Thread, payload: dict[str, Any]) -> None:
     thread.id = text_of(payload.get("id")) or thread.id
     subagent = member(payload, "source", "subagent") or member(payload, "source", "sub_agent")
-    thread.is_subagent = bool(subagent)
+    thread.is_subagent = bool(subagent) or payload.get("thread_source") == "subagent"
+    thread.root = text_of(payload.get("session_id")) if thread.is_subagent else ""
     spawned_by = text_of(member(subagent, "thread_spawn", "parent_thread_id"))
     thread.parent = spawned_by or text_of(payload.get("parent_thread_id")) or text_of(payload.get("forked_from_id"))
 
@@ -111,9 +125,7 @@ def _item(thread: _Thread, item: dict[str, Any], at_s: float | None) -> None:
         return
     if kind.endswith("_output"):
         thread.input_since_answer.append(item)
-        output = item.get("output")
-        said = output if isinstance(output, str) else text_of(member(output, "content"))
-        thread.signals.result(failed=_FAILED.search(said) is not None)
+        thread.signals.result(failed=any(_FAILED.search(said) for said in _said(item.get("output"))))
         return
     if thread.kind is None or any(one.get("role") == "user" for one in thread.input_since_answer):
         _begin(thread, at_s)
@@ -123,6 +135,13 @@ def _item(thread: _Thread, item: dict[str, Any], at_s: float | None) -> None:
         thread.signals.tool(text_of(item.get("name")), item.get("input"))
     elif kind.endswith("_call"):
         thread.signals.tool(text_of(item.get("name")), _arguments(item.get("arguments")))
+
+
+def _said(output: Any) -> list[str]:
+    """The texts of a tool's output, which is one, or an object or a list of parts with some."""
+    if isinstance(output, list):
+        return [text_of(member(part, "text")) for part in output]
+    return [output if isinstance(output, str) else text_of(member(output, "content"))]
 
 
 def _begin(thread: _Thread, at_s: float | None) -> None:
@@ -153,11 +172,24 @@ def _counted(thread: _Thread, payload: dict[str, Any], at_s: float, parent: _Thr
         if total is None:
             return
         last = total if before is None else tuple(max(0, new - old) for new, old in zip(total, before, strict=True))
-    if not any(last):
+    if last != thread.recorded:
+        _call(thread, last, at_s)
+    thread.recorded = None
+
+
+def _recorded(thread: _Thread, payload: dict[str, Any], at_s: float) -> None:
+    counts = _counts(payload.get("usage"))
+    if counts is not None and payload.get("thread_id", thread.id) == thread.id:
+        thread.recorded = counts
+        _call(thread, counts, at_s)
+
+
+def _call(thread: _Thread, counts: _Counts, at_s: float) -> None:
+    if not any(counts):
         return
     if thread.kind is None:
         _begin(thread, at_s)
-    whole, cached, written, output = last
+    whole, cached, written, output = counts
     cached = min(cached, whole)
     written = min(written, whole - cached)
     thread.calls.append(

@@ -14,7 +14,8 @@ _READS = frozenset({"read"})
 _PATHS = ("file_path", "filePath", "notebook_path", "path")
 _PLANS = ("todos", "plan")
 """Where TodoWrite and todowrite, and update_plan, have their items."""
-_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.M)
+_PATCHED = re.compile(r"\*\*\* (?:Add|Update|Delete) File: ([^\n\\\"]+)")
+"""Also inside a script, where the line's end is written ``\\n``."""
 
 
 class Signals:

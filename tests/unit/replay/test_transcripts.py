@@ -123,6 +123,25 @@ def test_text_that_claude_code_adds_by_itself_begins_no_prompt(tmp_path: Path) -
     assert [(call.kind, call.prompt_idx) for call in calls] == [(USER, 0), (TurnKind.AUTOMATIC, 0)]
 
 
+def test_a_conversation_goes_on_from_its_summary_with_a_new_prompt(tmp_path: Path) -> None:
+    lines = [
+        claude_user(0, "Go."),
+        claude_answer(1, "m1", tool_use("Bash", command="ls")),
+        claude_user(2, tool_result()),
+        claude_user(3, "This session is being continued from a previous one.", isCompactSummary=True),
+        claude_answer(4, "m2"),
+    ]
+    calls = read(write_lines(tmp_path / "s.jsonl", lines))
+    assert [(call.kind, call.prompt_idx) for call in calls] == [(USER, 0), (USER, 1)]
+
+
+def test_an_answer_has_no_fewer_tokens_than_what_stands_there_takes(tmp_path: Path) -> None:
+    text = {"type": "text", "text": "x" * 1_800}
+    lines = [claude_user(0, "Go."), claude_answer(1, "m1", text, output=1), claude_answer(2, "m1", text, output=1)]
+    (call,) = read(write_lines(tmp_path / "s.jsonl", lines))
+    assert call.output_tokens == 1_000
+
+
 def test_a_resumed_session_counts_the_history_that_it_repeats_once(tmp_path: Path) -> None:
     write_lines(tmp_path / "1.jsonl", CLAUDE_SESSION)
     again = [{**line, "sessionId": "0ther"} for line in CLAUDE_SESSION if isinstance(line, dict)]

@@ -137,6 +137,12 @@ def codex_count(seconds: float, total: Sequence[int], last: Sequence[int]) -> Li
     return codex(seconds, "event_msg", type="token_count", info=info, rate_limits=None)
 
 
+def codex_record(seconds: float, counts: Sequence[int]) -> Line:
+    whole, cached, output = counts
+    usage = {"input_tokens": whole, "cached_input_tokens": cached, "output_tokens": output}
+    return codex(seconds, "token_usage_record", thread_id="0199-main", response_id="resp_1", usage=usage)
+
+
 CODEX_THREAD: list[Line | str] = [
     codex(0, "session_meta", id="0199-main", cwd="/w", cli_version="0.98.0", source="cli"),
     codex_said(0, "user", "<environment_context>\n  <cwd>/w</cwd>\n</environment_context>"),
@@ -159,8 +165,16 @@ CODEX_THREAD: list[Line | str] = [
         call_id="c2",
     ),
     codex_count(15, (25_000, 20_000, 500), (13_000, 12_000, 200)),
-    codex(16, "response_item", type="custom_tool_call_output", call_id="c2", output="Done"),
+    codex(
+        16,
+        "response_item",
+        type="custom_tool_call_output",
+        call_id="c2",
+        output=[{"type": "input_text", "text": "Done"}],
+    ),
     codex_said(19, "assistant", "There it is."),
+    # Newer versions write this too; their totals may differ.
+    codex_record(19.5, (13_500, 13_000, 100)),
     codex_count(20, (38_500, 33_000, 600), (13_500, 13_000, 100)),
     codex(100, "turn_context", model="gpt-5.5-mini", cwd="/w"),
     codex_said(100, "user", "And a .dockerignore."),
