@@ -82,7 +82,7 @@ def _caveats(column: Column) -> list[str]:
         names = ", ".join(name for name, mean in column.models().items() if mean.unknown_cost_calls)
         lines.append(
             f"{column.label}: {mean_count(total.unknown_cost_calls)} calls ({names}) have no known price and count as "
-            "nothing above; set priceUSDPerMTok for those models."
+            "nothing above, so that a saving is overstated; set priceUSDPerMTok for those models."
         )
     unserved = len(column.runs[0].unserved)
     if unserved:

@@ -4,7 +4,10 @@ import csv
 import io
 import json
 import os
+import pty
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -304,6 +307,39 @@ def test_what_can_not_be_read_is_an_error_of_one_line(
     assert ran.exit_code == 1
     assert said in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_parquet_without_pyarrow_is_an_error_that_says_what_to_install(
+    tmp_path: Path, router: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ran = run("-f", router, written(tmp_path / "t.parquet", "x"))
+    assert ran.exit_code == 1
+    assert "pip install 'tierrouter[analysis]', or write the table as CSV" in ran.stderr
+
+
+def test_shares_without_numpy_are_an_error_that_says_what_to_install(
+    router: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.setitem(sys.modules, "numpy.random", None)
+    assert run("-f", router, table).exit_code == 0
+    ran = run("-f", router, table, "--policy", "free-per-turn:0.5")
+    assert ran.exit_code == 3
+    assert "pip install 'tierrouter[analysis]'" in ran.stderr
+
+
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(router: Path, table: Path) -> None:
+    command = [sys.executable, "-m", "tierrouter_cli.main", "replay", "-f", str(router), str(table)]
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as terminal:
+        shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True)
+        os.close(theirs)
+        said = terminal.read(10_000)
+    assert b"replaying" in said
+    piped = subprocess.run(command, capture_output=True, check=True)
+    assert piped.stderr == b""
+    assert piped.stdout == shown.stdout
 
 
 def test_a_router_file_with_mistakes_lists_them(tmp_path: Path, table: Path) -> None:

@@ -1,10 +1,12 @@
 """What a replay adds up: costs, switches and their price, the expensive share."""
 
+import time
 from decimal import Decimal
 
 from replay_examples import GPT, KIMI, OPUS, STALLED, call, document, seat
 
-from tierrouter_core.names import TurnKind
+from tierrouter_core.document.model import Model, Rule, Tier
+from tierrouter_core.names import Dialect, TurnKind
 from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.replay.draws import Column
 from tierrouter_core.replay.policy import Always, History, RouterPolicy
@@ -138,6 +140,45 @@ def test_a_split_falls_otherwise_in_every_draw_and_in_the_first_as_the_sidecar_h
         shares.append(run.tiers["reasoning"].calls)
     assert len(set(shares)) > 1
     assert all(70 <= share <= 130 for share in shares)
+
+
+def test_twenty_thousand_calls_take_at_most_five_seconds_of_one_core() -> None:
+    calls = [
+        call(
+            turn % 100,
+            20_000 + 1_000 * (turn % 100),
+            session=f"s{turn // 100}",
+            prompt_idx=turn % 100 // 10,
+            kind=TurnKind.USER if turn % 10 == 0 else TurnKind.TOOL_LOOP,
+        )
+        for turn in range(20_000)
+    ]
+    long = Rule(name="long", when="turn.context_tokens + session.calls > 90000", tier="reasoning", escalate=True)
+    made = document(rules=(long, STALLED))
+    begun_s = time.process_time()
+    run = replay(calls, RouterPolicy(made), seats_of(made))
+    assert run.total.calls == 20_000
+    assert time.process_time() - begun_s < 5
+
+
+def test_a_session_that_was_idle_for_long_is_decided_anew() -> None:
+    # As the sidecar forgets it: a tool loop that goes on afterwards has no tier to stay on.
+    run = served([call(0), call(1, t_rel_s=3_600.0)])
+    assert run.reasons == {"Default": 2}
+
+
+def test_an_open_loop_with_signed_thinking_does_not_leave_the_model_that_signed_it() -> None:
+    dialects = (Dialect.MESSAGES,)
+    claude = Model(name="haiku", id="claude-haiku-4-5", dialects=dialects, price=KIMI)
+    first = Tier(name="claude", rank=1, provider="vendor", model="haiku", max_tokens=100)
+    more = {"models": (claude,), "tiers": (first,), "default_tier": (("claude", 1),), "rules": (STALLED,)}
+    for thinking, reasons in (
+        (False, {"Default": 1, "ToolLoop": 3, "Escalation": 1}),
+        (True, {"Default": 1, "ToolLoop": 4}),
+    ):
+        calls = [call(turn, thinking=thinking) for turn in range(5)]
+        run = served(calls, **more)
+        assert run.reasons == reasons
 
 
 def test_the_baseline_serves_the_same_calls() -> None:
