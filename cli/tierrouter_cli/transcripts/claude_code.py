@@ -49,6 +49,8 @@ class _Reading:
     calls: dict[str, ReplayCall] = field(default_factory=dict)
     """By the message's id. ``t_rel_s`` is seconds since 1970."""
     agents: dict[tuple[str, str], _Agent] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
+    """The uuids of the user's lines."""
     sidechains: dict[str, str] = field(default_factory=dict)
     """The agent of each line of a sidechain, by its uuid, where the line itself does not name it."""
 
@@ -66,6 +68,12 @@ def read_claude_code(paths: Iterable[Path], broken: Broken) -> list[ReplayCall]:
                 continue
             key = (text_of(line.get("sessionId")) or file_id, _agent_of(line, reading))
             if kind == "user":
+                # A line that another file has copied was heard there.
+                uuid = text_of(line.get("uuid"))
+                if uuid in reading.heard:
+                    continue
+                if uuid:
+                    reading.heard.add(uuid)
                 _user(reading, key, message, is_summary=line.get("isCompactSummary") is True)
             else:
                 _assistant(reading, key, line, message, owners, (path, number))
@@ -92,7 +100,7 @@ def _user(reading: _Reading, key: tuple[str, str], message: dict[str, Any], *, i
         # The conversation goes on from here; what stood before it is not sent again.
         agent.since_answer = []
     agent.since_answer.append({"role": "user", "content": content})
-    for block in content if isinstance(content, list) else ():
+    for block in _blocks(message):
         if member(block, "type") == "tool_result":
             agent.signals.result(failed=block.get("is_error") is True)
 
@@ -126,9 +134,11 @@ def _assistant(
             thinking=known.thinking or _thinks(message),
         )
     else:
-        # Copied from another file: its answer is history here.
-        agent.since_answer = []
-    for block in message.get("content") or ():
+        # Copied from another file: it is history here.
+        if (known.session, known.agent) != key:
+            agent.since_answer = []
+        return
+    for block in _blocks(message):
         if member(block, "type") == "tool_use":
             agent.signals.tool(text_of(block.get("name")), block.get("input"))
 
@@ -168,8 +178,7 @@ def _call(
 
 def _output(agent: _Agent, message_id: str, message: dict[str, Any], usage: dict[str, Any]) -> int:
     """What was written down, but no less than what stands there takes."""
-    content = message.get("content")
-    written = sum(map(_characters, content)) if isinstance(content, list) else len(text_of(content))
+    written = sum(map(_characters, _blocks(message))) + len(text_of(message.get("content")))
     written = agent.written[message_id] = agent.written.get(message_id, 0) + written
     return max(count_of(usage.get("output_tokens")), round(written / _CHARACTERS_PER_TOKEN))
 
@@ -186,6 +195,9 @@ def _characters(block: Any) -> int:
 
 
 def _thinks(message: dict[str, Any]) -> bool:
+    return any(member(block, "type") in ("thinking", "redacted_thinking") for block in _blocks(message))
+
+
+def _blocks(message: dict[str, Any]) -> list[Any]:
     content = message.get("content")
-    blocks = content if isinstance(content, list) else ()
-    return any(member(block, "type") in ("thinking", "redacted_thinking") for block in blocks)
+    return content if isinstance(content, list) else []

@@ -155,6 +155,23 @@ def test_a_resumed_session_counts_the_history_that_it_repeats_once(tmp_path: Pat
     assert calls[-1].kind is USER
 
 
+def test_a_file_that_repeats_a_session_and_goes_on_counts_what_happened_once(tmp_path: Path) -> None:
+    lines = [
+        claude_user(0, "Go."),
+        claude_answer(1, "m1", tool_use("Edit", file_path="/w/a.py")),
+        claude_user(2, tool_result(failed=True)),
+    ]
+    write_lines(tmp_path / "1.jsonl", lines)
+    write_lines(tmp_path / "2.jsonl", [*lines, claude_answer(3, "m2")])
+    calls = read(tmp_path)
+    assert [call.kind for call in calls] == [USER, LOOP]
+    assert signals(calls[1]) == {
+        "task.file_count": 1,
+        "task.tool_chain_length": 1,
+        "session.tool_errors_in_a_row": 1,
+    }
+
+
 # Codex
 
 
