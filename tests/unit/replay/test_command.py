@@ -342,6 +342,13 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(router: Path, table: P
     assert piped.stdout == shown.stdout
 
 
+def test_a_router_of_one_tier_has_nothing_to_mix(tmp_path: Path, table: Path) -> None:
+    one = re.sub(r"    - {name: reasoning.*\n", "", ROUTER)
+    ran = run("-f", written(tmp_path / "r.yaml", one + PROVIDERS), table, "--policy", "free-per-turn:0.5")
+    assert ran.exit_code == 1
+    assert "coding has no tier to mix with routine" in ran.stderr
+
+
 def test_a_router_file_with_mistakes_lists_them(tmp_path: Path, table: Path) -> None:
     ran = run("-f", written(tmp_path / "r.yaml", ROUTER), table)
     assert ran.exit_code == 1

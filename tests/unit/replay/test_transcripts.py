@@ -1,6 +1,7 @@
 """What agents wrote down, as the calls that they made."""
 
 import csv
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from transcript_files import (
     CLAUDE_SESSION,
     CODEX_THREAD,
+    OPENCODE_MESSAGES,
+    OPENCODE_PARTS,
     TABLE_HEADER,
     TABLE_ROWS,
     claude_answer,
@@ -343,23 +346,40 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), lines=st.sampled_from([CLAUDE_SESSION, CODEX_THREAD]))
-def test_no_damage_to_a_transcript_is_more_than_a_message(tmp_path: Path, data: st.DataObject, lines: list) -> None:
-    damaged = [line if isinstance(line, str) else {**line} for line in lines]
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(damaged) - 1))
-        line = damaged[at]
-        if isinstance(line, dict):
-            key = data.draw(st.sampled_from(sorted(line)))
-            inner = line[key]
-            if isinstance(inner, dict) and inner and data.draw(st.booleans()):
-                line[key] = {**inner, data.draw(st.sampled_from(sorted(inner))): data.draw(_json)}
-            else:
-                line[key] = data.draw(_json)
-    path = write_lines(tmp_path / "s.jsonl", damaged)
+def damaged(value: dict, data: st.DataObject) -> dict:
+    """The object with something else in one place, at its top or one level below."""
+    key = data.draw(st.sampled_from(sorted(value)))
+    inner = value[key]
+    if isinstance(inner, dict) and inner and data.draw(st.booleans()):
+        return {**value, key: damaged(inner, data)}
+    return {**value, key: data.draw(_json)}
+
+
+def is_read_or_refused(path: Path) -> None:
     try:
         calls = read_inputs([path]).calls
     except TranscriptError:
         return
-    assert all(call.context_tokens >= 0 and call.output_tokens >= 0 for call in calls)
+    assert all(call.context_tokens >= 0 and call.output_tokens >= 0 and call.t_rel_s >= 0 for call in calls)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), lines=st.sampled_from([CLAUDE_SESSION, CODEX_THREAD]))
+def test_no_damage_to_a_transcript_is_more_than_a_message(tmp_path: Path, data: st.DataObject, lines: list) -> None:
+    lines = list(lines)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        lines[at] = damaged(lines[at], data)
+    is_read_or_refused(write_lines(tmp_path / "s.jsonl", lines))
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_no_damage_to_a_store_is_more_than_a_message(data: st.DataObject) -> None:
+    messages, parts = ({key: dict(of) for key, of in all_.items()} for all_ in (OPENCODE_MESSAGES, OPENCODE_PARTS))
+    for objects in (messages, parts):
+        of = objects[data.draw(st.sampled_from(sorted(objects)))]
+        name = data.draw(st.sampled_from(sorted(of)))
+        of[name] = damaged(of[name], data)
+    with tempfile.TemporaryDirectory() as folder:
+        is_read_or_refused(opencode_store(Path(folder), messages, parts))

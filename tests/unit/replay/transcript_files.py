@@ -266,16 +266,19 @@ OPENCODE_PARTS: dict[str, dict[str, Line]] = {
 }
 
 
-def opencode_store(folder: Path) -> Path:
+Objects = dict[str, dict[str, Line]]
+
+
+def opencode_store(folder: Path, messages_of: Objects = OPENCODE_MESSAGES, parts_of: Objects = OPENCODE_PARTS) -> Path:
     storage = folder / "opencode" / "storage"
     for session, value in OPENCODE_SESSIONS.items():
         _write_json(storage / "session" / "global" / f"{session}.json", {"id": session, **value})
-    for session, messages in OPENCODE_MESSAGES.items():
+    for session, messages in messages_of.items():
         for message, value in messages.items():
             _write_json(
                 storage / "message" / session / f"{message}.json", {"id": message, "sessionID": session, **value}
             )
-    for message, parts in OPENCODE_PARTS.items():
+    for message, parts in parts_of.items():
         for part, value in parts.items():
             _write_json(storage / "part" / message / f"{part}.json", {"id": part, "messageID": message, **value})
     return storage
