@@ -10,6 +10,7 @@ import typer
 
 from tierrouter_cli.exits import explained_errors
 from tierrouter_cli.options import Dialect, Format, Headers, check_log_format, port_variable, variable
+from tierrouter_cli.replay.command import replay
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
 from tierrouter_cli.webhook import webhook
@@ -165,6 +166,7 @@ def explain(
 
 
 app.command(short_help="Say what was spent, and what routing saved.")(report)
+app.command(short_help="Replay recorded calls: what would a router file have cost?")(replay)
 
 
 @app.command(name="operator", short_help="Run the operator of a cluster.")

@@ -26,7 +26,11 @@ OPTIONS = [
     pytest.param(name, option, id=f"{name} {option}")
     for name, command in COMMANDS.items()
     for parameter in command.params
-    for option in (*parameter.opts, *parameter.secondary_opts)
+    for option in (
+        (*parameter.opts, *parameter.secondary_opts)
+        if parameter.param_type_name == "option"
+        else (parameter.metavar.rstrip("."),)
+    )
 ]
 HEADERS = [value for name, value in vars(names).items() if name.endswith("_HEADER")]
 EXIT_CODES = {name: value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}

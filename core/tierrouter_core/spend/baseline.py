@@ -114,14 +114,28 @@ class BaselineState:
         return BaselineTurn(divided, None if baseline.price is None else baseline.price.cost(divided))
 
 
+def readable_tokens(last_tokens: int, idle_s: float, context_tokens: int, ttl_ms: int, min_tokens: int) -> int:
+    """How many tokens of a context a prompt cache still holds: the one rule of every simulated cache.
+
+    Args:
+        last_tokens: how long the conversation was when the model saw it last.
+        idle_s: seconds since then.
+        context_tokens: how long it is now.
+        ttl_ms: how long the cache keeps a prefix that nobody reads, in milliseconds.
+        min_tokens: the shortest prefix that it keeps.
+    """
+    if idle_s * 1000 > ttl_ms or last_tokens * 100 > context_tokens * _MOST_SHRINKAGE_PERCENT:
+        return 0
+    shared = last_tokens if last_tokens < context_tokens else context_tokens
+    return shared if shared >= min_tokens else 0
+
+
 def _readable(last: _Cached | None, context: int, at_s: float, baseline: BaselineModel) -> int:
     """How many tokens of ``context`` the cache still holds."""
-    if last is None or (at_s - last.at_s) * 1000 > baseline.cache_ttl_ms:
+    if last is None:
         return 0
-    if last.context_tokens * 100 > context * _MOST_SHRINKAGE_PERCENT:
-        return 0
-    shared = min(last.context_tokens, context)
-    return shared if shared >= baseline.cache_min_tokens else 0
+    idle_s = at_s - last.at_s
+    return readable_tokens(last.context_tokens, idle_s, context, baseline.cache_ttl_ms, baseline.cache_min_tokens)
 
 
 def _divide(usage: Usage, read: int, baseline: BaselineModel) -> Usage:
