@@ -108,7 +108,7 @@ def test_a_change_that_means_nothing_makes_no_revision(world: World, change: str
 
 def test_a_change_that_the_document_does_not_have_adopts_the_revision(world: World) -> None:
     before = world.active["metadata"]["annotations"][INPUTS_DIGEST]
-    world.spec["rollout"] = {"minTurns": 7}
+    world.spec["ledger"] = {"persistentVolumeClaim": "turns"}
     world.change()
     world.settle()
     assert len(world.revisions) == 1
