@@ -32,8 +32,10 @@ def load_sessions(file: Path, store: SessionStore) -> None:
         if not isinstance(found, dict) or found.get("form") != _FORM:
             return
         for session, agent, at_s, known in found["sessions"]:
-            warm = {tier: Warm(int(tokens), float(used_s)) for tier, (tokens, used_s) in known.pop("warm").items()}
-            store.put((str(session), str(agent)), float(at_s), SessionState(**known, warm=warm))
+            warm = {tier: Warm(*each) for tier, each in known.pop("warm").items()}
+            steady = known.pop("steady")
+            state = SessionState(**known, warm=warm, steady=None if steady is None else Warm(*steady))
+            store.put((str(session), str(agent)), float(at_s), state)
     except FileNotFoundError:
         pass
     except (OSError, orjson.JSONDecodeError, TypeError, ValueError, KeyError, AttributeError) as error:
@@ -71,5 +73,6 @@ def _write(file: Path, states: list[tuple[str, str, float, SessionState]]) -> No
 
 
 def _as_json(state: SessionState) -> dict[str, Any]:
-    fields = asdict(state)
-    return {**fields, "warm": {tier: (warm.tokens, warm.at_s) for tier, warm in state.warm.items()}}
+    warm = {tier: (each.tokens, each.at_s) for tier, each in state.warm.items()}
+    steady = None if state.steady is None else (state.steady.tokens, state.steady.at_s)
+    return {**asdict(state), "warm": warm, "steady": steady}

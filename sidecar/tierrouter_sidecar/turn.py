@@ -14,13 +14,12 @@ from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect, Outcome, Reason, TurnKind
 from tierrouter_core.routing.decide import Decision, SessionState
 from tierrouter_core.routing.fitting import Circumstances, Fit, place
-from tierrouter_core.routing.switching import Warm
+from tierrouter_core.routing.serving import after_answer
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.routing.variables import Value
 from tierrouter_core.signals.reading import NOT_BEGUN, Progress, read_on
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
-from tierrouter_core.spend.baseline import BaselineFacts, BaselineState
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.turn import Measured, ReadTurn, read_turn
 from tierrouter_core.value_class import value_class
@@ -74,8 +73,6 @@ class TurnServer:
     spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
     """By session."""
     spending: Spending = field(default_factory=Spending)
-    steady: BaselineState = field(default_factory=BaselineState)
-    """What conversations would cost that never left their home."""
     tokens: TokenMemory = field(default_factory=TokenMemory)
     first_tokens: FirstTokens = field(default_factory=FirstTokens)
     unreplayed: Recent[tuple[str, str]] = field(default_factory=Recent)
@@ -214,27 +211,18 @@ class TurnServer:
             return
         identity, state = record.identity, replace(record.decision.state, flagged=record.flagged)
         if record.decision.observed is None and record.decision.reason is not Reason.OFF and record.target is not None:
-            state = self._after_serving(record, state, record.target)
+            tier, usage = record.target.tier_name, record.usage
+            state = replace(state, current=tier)
+            if record.outcome is Outcome.ANSWERED and usage.total_input:
+                state = after_answer(
+                    record.in_force.document,
+                    state,
+                    tier,
+                    context=usage.total_input,
+                    output=usage.output,
+                    now_s=record.arrived_s,
+                )
         self.sessions.put((identity.session, identity.agent), time.time(), state)
-
-    def _after_serving(self, record: TurnRecord, state: SessionState, target: Target) -> SessionState:
-        """Who serves now, whose cache is warm, and what all of it would have cost at home."""
-        tier, usage, document = target.tier_name, record.usage, record.in_force.document
-        if record.outcome is Outcome.ANSWERED and usage.total_input:
-            state = replace(state, warm={**state.warm, tier: Warm(usage.total_input, record.arrived_s)})
-        home = document.tiers.get(state.home)
-        if home is not None and record.outcome is Outcome.ANSWERED:
-            model = document.model_of(home)
-            facts = BaselineFacts(
-                model=model.name,
-                price=model.price,
-                cache_ttl_ms=model.cache_ttl_ms,
-                cache_min_tokens=model.cache_min_tokens,
-            )
-            key = (record.identity.session, record.identity.agent)
-            cost_usd = self.steady.price_turn(key, record.arrived_s, usage, facts)
-            state = replace(state, steady_usd=state.steady_usd + float(cost_usd or 0))
-        return replace(state, current=tier)
 
     def _settle(self, record: TurnRecord, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:

@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 
 from tierrouter_cli.transcripts.reading import Broken, count_of, epoch_s, json_lines, member, text_of
-from tierrouter_cli.transcripts.signals import Signals
+from tierrouter_cli.transcripts.signals import Told
 from tierrouter_core.names import Dialect, TurnKind
 from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.turn import MAIN_AGENT
-from tierrouter_core.wire._turn_kind import turn_kind
+from tierrouter_core.wire.turn_kind import turn_kind
 
 TYPES = frozenset({"user", "assistant", "system", "summary", "file-history-snapshot", "queue-operation", "progress"})
 """What lines of these files may be; only the first two are read."""
@@ -37,7 +37,7 @@ class _Agent:
     """The user's messages after the model's last words."""
     written: dict[str, int] = field(default_factory=dict)
     """Characters of each answer, by the message's id."""
-    signals: Signals = field(default_factory=Signals)
+    signals: Told = field(default_factory=Told)
     prompt_idx: int = -1
 
 
@@ -99,10 +99,9 @@ def _user(reading: _Reading, key: tuple[str, str], message: dict[str, Any], *, i
     if is_summary:
         # The conversation goes on from here; what stood before it is not sent again.
         agent.since_answer = []
-    agent.since_answer.append({"role": "user", "content": content})
-    for block in _blocks(message):
-        if member(block, "type") == "tool_result":
-            agent.signals.result(failed=block.get("is_error") is True)
+    entry = {"role": "user", "content": content}
+    agent.since_answer.append(entry)
+    agent.signals.entry(Dialect.MESSAGES, entry)
 
 
 def _assistant(
@@ -140,7 +139,7 @@ def _assistant(
         return
     for block in _blocks(message):
         if member(block, "type") == "tool_use":
-            agent.signals.tool(text_of(block.get("name")), block.get("input"))
+            agent.signals.call(text_of(block.get("id")), text_of(block.get("name")), block.get("input"))
 
 
 def _call(
@@ -156,7 +155,6 @@ def _call(
     if kind is TurnKind.USER or agent.prompt_idx < 0:
         kind = TurnKind.USER
         agent.prompt_idx += 1
-        agent.signals.prompt()
     return ReplayCall(
         session=key[0],
         agent=key[1],

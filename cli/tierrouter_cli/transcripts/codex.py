@@ -5,27 +5,23 @@ event is written again and again. A thread that was forked begins with the event
 count once. Input includes what was read from the cache, and output the hidden reasoning.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from tierrouter_cli.transcripts.reading import Broken, count_of, epoch_s, json_lines, member, text_of
-from tierrouter_cli.transcripts.signals import Signals
+from tierrouter_cli.transcripts.signals import Told
 from tierrouter_core.names import Dialect, TurnKind
 from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.turn import MAIN_AGENT
-from tierrouter_core.wire._turn_kind import turn_kind
+from tierrouter_core.wire.turn_kind import turn_kind
 
 TYPES = frozenset({"session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted"})
 """What lines of these files may be, but for some that say nothing of calls."""
 
 _COUNTS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
 _Counts = tuple[int, ...]
-_FAILED = re.compile(r'(?:Process exited with code|Exit code:) [1-9]|"exit_code": ?[1-9]')
 
 
 @dataclass(slots=True)
@@ -43,7 +39,7 @@ class _Thread:
     kind: TurnKind | None = None
     """Of the call under way; None before its first words."""
     at_s: float | None = None
-    signals: Signals = field(default_factory=Signals)
+    signals: Told = field(default_factory=Told)
     told: tuple[tuple[str, Any], ...] = ()
     thinking: bool = False
     prompt_idx: int = -1
@@ -120,28 +116,17 @@ def _meta(thread: _Thread, payload: dict[str, Any]) -> None:
 
 def _item(thread: _Thread, item: dict[str, Any], at_s: float | None) -> None:
     kind = text_of(item.get("type"))
-    if kind == "message" and item.get("role") != "assistant":
+    if (kind == "message" and item.get("role") != "assistant") or kind.endswith("_output"):
         thread.input_since_answer.append(item)
-        return
-    if kind.endswith("_output"):
-        thread.input_since_answer.append(item)
-        thread.signals.result(failed=any(_FAILED.search(said) for said in _said(item.get("output"))))
+        thread.signals.entry(Dialect.RESPONSES, item)
         return
     if thread.kind is None or any(one.get("role") == "user" for one in thread.input_since_answer):
         _begin(thread, at_s)
     if kind == "reasoning":
         thread.thinking = True
-    elif kind == "custom_tool_call":
-        thread.signals.tool(text_of(item.get("name")), item.get("input"))
     elif kind.endswith("_call"):
-        thread.signals.tool(text_of(item.get("name")), _arguments(item.get("arguments")))
-
-
-def _said(output: Any) -> list[str]:
-    """The texts of a tool's output, which is one, or an object or a list of parts with some."""
-    if isinstance(output, list):
-        return [text_of(member(part, "text")) for part in output]
-    return [output if isinstance(output, str) else text_of(member(output, "content"))]
+        arguments = item.get("arguments", item.get("input", item.get("action")))
+        thread.signals.call(text_of(item.get("call_id")), text_of(item.get("name")), arguments)
 
 
 def _begin(thread: _Thread, at_s: float | None) -> None:
@@ -153,7 +138,6 @@ def _begin(thread: _Thread, at_s: float | None) -> None:
     if kind is TurnKind.USER or thread.prompt_idx < 0:
         kind = TurnKind.USER
         thread.prompt_idx += 1
-        thread.signals.prompt()
     thread.kind, thread.at_s, thread.told, thread.thinking = kind, at_s, thread.signals.values(), False
 
 
@@ -216,10 +200,3 @@ def _call(thread: _Thread, counts: _Counts, at_s: float) -> None:
 
 def _counts(usage: Any) -> _Counts | None:
     return tuple(count_of(usage.get(name)) for name in _COUNTS) if isinstance(usage, dict) else None
-
-
-def _arguments(text: Any) -> Any:
-    try:
-        return orjson.loads(text) if isinstance(text, str) else text
-    except orjson.JSONDecodeError:
-        return None

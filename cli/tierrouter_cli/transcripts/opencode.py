@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from tierrouter_cli.transcripts.reading import Broken, count_of, json_file, member, text_of
-from tierrouter_cli.transcripts.signals import Signals
+from tierrouter_cli.transcripts.signals import Told
 from tierrouter_core.names import Dialect, TurnKind
 from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.turn import MAIN_AGENT
@@ -91,7 +91,7 @@ def _row(data: Any, path: Path, where: str, broken: Broken) -> _Object:
 
 def _calls(store: _Store, session: str, place: Path, broken: Broken) -> Iterator[ReplayCall]:
     owner = _owner(store, session)
-    signals = Signals()
+    signals = Told()
     prompt, prompt_idx = "", -1
     for message in sorted(store.messages[session], key=lambda message: _created_s(message) or 0.0):
         if message.get("role") != "assistant":
@@ -137,9 +137,11 @@ def _tools(parts: Iterable[_Object]) -> Iterator[_Object]:
     return (part for part in parts if part.get("type") == "tool")
 
 
-def _note_tool(signals: Signals, part: _Object) -> None:
-    signals.tool(text_of(part.get("tool")), member(part, "state", "input"))
-    signals.result(failed=member(part, "state", "status") == "error")
+def _note_tool(signals: Told, part: _Object) -> None:
+    id_ = text_of(part.get("callID"))
+    signals.call(id_, text_of(part.get("tool")), member(part, "state", "input"))
+    said = text_of(member(part, "state", "output"))
+    signals.result(id_, said, failed=member(part, "state", "status") == "error")
 
 
 def _call(

@@ -13,6 +13,9 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.names import Mode, Reason, TurnKind
 from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.routing.decide import NEW_SESSION, Router, SessionState, Turn
+from tierrouter_core.routing.fitting import LEAST_ROOM_TOKENS
+from tierrouter_core.routing.serving import after_answer
+from tierrouter_core.routing.targets import Target
 from tierrouter_core.routing.variables import Value, defaults
 
 NOBODY = ""
@@ -27,8 +30,8 @@ class History(Protocol):
         """The agent's calls since its prompt began."""
 
     @property
-    def session_calls(self) -> int:
-        """The session's calls, its subagents' included."""
+    def calls(self) -> int:
+        """The agent's calls."""
 
     @property
     def session_cost_usd_micros(self) -> int:
@@ -71,17 +74,31 @@ class RouterPolicy:
         if call.thinking:
             self._thought.add(agent)
         decision = self._router.decide(turn, state)
-        self._states[agent] = (decision.state, call.t_rel_s)
+        too_long: dict[str, str] = {}
+        while decision.targets and self._is_too_long(call, decision.targets[0]):
+            too_long[decision.targets[0].tier_name] = "its window is too small"
+            elsewhere = self._router.decide(replace(turn, too_long_for=too_long), state)
+            if not elsewhere.targets or elsewhere.targets[0].tier_name in too_long:
+                break
+            decision = elsewhere
+        after = decision.state
+        if decision.targets and call.kind is not TurnKind.UTILITY:
+            after = after_answer(
+                self._router.document,
+                after,
+                decision.targets[0].tier_name,
+                context=call.context_tokens,
+                output=call.output_tokens,
+                now_s=call.t_rel_s,
+            )
+        self._states[agent] = (after, call.t_rel_s)
         if not decision.targets:
             return NOBODY, decision.reason
-        target = decision.targets[0]
+        return decision.targets[0].tier_name, decision.reason
+
+    def _is_too_long(self, call: ReplayCall, target: Target) -> bool:
         window = None if target.model is None else target.model.context_window
-        if window is not None and call.context_tokens > window:
-            # The provider refuses what is too long, and the turn fails over to a larger window.
-            for larger in self._router.larger(turn, target):
-                if larger.model is None or (larger.model.context_window or 0) >= call.context_tokens:
-                    return larger.tier_name, Reason.FAILOVER
-        return target.tier_name, decision.reason
+        return window is not None and call.context_tokens + LEAST_ROOM_TOKENS > window
 
     def _turn(self, call: ReplayCall, history: History, *, signed_thinking: bool) -> Turn:
         subagent = not call.is_main
@@ -91,8 +108,8 @@ class RouterPolicy:
         variables["turn.context_tokens"] = call.context_tokens
         variables["turn.dialect"] = str(call.dialect)
         variables["turn.requested_model"] = call.model
-        variables["session.calls_in_task"] = history.calls_in_prompt
-        variables["session.calls"] = history.session_calls
+        variables["session.calls_in_task"] = history.calls_in_prompt + 1
+        variables["session.calls"] = history.calls + 1
         variables["session.cost_usd_micros"] = history.session_cost_usd_micros
         if call.signals:
             variables.update(call.signals)
@@ -106,6 +123,8 @@ class RouterPolicy:
             has_tools=True,
             signed_thinking=signed_thinking,
             variables=variables,
+            now_s=call.t_rel_s,
+            context_tokens=lambda: call.context_tokens,
         )
 
 

@@ -81,28 +81,23 @@ class Run:
 
 
 class _Session:
-    __slots__ = ("calls", "cost_units")
+    __slots__ = ("cost_units",)
 
     def __init__(self) -> None:
-        self.calls = 0
         self.cost_units = 0
 
 
 class _Agent:
     """What is known of one agent of one session; a policy sees it as its ``History``."""
 
-    __slots__ = ("caches", "calls_in_prompt", "prompt_idx", "seat", "session")
+    __slots__ = ("caches", "calls", "calls_in_prompt", "prompt_idx", "seat", "session")
 
     def __init__(self, session: _Session) -> None:
         self.session = session
         self.caches = PromptCaches()
         self.seat: Seat | None = None
         self.prompt_idx: int | None = None
-        self.calls_in_prompt = 0
-
-    @property
-    def session_calls(self) -> int:
-        return self.session.calls
+        self.calls = self.calls_in_prompt = 0
 
     @property
     def session_cost_usd_micros(self) -> int:
@@ -142,7 +137,7 @@ def replay(
         tier, reason = policy.serve(call, agent)
         reasons[reason] = reasons.get(reason, 0) + 1
         agent.calls_in_prompt += 1
-        agent.session.calls += 1
+        agent.calls += 1
         if tier == NOBODY:
             run.unserved.append(at)
         else:

@@ -48,6 +48,8 @@ class SessionState:
     """What optional switches have cost so far."""
     steady_usd: float = 0.0
     """What the session would have cost if it had never left its home."""
+    steady: Warm | None = None
+    """What the home's cache would hold then."""
 
 
 NEW_SESSION = SessionState()

@@ -69,6 +69,16 @@ def switch(
     return Switch(on.usd, off.usd, max(0.0, off.first_input_usd - on.first_input_usd))
 
 
+def call_usd(model: Model, context: int, output: int, now_s: float, warm: Warm | None) -> float:
+    """What a call costs on ``model`` in US dollars, by what its cache holds; 0 without a price."""
+    if model.price is None:
+        return 0.0
+    rates, read = model.price.rates_for(context), readable(warm, context, now_s, model)
+    full = float(rates.input if rates.cache_write is None else rates.cache_write)
+    cached = float(rates.input if rates.cache_read is None else rates.cache_read)
+    return (read * cached + (context - read) * full + output * float(rates.output)) / _MTOK
+
+
 @value_class
 class _Prompt:
     """What the calls of one prompt cost on one model, in US dollars."""

@@ -12,7 +12,7 @@ from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect, TurnKind
 from tierrouter_core.value_class import keyword_value_class
 from tierrouter_core.wire._content import Media, media_of
-from tierrouter_core.wire._turn_kind import turn_kind
+from tierrouter_core.wire.turn_kind import turn_kind
 
 _CAP_KEYS: dict[Dialect, tuple[str, ...]] = {
     Dialect.MESSAGES: ("max_tokens",),

@@ -72,7 +72,7 @@ def document(**changes: Any) -> Document:
         "default_tier": (("routine", 1),),
         "fallback_tier": "routine",
         "baseline": Baseline(model="gpt-5-5", price=GPT),
-        "thresholds": {"calls": 2},
+        "thresholds": {"calls": 3},
         "rules": (),
         "model_hints": (),
         "hints": Hints(allow=("routine", "reasoning")),

@@ -124,7 +124,7 @@ class _ByTurn:
     """Even turns here, odd turns there."""
 
     def serve(self, call: object, history: History) -> tuple[str, str]:
-        return ("a", "even") if history.session_calls % 2 == 0 else ("b", "odd")
+        return ("a", "even") if history.calls % 2 == 0 else ("b", "odd")
 
 
 @given(steps)

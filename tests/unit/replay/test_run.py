@@ -115,7 +115,7 @@ def test_the_router_serves_by_its_default_tier() -> None:
 def test_a_rule_over_the_calls_of_a_prompt_escalates_inside_the_loop() -> None:
     calls = [call(turn) for turn in range(5)]
     run = served(calls, rules=(STALLED,))
-    # Calls 0 to 2 have at most two before them.
+    # The first three are at most the third of their prompt.
     assert run.tiers["routine"].calls == 3
     assert run.tiers["reasoning"].calls == 2
     assert run.reasons["Escalation"] == 1

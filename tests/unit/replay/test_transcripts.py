@@ -97,8 +97,8 @@ def test_what_a_conversation_tells_is_known_to_the_next_call(tmp_path: Path) -> 
         "task.tool_chain_length": 2,
         "session.tool_errors_in_a_row": 1,
     }
-    # A new prompt begins with no files; the plan and the errors last.
-    assert signals(calls[3]) == {"session.tool_errors_in_a_row": 1}
+    # A new prompt begins with nothing; a plan lasts.
+    assert signals(calls[3]) == {}
     assert signals(calls[4]) == {"task.planning_depth": 2, "task.tool_chain_length": 1}
 
 
