@@ -24,7 +24,7 @@ COLUMNS = (
     "output_tokens",
 )
 """Those that a table must have. An empty ``agent`` is ``main``."""
-OPTIONAL = ("turn_kind", "parent_agent", "dialect")
+OPTIONAL = ("turn_kind", "parent_agent", "dialect", "hint")
 """Read where they are there, and where they hold words of ours."""
 
 _KINDS = frozenset(TurnKind)
@@ -130,6 +130,7 @@ def _call(row: Mapping[str, Any]) -> ReplayCall:
         kind=TurnKind(kind) if kind in _KINDS else TurnKind.TOOL_LOOP,
         parent_agent=str(row.get("parent_agent") or ""),
         dialect=Dialect(dialect) if dialect in _DIALECTS else Dialect.MESSAGES,
+        hint=str(row.get("hint") or ""),
         signals=_signals(row),
     )
 

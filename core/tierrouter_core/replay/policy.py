@@ -116,7 +116,7 @@ class RouterPolicy:
         return Turn(
             dialect=call.dialect,
             requested_model=call.model,
-            hint=None,
+            hint=call.hint or None,
             kind=call.kind,
             session=call.session + self._salt,
             subagent=subagent,

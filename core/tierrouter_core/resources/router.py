@@ -126,7 +126,7 @@ class SessionSpec:
     )
     switch_budget_percent: int | None = setting(
         Integer(maximum=100),
-        "The most that optional switches may cost, in percent of what the session would have cost at home.",
+        "The most that optional switches may cost, in percent of what the session would cost without them.",
         default=None,
         means="`20`",
     )

@@ -47,9 +47,11 @@ class SessionState:
     switches_usd: float = 0.0
     """What optional switches have cost so far."""
     steady_usd: float = 0.0
-    """What the session would have cost if it had never left its home."""
+    """What the session would have cost if it had never come down again."""
+    steady_tier: str = ""
+    """The tier that would serve it then: of those that have served it the one of highest rank."""
     steady: Warm | None = None
-    """What the home's cache would hold then."""
+    """What that tier's cache would hold then."""
 
 
 NEW_SESSION = SessionState()

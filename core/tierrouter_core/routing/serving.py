@@ -10,7 +10,7 @@ from tierrouter_core.routing.switching import Warm, call_usd
 def after_answer(
     document: Document, state: SessionState, tier: str, *, context: int, output: int, now_s: float
 ) -> SessionState:
-    """``state`` after ``tier`` has answered a turn: whose cache is warm, and what it would all have cost at home.
+    """``state`` after ``tier`` has answered a turn: whose cache is warm, and what it would cost never to come down.
 
     Args:
         context: tokens of the turn's whole input.
@@ -19,8 +19,11 @@ def after_answer(
     """
     now = Warm(context, now_s)
     state = replace(state, current=tier, warm={**state.warm, tier: now})
-    home = document.tiers.get(state.home)
-    if home is None:
+    steady = document.tiers.get(state.steady_tier)
+    served = document.tiers.get(tier)
+    if served is None:
         return state
-    cost_usd = call_usd(document.model_of(home), context, output, now_s, state.steady)
+    if steady is None or served.rank > steady.rank:
+        steady, state = served, replace(state, steady_tier=tier, steady=None)
+    cost_usd = call_usd(document.model_of(steady), context, output, now_s, state.steady)
     return replace(state, steady=now, steady_usd=state.steady_usd + cost_usd)

@@ -7,6 +7,7 @@ price first, so a cheaper model pays only after some calls.
 from typing import Final
 
 from tierrouter_core.document.model import Model
+from tierrouter_core.spend.baseline import readable_tokens
 from tierrouter_core.spend.price import Rates
 from tierrouter_core.value_class import value_class
 
@@ -16,8 +17,6 @@ EXPECTED_OUTPUT: Final = 300
 """Tokens that a call of them generates, on average."""
 
 _MTOK = 1_000_000
-_MOST_SHRINKAGE = 1.02
-"""A context that was longer last time has been rewritten, and its cache does not match."""
 
 
 @value_class
@@ -46,10 +45,9 @@ class Switch:
 
 def readable(warm: Warm | None, context: int, now_s: float, model: Model) -> int:
     """Tokens of a context that ``model`` still reads from its cache."""
-    if warm is None or (now_s - warm.at_s) * 1000 > model.cache_ttl_ms or warm.tokens > context * _MOST_SHRINKAGE:
+    if warm is None:
         return 0
-    shared = min(warm.tokens, context)
-    return shared if shared >= model.cache_min_tokens else 0
+    return readable_tokens(warm.tokens, now_s - warm.at_s, context, model.cache_ttl_ms, model.cache_min_tokens)
 
 
 def switch(
