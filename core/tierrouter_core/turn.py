@@ -119,6 +119,7 @@ def read_turn(
     variables["turn.dialect"] = str(dialect)
     variables["turn.requested_model"] = request.model
     notices: tuple[str, ...] = ()
+    known: Mapping[str, Value] = {}
     if TASK_HEADER in headers:
         known, unknown = read_task(headers[TASK_HEADER])
         variables.update(known)
@@ -133,6 +134,7 @@ def read_turn(
         has_tools=request.has_tools,
         signed_thinking=request.kind is TurnKind.TOOL_LOOP and carries_signed_thinking(request, salt),
         variables=variables,
+        stated=frozenset(known),
         now_s=now_s,
         context_tokens=lambda: measured().tokens,
     )

@@ -17,7 +17,7 @@ from tierrouter_core.routing.fitting import Circumstances, Fit, place
 from tierrouter_core.routing.serving import after_answer
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.routing.variables import Value
-from tierrouter_core.signals.reading import NOT_BEGUN, Progress, read_on
+from tierrouter_core.signals.reading import NOT_BEGUN, Progress, edits_since, read_on
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
 from tierrouter_core.spend.row import TurnRow
@@ -35,6 +35,7 @@ from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.first_tokens import FirstTokens
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.nesting import nesting_of
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import Conversation, Recent, RecentMap, SessionStore
 from tierrouter_sidecar.spending import Reservation, Spending
@@ -42,6 +43,9 @@ from tierrouter_sidecar.token_memory import TokenMemory
 from tierrouter_sidecar.upstream import Upstream
 
 _COST = "session.cost_usd_micros"
+_DEPTH = "task.ast_depth"
+_TASK_KINDS = frozenset({TurnKind.USER, TurnKind.TOOL_LOOP})
+"""Turns that go on with a conversation."""
 ONLY_OPENAI = "only OpenAI's own API does this, and no tier of this router is there"
 
 
@@ -70,6 +74,8 @@ class TurnServer:
     sessions: SessionStore = field(default_factory=SessionStore)
     tasks: RecentMap[Conversation, Progress] = field(default_factory=RecentMap)
     """What each conversation says of its task."""
+    depths: RecentMap[Conversation, int] = field(default_factory=RecentMap)
+    """Of the code that was edited in each conversation's task."""
     spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
     """By session."""
     spending: Spending = field(default_factory=Spending)
@@ -101,13 +107,15 @@ class TurnServer:
             measure,
             self._signals,
             by_length=uses("turn.context_tokens"),
-            by_signals=any(map(uses, SIGNAL_NAMES)),
+            by_signals=uses(_DEPTH) or any(map(uses, SIGNAL_NAMES)),
             now_s=time.time(),
         )
         state = self._state(in_force.document, read.identity)
         more: dict[str, Value] = {}
         if state.flagged:
             more["turn.output_flagged"] = True
+        if uses(_DEPTH) and _DEPTH not in read.turn.stated:
+            more[_DEPTH] = self._depth_of(read)
         if uses(_COST):
             more[_COST] = int((self.spent_usd.get(read.identity.session) or 0) * 1_000_000)
         if more:
@@ -201,6 +209,7 @@ class TurnServer:
         finally:
             self.in_flight -= 1
             self._settle(record, held, self.bookkeeper.close(record))
+            self._look_at_code(in_force, read)
             if record.target is not None:
                 weigh = partial(_weighed, read)
                 self.tokens.learn(record.target, read.request, read.identity, weigh, record.usage)
@@ -223,6 +232,21 @@ class TurnServer:
                     now_s=record.arrived_s,
                 )
         self.sessions.put((identity.session, identity.agent), time.time(), state)
+
+    def _depth_of(self, read: ReadTurn) -> int:
+        """The nesting that the task's edits have shown in the turns before."""
+        progress = self.tasks.get(read.conversation)
+        if progress is None or not progress.signals.calls_in_task:
+            return 0
+        return self.depths.get(read.conversation) or 0
+
+    def _look_at_code(self, in_force: InForce, read: ReadTurn) -> None:
+        """When a turn is over: the edits that were new in it are known to the next."""
+        progress = self.tasks.get(read.conversation)
+        if progress is None or not in_force.router.rules.uses(_DEPTH) or read.request.kind not in _TASK_KINDS:
+            return
+        before = self._depth_of(read)
+        self.depths.put(read.conversation, max(before, nesting_of(edits_since(read.request, progress.begun))))
 
     def _settle(self, record: TurnRecord, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:

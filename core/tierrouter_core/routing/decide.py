@@ -72,6 +72,8 @@ class Turn:
     signed_thinking: bool = False
     """The open tool loop holds thinking with a signature."""
     variables: Mapping[str, Value]
+    stated: frozenset[str] = frozenset()
+    """Of them those that the agent has set itself."""
     unfit: Mapping[str, str] = field(default_factory=dict)
     """Tiers that can't take this turn, as was found by trying to translate it, and why."""
     too_long_for: Mapping[str, str] = field(default_factory=dict)

@@ -9,8 +9,9 @@ and results, else the words in it and what stands before it.
 import hashlib
 from typing import Any, Final
 
-from tierrouter_core.signals.facts import facts_of, is_of_model
+from tierrouter_core.signals.facts import Called, Prompted, facts_of, is_of_model
 from tierrouter_core.signals.state import NO_SIGNALS, Signals, advanced
+from tierrouter_core.signals.tools import Edit, deed_of
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire._content import SYSTEM_ROLES, blocks_of, entries_of, text_of
 from tierrouter_core.wire.injected import without_injected
@@ -33,6 +34,8 @@ class Progress:
     """Of the last entries that were read, eight bytes each, the newest last."""
     length: int = 0
     """Of the conversation that was read last, in entries; instructions are none."""
+    begun: int = 0
+    """Where in it stood what was new."""
 
 
 NOT_BEGUN: Final = Progress()
@@ -40,8 +43,7 @@ NOT_BEGUN: Final = Progress()
 
 def read_on(request: Request, known: Progress = NOT_BEGUN) -> Progress:
     """The signals after what is new in ``request``; asked again for the same request they stay as they are."""
-    said = entries_of(request.dialect, request.parsed)
-    entries = [entry for entry in said if entry.get("role") not in SYSTEM_ROLES]
+    entries = _entries(request)
     begin = _first_new(entries, known)
     if begin is None:
         begin = _where_it_starts(request, entries, known)
@@ -50,7 +52,24 @@ def read_on(request: Request, known: Progress = NOT_BEGUN) -> Progress:
     signals = advanced(known.signals, facts_of(request.dialect, entries, begin))
     newest = range(max(begin, len(entries) - _KEPT_KEYS), len(entries))
     fresh = b"".join([_key(entries, place) for place in newest])
-    return Progress(signals, (known.keys + fresh)[-_KEPT_KEYS * _KEY_BYTES :], len(entries))
+    return Progress(signals, (known.keys + fresh)[-_KEPT_KEYS * _KEY_BYTES :], len(entries), begin)
+
+
+def edits_since(request: Request, begun: int) -> list[Edit]:
+    """The edits that the entries from ``begun`` on have made since the last prompt."""
+    edits: list[Edit] = []
+    for fact in facts_of(request.dialect, _entries(request), begun):
+        if isinstance(fact, Prompted):
+            edits = []
+        elif isinstance(fact, Called):
+            edits += deed_of(fact.name, fact.arguments).edits
+    return edits
+
+
+def _entries(request: Request) -> list[dict[str, Any]]:
+    """The conversation without instructions."""
+    said = entries_of(request.dialect, request.parsed)
+    return [entry for entry in said if entry.get("role") not in SYSTEM_ROLES]
 
 
 def _first_new(entries: list[dict[str, Any]], known: Progress) -> int | None:

@@ -148,3 +148,31 @@ def test_sessions_that_can_not_be_read_are_left_out(tmp_path, broken, caplog):
     load_sessions(file, store)
     assert len(store) == 0
     assert not any(record.exc_info for record in caplog.records)
+
+
+async def test_the_nesting_of_edited_code_is_known_to_the_turn_after(start, provider):
+    provider.always(GOOD)
+    rule = '\n    - {name: deep-code, when: "task.ast_depth >= 4", tier: deep, escalate: true}'
+    sidecar = await start(with_rules(provider, rule))
+    nested = "class A:\n    def f(self):\n        for x in y:\n            if x:\n                pass\n"
+    said = [{"role": "user", "content": "Go."}]
+
+    async def turn(task: str = "") -> str:
+        body = {"model": "auto", "max_tokens": 100, "messages": said}
+        headers = {"x-tierrouter-session": "s"} | ({"x-tierrouter-task": task} if task else {})
+        return (await sidecar.post(PATHS[MESSAGES], body, headers)).tier
+
+    def edits(number: int, path: str, code: str) -> None:
+        given = {"file_path": path, "content": code}
+        call = {"type": "tool_use", "id": f"c{number}", "name": "Write", "input": given}
+        result = {"type": "tool_result", "tool_use_id": f"c{number}", "content": "ok"}
+        said.extend([{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}])
+
+    assert await turn() == "routine"
+    edits(0, "a.py", nested)
+    assert await turn() == "routine", "what came with this turn is looked at when it is over"
+    edits(1, "notes.txt", "if")
+    assert await turn('{"ast_depth": 0}') == "routine", "the agent knows better"
+    assert await turn() == "deep"
+    said.extend([{"role": "assistant", "content": "Done."}, {"role": "user", "content": "Now the docs."}])
+    assert await turn() == "routine", "a new task begins without"
