@@ -79,7 +79,7 @@ class Attempts:
         record, reply = self._record, self._way.reply
         if not record.decision.targets:
             record.outcome = Outcome.REFUSED
-            if record.decision.cap is not None:
+            if record.decision.cap is not None and record.decision.reason is Reason.BUDGET:
                 return await refuse_spending(self._way, record.decision.cap)
             return await refuse(self._way, Meaning.NOT_SERVABLE, record.decision.detail)
         if reply is not None:

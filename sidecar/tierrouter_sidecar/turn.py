@@ -105,7 +105,7 @@ class TurnServer:
             self.salt,
             kind,
             measure,
-            self._signals,
+            partial(self._signals, goes_on=endpoint.kind.generates),
             by_length=uses("turn.context_tokens"),
             by_signals=uses(_DEPTH) or any(map(uses, SIGNAL_NAMES)),
             now_s=time.time(),
@@ -157,11 +157,11 @@ class TurnServer:
         idle_s = document.session.idle_timeout_ms / 1000
         return self.sessions.get((identity.session, identity.agent), time.time(), idle_s)
 
-    def _signals(self, request: Request, identity: Identity) -> Signals:
-        """What is known of a request's task. Calls beside the conversation say nothing of it."""
+    def _signals(self, request: Request, identity: Identity, *, goes_on: bool) -> Signals:
+        """What is known of a request's task. Calls beside the conversation, and counts, say nothing of it."""
         key = (identity.session, identity.agent)
         known = self.tasks.get(key) or NOT_BEGUN
-        if request.kind in (TurnKind.UTILITY, TurnKind.COMPACTION):
+        if not goes_on or request.kind in (TurnKind.UTILITY, TurnKind.COMPACTION):
             return known.signals
         progress = read_on(request, known)
         self.tasks.put(key, progress)

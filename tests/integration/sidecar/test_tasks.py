@@ -176,3 +176,13 @@ async def test_the_nesting_of_edited_code_is_known_to_the_turn_after(start, prov
     assert await turn() == "deep"
     said.extend([{"role": "assistant", "content": "Done."}, {"role": "user", "content": "Now the docs."}])
     assert await turn() == "routine", "a new task begins without"
+
+
+async def test_counting_tokens_says_nothing_of_the_task(start, provider):
+    provider.always(GOOD)
+    sidecar = await start(with_rules(provider, STALLED))
+    headers = {"x-tierrouter-session": "s"}
+    await sidecar.post(PATHS[MESSAGES], loop(MESSAGES, 2), headers)
+    counted = {"model": "auto", "messages": [{"role": "user", "content": "A file's text."}]}
+    await sidecar.post("/v1/messages/count_tokens", counted, headers)
+    assert (await sidecar.post(PATHS[MESSAGES], loop(MESSAGES, 3), headers)).tier == "reasoning"
