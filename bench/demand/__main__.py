@@ -29,10 +29,10 @@ kind: TierRouter
 metadata: {name: demand}
 spec:
   tiers:
-    - {name: routine, rank: 1, model: kimi-k2-6, provider: vendor}
-    - {name: reasoning, rank: 2, model: gpt-5-5, provider: vendor, expensive: true}
+    - {name: routine, rank: 1, model: CHEAP, provider: vendor}
+    - {name: reasoning, rank: 2, model: DEAR, provider: vendor, expensive: true}
   defaultTier: routine
-  baselineModel: gpt-5-5
+  baselineModel: DEAR
 ---
 apiVersion: tierrouter.dev/v1alpha1
 kind: ModelProvider
@@ -43,6 +43,9 @@ spec:
   models:
     - {name: kimi-k2-6, cache: {ttl: TTL}, priceUSDPerMTok: {input: "0.95", output: "4", cacheRead: "0.16"}}
     - {name: gpt-5-5, cache: {ttl: TTL}, priceUSDPerMTok: {input: "5", output: "30", cacheRead: "0.5"}}
+    - name: claude-opus-4-7
+      cache: {ttl: TTL}
+      priceUSDPerMTok: {input: "5", output: "25", cacheRead: "0.5", cacheWrite: "6.25"}
 """
 
 
@@ -51,10 +54,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.demand", description=__doc__)
     parser.add_argument("table", type=Path, help="a turn table")
     parser.add_argument("--ttl", default="5m", help="how long every cache lives")
+    parser.add_argument("--cheap", default="kimi-k2-6", help="the routine tier's model")
+    parser.add_argument("--dear", default="gpt-5-5", help="the other's, and the baseline")
     options = parser.parse_args()
     broken = Broken()
     calls = read_table(options.table, broken)
-    document = compile_texts([("router.yaml", ROUTER.replace("TTL", options.ttl))], None).document
+    text = ROUTER.replace("TTL", options.ttl).replace("CHEAP", options.cheap).replace("DEAR", options.dear)
+    document = compile_texts([("router.yaml", text)], None).document
     seats = seats_of(document)
     assert document.baseline is not None
     baseline = replay(calls, Always(BASELINE), {BASELINE: seat_of_baseline(document.baseline)}).total
