@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tierrouter_core.tuning.policy import Entry, Mix, mix_outcomes
+from tierrouter_core.tuning.policy import Entry, Mix
 from tierrouter_core.tuning.search import Candidates, Floats, Ints, Points
 
-_SIMPLER_MAY_COST: Final = 0.02
-"""Of the baseline's cost: the most that the simpler of two mixes may cost more, however uncertain the difference."""
+_SAME_COST: Final = 0.02
+_SAME_COST_ERRORS: Final = 0.5
+"""Two mixes that cost the same up to so many standard errors of a quality, at most two points, can't be told apart."""
 _WEIGHT_STEPS: Final = 100
 """Weights are whole percents."""
 _ROUNDING: Final = 1e-9
@@ -46,21 +46,9 @@ def choose(candidates: Candidates, points: Points, floor: float, strictness: flo
     """
     best = list(_cheapest_of_each_complexity(candidates, points, floor, strictness))
     cheapest = min(best, key=lambda chosen: chosen.cost)
-    for chosen in sorted(best, key=lambda chosen: (chosen.complexity, chosen.cost)):
-        if chosen.cost - cheapest.cost <= _cannot_be_told_apart(candidates, chosen, cheapest):
-            return chosen
-    return cheapest
-
-
-def _cannot_be_told_apart(candidates: Candidates, one: Chosen, other: Chosen) -> float:
-    """One standard error of the difference of two mixes' costs, as a share of the baseline's; at most two points."""
-    if one is other:
-        return 0.0
-    results = candidates.results
-    paid = results.cost_usd[:, candidates.baseline]
-    difference = mix_outcomes(one.mix, results).cost_usd - mix_outcomes(other.mix, results).cost_usd
-    error = float(np.std(difference)) / (float(np.mean(paid)) * np.sqrt(len(paid)))
-    return min(error, _SIMPLER_MAY_COST)
+    # What a mix must cost to hold the floor is no surer than its quality is.
+    same = cheapest.cost + min(_SAME_COST, cheapest.error * _SAME_COST_ERRORS)
+    return min((chosen for chosen in best if chosen.cost <= same), key=lambda chosen: (chosen.complexity, chosen.cost))
 
 
 def _cheapest_of_each_complexity(
@@ -91,7 +79,7 @@ def _cheapest_of_each_complexity(
     high, low = (axis.ravel() for axis in np.meshgrid(good, poor, indexing="ij"))
     # As much of the better one as brings the mix up to the floor, in whole percents.
     weight = np.ceil((floor - score[low]) / (score[high] - score[low]) * _WEIGHT_STEPS - _ROUNDING) / _WEIGHT_STEPS
-    fits = (weight < 1) & _can_share(candidates, index[high], index[low])
+    fits = weight < 1
     mixed = np.where(fits, weight * cost[high] + (1 - weight) * cost[low], np.inf)
     both = stages[high] + stages[low]
     for count in np.unique(both[fits]):
@@ -108,15 +96,3 @@ def _undominated(points: Points, score: Floats) -> Ints:
         best_so_far = np.concatenate([[-np.inf], np.maximum.accumulate(score[here])[:-1]])[: len(here)]
         places.append(here[score[here] > best_so_far])
     return np.concatenate(places)
-
-
-def _can_share(candidates: Candidates, one: Ints, other: Ints) -> NDArray[np.bool_]:
-    """:func:`can_share_a_router` for many pairs at once, by the policies' numbers."""
-    stages = candidates.stages[one], candidates.stages[other]
-    limits = candidates.calls_before_last(one), candidates.calls_before_last(other)
-    same_last = candidates.last_model(one) == candidates.last_model(other)
-    later_is_short = ((stages[1] == 2) & (limits[0] <= limits[1])) | ((stages[0] == 2) & (limits[1] <= limits[0]))
-    result: NDArray[np.bool_] = (stages[0] == 1) | (stages[1] == 1) | (same_last & later_is_short)
-    return result
-
-

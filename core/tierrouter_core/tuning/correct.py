@@ -16,7 +16,7 @@ from tierrouter_core.tuning.choose import Chosen, choose
 from tierrouter_core.tuning.policy import mix_outcomes
 from tierrouter_core.tuning.search import Candidates, Floats, Ints
 
-STRICTNESSES: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
+STRICTNESSES: Final = (0.0, 0.3, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0)
 """Standard errors that a quality must be above the floor."""
 USUAL_OPTIMISM: Final = 0.9
 """Optimism in standard errors, as seen on matrices whose truth is known (docs/tuning.md)."""
@@ -82,7 +82,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _folds(resolved: Floats, rng: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
-    """``(inside, outside)`` rows; tasks that the baseline solved are dealt out evenly, since all is relative to them."""
+    """``(inside, outside)`` rows. What the baseline solved is dealt out evenly, for all is relative to that."""
     shuffled = rng.permutation(len(resolved))
     dealt = shuffled[np.argsort(-resolved[shuffled], kind="stable")]
     for fold in range(_FOLDS):

@@ -4,7 +4,7 @@ A policy is a cascade: a stage whose run needs more than ``max_calls`` calls is 
 A mix holds several policies; each task draws one of them by weight.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,18 +103,3 @@ def run_of_stage(
     # Where a run has ended the quotient is not used, and there it may be by zero.
     part = max_calls / np.where(ended, 1.0, calls)
     return ended, np.where(ended, cost_usd, cost_usd * part)
-
-
-def can_share_a_router(first: Sequence[Stage], second: Sequence[Stage]) -> bool:
-    """Whether one TierRouter can serve both cascades of a mix.
-
-    Its rules see the calls of a task but not which entry the task drew, so a rule that is meant for one cascade must
-    not harm the other. It can't touch a single model, whose tier gets the highest rank. Of two cascades the later may
-    have but one limit: when it is reached, the earlier one must be at the same last model.
-    """
-    if len(first) == 1 or len(second) == 1:
-        return True
-    if first[-1].model != second[-1].model:
-        return False
-    limits = [sum(stage.max_calls or 0 for stage in stages) for stages in (first, second)]
-    return (len(second) == 2 and limits[0] <= limits[1]) or (len(first) == 2 and limits[1] <= limits[0])

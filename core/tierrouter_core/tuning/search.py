@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tierrouter_core.tuning.policy import Policy, Stage, run_of_stage
 from tierrouter_core.tuning.results import Results
 
-_MAX_LIMITS: Final = 9
-_MAX_CASCADES: Final = 2_000_000
+_MAX_LIMITS: Final = 14
+_MAX_CASCADES: Final = 1_000_000
 """Of three stages; with many models each gets fewer limits."""
 _EVEN: Final = 1e-6
 """Costs are summed in single precision."""
@@ -56,9 +56,7 @@ class Candidates:
         # A limited stage: its model and its limit, and on each task whether it ends, with what and at what cost.
         self._step_model: Ints = np.array([column for column, _ in limits], dtype=np.intp)
         self._step_limit: Ints = np.array([limit for _, limit in limits], dtype=np.intp)
-        runs = [
-            run_of_stage(results.calls[:, column], results.cost_usd[:, column], limit) for column, limit in limits
-        ]
+        runs = [run_of_stage(results.calls[:, column], results.cost_usd[:, column], limit) for column, limit in limits]
         ended = np.column_stack([ended for ended, _ in runs])
         self._left: Singles = (~ended).astype(np.float32)
         self._step_quality: Singles = np.where(ended, results.resolved[:, self._step_model], 0).astype(np.float32)
@@ -83,18 +81,6 @@ class Candidates:
             return Policy(self._pair(index - models))
         step, pair = divmod(index - models - pairs, pairs)
         return Policy((self._limited_stage(step), *self._pair(pair)))
-
-    def last_model(self, index: Ints) -> Ints:
-        """The column of the last stage's model, for each of ``index``."""
-        pair, is_single = self._pair_of(index)
-        return np.where(is_single, index, self._pair_last[pair])
-
-    def calls_before_last(self, index: Ints) -> Ints:
-        """The sum of the limits, for each of ``index``."""
-        pair, is_single = self._pair_of(index)
-        step = np.maximum(index - len(self.results.models) - len(self._pair_step), 0) // len(self._pair_step)
-        first = np.where(self.stages[index] == 3, self._step_limit[step], 0)
-        return np.where(is_single, 0, first + self._step_limit[self._pair_step[pair]])
 
     def points(self, rows: Ints) -> Points:
         """What every policy did on the tasks ``rows``, at least one of which the baseline solved."""
@@ -128,11 +114,6 @@ class Candidates:
             triples += (weight @ step[rows])[:, None]
             found.append(np.concatenate([weight @ last[rows], weight @ here, triples.ravel()]))
         return found
-
-    def _pair_of(self, index: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-        """The two last stages of each, as a number of a pair, and whether there are none."""
-        models = len(self.results.models)
-        return np.maximum(index - models, 0) % len(self._pair_step), index < models
 
     def _pair(self, pair: int) -> tuple[Stage, Stage]:
         return self._limited_stage(int(self._pair_step[pair])), self._last_stage(int(self._pair_last[pair]))

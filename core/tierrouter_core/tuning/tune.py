@@ -102,7 +102,7 @@ def tune(results: Results, *, baseline: str, floor: float, rng: np.random.Genera
             break
     alone = (Entry(1.0, Policy((Stage(baseline),))),)
     mix = alone if chosen is None else chosen.mix
-    frontier = []
+    frontier: list[FrontierPoint] = []
     for shown in sorted({*_SHOWN_FLOORS, floor}, reverse=True):
         cheapest = choose(candidates, points, shown, STRICTNESSES[at])
         expected = _estimate(cheapest, optimism[at], results, baseline)
