@@ -18,7 +18,13 @@ CANNOT_START: Final = 3
 INTERRUPTED: Final = 130
 """Ctrl-C, as shells and other commands have it."""
 
-_EXTRA_OF: Final = {"aiohttp": "sidecar", "prometheus_client": "sidecar", "kopf": "operator", "kubernetes": "operator", "numpy": "analysis"}
+_EXTRA_OF: Final = {
+    "aiohttp": "sidecar",
+    "prometheus_client": "sidecar",
+    "kopf": "operator",
+    "kubernetes": "operator",
+    "numpy": "analysis",
+}
 """Packages that an installation may lack, and the extra that brings them."""
 
 

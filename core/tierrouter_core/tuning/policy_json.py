@@ -20,6 +20,7 @@ def policy_to_json(tuned: Tuned, seed: int) -> dict[str, Any]:
         "expected": _estimate(tuned.expected),
         "mix": mix_to_json(tuned.mix),
         "supported": tuned.is_supported,
+        "supported_floor": _supported_floor(tuned),
         "tasks": tuned.tasks,
         "seed": seed,
         "uncorrected": {"quality": _rounded(tuned.seemed.quality), "saving": _rounded(tuned.seemed.saving)},
@@ -28,6 +29,13 @@ def policy_to_json(tuned: Tuned, seed: int) -> dict[str, Any]:
             for point in tuned.frontier
         ],
     }
+
+
+def _supported_floor(tuned: Tuned) -> float | None:
+    """The floor that the data do support, of those that were tried; null for none."""
+    if tuned.is_supported:
+        return tuned.floor
+    return None if tuned.supported_below is None else tuned.supported_below.floor
 
 
 def mix_to_json(mix: Mix) -> list[dict[str, Any]]:

@@ -97,11 +97,13 @@ class Candidates:
         kept = kept[np.argsort(cost[kept], kind="stable")]
         share = quality[kept].astype(np.float64) / solved
         squares = quality[kept] - 2 * share * both[kept] + share**2 * solved
+        # As if there were one more task that only one of the two solves: not to have seen any proves little.
+        squares = np.where(kept == self.baseline, 0.0, np.maximum(squares, 0.0) + 1)
         return Points(
             index=kept,
             cost=np.minimum(cost[kept].astype(np.float64) / paid, 1.0),
             quality=share,
-            error=np.sqrt(np.maximum(squares, 0.0)) / solved,
+            error=np.sqrt(squares) / solved,
             stages=self.stages[kept],
         )
 

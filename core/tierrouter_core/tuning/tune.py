@@ -18,7 +18,7 @@ MARGIN: Final = 0.05
 _ONE_IN_TEN: Final = 1.2816
 _ONE_IN_TWENTY: Final = 1.6449
 """Standard errors that a normal value exceeds so rarely, on one side."""
-_SHOWN_FLOORS: Final = (1.0, 0.99, 0.98, 0.97, 0.96, 0.95, 0.94, 0.92, 0.9, 0.875, 0.85, 0.8, 0.75, 0.7)
+_SHOWN_FLOORS: Final = (1.0, 0.975, 0.95, 0.925, 0.9, 0.85, 0.8, 0.7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,9 @@ class Tuned:
     seemed: Estimate
     """What the same mix did on the tasks that it was chosen by, uncorrected; its bounds are the values themselves."""
     is_supported: bool
-    """False where no cheaper policy can be expected to hold the floor: the mix is then the baseline alone."""
+    """False where no cheaper policy can be relied on to hold the floor: the mix is then the baseline alone."""
+    supported_below: FrontierPoint | None
+    """Then: the highest of the shown floors that a cheaper policy does hold, with that policy."""
     frontier: tuple[FrontierPoint, ...]
     """From the highest quality to the lowest; each saves more than the one before."""
     singles: tuple[SingleModel, ...]
@@ -93,15 +95,25 @@ def tune(results: Results, *, baseline: str, floor: float, rng: np.random.Genera
     candidates = Candidates(results, baseline)
     points = candidates.points(np.arange(len(results.tasks)))
     optimism = measure_optimism(candidates, floor, rng)
-    strictest = len(STRICTNESSES) - 1
-    at, chosen = strictest, None
-    for place, strictness in enumerate(STRICTNESSES):
-        found = choose(candidates, points, floor, strictness)
-        if _holds(found, optimism[place], floor):
-            at, chosen = place, found
-            break
+
+    def first_that_holds(wanted: float) -> tuple[int, Chosen] | None:
+        for at, strictness in enumerate(STRICTNESSES):
+            chosen = choose(candidates, points, wanted, strictness)
+            if _holds(chosen, optimism[at], wanted):
+                return at, chosen
+        return None
+
     alone = (Entry(1.0, Policy((Stage(baseline),))),)
+    at, chosen = first_that_holds(floor) or (len(STRICTNESSES) - 1, None)
     mix = alone if chosen is None else chosen.mix
+    below = None
+    if mix == alone:
+        for lower in (shown for shown in _SHOWN_FLOORS if shown < floor):
+            found = first_that_holds(lower)
+            if found is not None and found[1].mix != alone:
+                expected = _estimate(found[1], optimism[found[0]], results, baseline)
+                below = FrontierPoint(floor=lower, mix=found[1].mix, expected=expected)
+                break
     frontier: list[FrontierPoint] = []
     for shown in sorted({*_SHOWN_FLOORS, floor}, reverse=True):
         cheapest = choose(candidates, points, shown, STRICTNESSES[at])
@@ -116,6 +128,7 @@ def tune(results: Results, *, baseline: str, floor: float, rng: np.random.Genera
         expected=AS_THE_BASELINE if chosen is None else _estimate(chosen, optimism[at], results, baseline),
         seemed=_seemed(mix, results, baseline),
         is_supported=mix != alone,
+        supported_below=below,
         frontier=tuple(frontier),
         singles=tuple(_singles(results, baseline)),
     )
