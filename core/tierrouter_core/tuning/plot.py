@@ -21,7 +21,11 @@ _STYLE: Final = (
 )
 _ROOM: Final = 0.03
 _LABEL_HEIGHT: Final = 13
-_MOST_LABELS: Final = 30
+_LETTER: Final = 6.3
+_BESIDE: Final = 8
+
+_Box = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
 
 
 def frontier_svg(tuned: Tuned) -> str:
@@ -69,7 +73,9 @@ class _Picture:
         title = f"Cost against quality, relative to {escape(self.tuned.baseline)}"
         yield f'<text x="{_LEFT}" y="24" class="title">{title}</text>'
         x = float(_LEFT)
-        for mark, words in _LEGEND:
+        expected = self.tuned.expected
+        chosen = f"chosen: {expected.quality * 100:.1f} %, saves {expected.saving * 100:.1f} %"
+        for mark, words in (*_LEGEND, (_CHOSEN, chosen)):
             yield mark.format(_n(x), _n(x + 18), _n(x + 9))
             yield f'<text x="{_n(x + 24)}" y="46" class="small">{words}</text>'
             x += 24 + 6.1 * len(words) + 22
@@ -113,24 +119,28 @@ class _Picture:
         yield f'<text x="{_LEFT + 6}" y="{_n(y - 5)}" class="small">floor {self.tuned.floor * 100:g} %</text>'
 
     def _single_models(self) -> Iterator[str]:
-        labels: list[tuple[float, float]] = []
+        labels: list[_Box] = []
         for single in sorted(self.singles, key=lambda single: -single.quality):
             if single.quality < self.low:
                 continue
             x, y = self.x(single.cost), self.y(single.quality)
             is_baseline = single.model == self.tuned.baseline
             fill = _INK if is_baseline else _GREY
-            yield f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{5 if is_baseline else 4}" fill="{fill}"/>'
             words = f"{single.model} (baseline)" if is_baseline else single.model
+            yield (
+                f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{5 if is_baseline else 4}" fill="{fill}">'
+                f"<title>{escape(words)}</title></circle>"
+            )
             to_left = x > _WIDTH * 0.72
-            at = y + 4
-            while any(abs(at - other) < _LABEL_HEIGHT and abs(x - near) < 150 for near, other in labels):
-                at += _LABEL_HEIGHT
-            if len(labels) < _MOST_LABELS and at < _HEIGHT - _BOTTOM:
-                labels.append((x, at))
-                anchor = ' text-anchor="end"' if to_left else ""
-                beside = _n(x - 8 if to_left else x + 8)
-                yield f'<text x="{beside}" y="{_n(at)}" class="small"{anchor}>{escape(words)}</text>'
+            width = _LETTER * len(words)
+            left = x - _BESIDE - width if to_left else x + _BESIDE
+            # Beside its mark, or a little lower; where that is taken too, the mark's title has to do.
+            for at in (y + 4, y + 4 + _LABEL_HEIGHT, y + 4 - _LABEL_HEIGHT):
+                box = (left, at, left + width, at + _LABEL_HEIGHT)
+                if not any(_overlap(box, other) for other in labels) and at < _HEIGHT - _BOTTOM:
+                    labels.append(box)
+                    yield f'<text x="{_n(left)}" y="{_n(at)}" class="small">{escape(words)}</text>'
+                    break
 
     def _chosen(self) -> Iterator[str]:
         expected = self.tuned.expected
@@ -140,13 +150,6 @@ class _Picture:
         yield f'<line x1="{_n(x)}" x2="{_n(x)}" y1="{top}" y2="{bottom}" stroke="{_RED}" stroke-width="2"/>'
         yield f'<line x1="{left}" x2="{right}" y1="{top}" y2="{top}" stroke="{_RED}" stroke-width="2"/>'
         yield f'<circle cx="{_n(x)}" cy="{_n(y)}" r="6" fill="{_RED}"/>'
-        words = f"saves {expected.saving * 100:.0f} % at {expected.quality * 100:.1f} % of the quality"
-        if self.tuned.is_supported:
-            anchor = "end" if x > _WIDTH * 0.6 else "start"
-            yield (
-                f'<text x="{_n(x - 10 if anchor == "end" else x + 10)}" y="{_n(y - 10)}" text-anchor="{anchor}" '
-                f'font-weight="600" fill="{_RED}" stroke="#ffffff" stroke-width="4" paint-order="stroke">{words}</text>'
-            )
 
     def _points(self, pairs: Iterable[tuple[float, float]]) -> str:
         return " ".join(f"{_n(self.x(cost))},{_n(self.y(quality))}" for cost, quality in pairs)
@@ -156,11 +159,15 @@ _LEGEND: Final = (
     (f'<line x1="{{0}}" x2="{{1}}" y1="42" y2="42" stroke="{_BLUE}" stroke-width="2.5"/>', "frontier, expected"),
     (f'<rect x="{{0}}" y="36" width="18" height="12" fill="{_BLUE}" opacity="0.15"/>', "to its lower bound (95 %)"),
     (f'<circle cx="{{2}}" cy="42" r="4" fill="{_GREY}"/>', "single model, as measured"),
-    (f'<circle cx="{{2}}" cy="42" r="6" fill="{_RED}"/>', "chosen policy"),
 )
 """Marks, to be filled with their left, their right and their middle, and what they stand for."""
+_CHOSEN: Final = f'<circle cx="{{2}}" cy="42" r="6" fill="{_RED}"/>'
 _MOST_COST: Final = 1.5
 """Models that cost more than this, of the baseline's cost, are left out of the picture."""
+
+
+def _overlap(one: _Box, other: _Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _ticks(low: float, high: float) -> list[float]:
