@@ -18,7 +18,7 @@ from tierrouter_core.tuning.search import Candidates, Floats, Ints
 
 STRICTNESSES: Final = (0.0, 0.3, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0)
 """Standard errors that a quality must be above the floor."""
-USUAL_OPTIMISM: Final = 0.9
+USUAL_OPTIMISM: Final = 1.2
 """Optimism in standard errors, as seen on matrices whose truth is known (docs/tuning.md)."""
 _FOLDS: Final = 5
 _REPEATS: Final = 4
