@@ -93,6 +93,8 @@ def _outputs(request: Request) -> dict[str, Path]:
     inputs = [path.resolve() for path in (request.results, request.router) if path is not None]
     named = [path.resolve() for path in outputs.values()]
     for what, path in outputs.items():
+        if not path.parent.is_dir():
+            _refuse(f"there is no folder {path.parent} for the {what}; make it, or name another by {_OPTIONS[what]}")
         if path.resolve() in inputs:
             _refuse(f"{path} would be overwritten by the {what}; name another file by {_OPTIONS[what]}")
         if named.count(path.resolve()) > 1:

@@ -48,7 +48,7 @@ def measure_optimism(
     quality, cost = np.zeros(shape), np.zeros(shape)
     seemed: list[list[Chosen]] = [[] for _ in strictnesses]
     for repeat in range(_REPEATS):
-        for inside, outside in _folds(resolved, rng):
+        for inside, outside in _folds(resolved, paid, rng):
             points = candidates.points(inside)
             for at, strictness in enumerate(strictnesses):
                 chosen = choose(candidates, points, floor, strictness)
@@ -81,12 +81,13 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _folds(resolved: Floats, rng: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
+def _folds(resolved: Floats, paid: Floats, rng: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
     """``(inside, outside)`` rows. What the baseline solved is dealt out evenly, for all is relative to that."""
     shuffled = rng.permutation(len(resolved))
     dealt = shuffled[np.argsort(-resolved[shuffled], kind="stable")]
     for fold in range(_FOLDS):
         outside = np.sort(dealt[fold::_FOLDS])
         inside = np.setdiff1d(dealt, outside)
-        if resolved[inside].any():
+        # Where the baseline did nothing, nothing can be relative to it.
+        if resolved[inside].any() and paid[inside].any():
             yield inside, outside

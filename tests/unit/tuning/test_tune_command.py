@@ -1,6 +1,7 @@
 """``tierrouter tune`` as its users run it."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,19 @@ def test_two_outputs_are_not_written_to_one_file(folder):
     ran = run(folder, "--plot", str(folder / "policy.json"))
     assert ran.exit_code == 2
     assert "is named twice" in ran.stderr
+
+
+def test_a_folder_that_is_not_there_is_said_before_the_work_is_done(folder):
+    ran = run(folder, "--plot", str(folder / "nowhere" / "plot.svg"))
+    assert ran.exit_code == 2
+    assert f"there is no folder {folder}/nowhere for the plot" in ran.stderr
+    assert not (folder / "policy.json").exists()
+
+
+def test_without_numpy_it_says_what_to_install(folder, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(("tierrouter_cli.tune", "tierrouter_core.tuning"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    ran = run(folder)
+    assert ran.exit_code == 3
+    assert "this needs numpy, which is not installed; run: pip install 'tierrouter[analysis]'" in ran.stderr

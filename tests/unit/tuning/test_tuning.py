@@ -133,6 +133,12 @@ def test_a_free_model_and_runs_without_calls_are_no_trouble():
     assert 0 <= found.expected.saving <= 1
 
 
+def test_a_baseline_that_solved_one_task_and_paid_for_one_is_no_trouble():
+    dear = [(int(task == 3), float(task == 7), 20) for task in range(40)]
+    found = tuned(table({"free": [(0, 0.0, 5)] * 40, "dear": dear}), baseline="dear")
+    assert 0 <= found.expected.saving <= 1
+
+
 @pytest.mark.parametrize(("baseline", "floor"), [("nobody", 0.95), ("m0", 0.0), ("m0", 1.5)])
 def test_a_wrong_baseline_or_floor_is_refused(baseline, floor):
     with pytest.raises(ResultsError):
