@@ -1,8 +1,7 @@
 """A mix as a TierRouter: the split, the tiers, and a threshold and a rule for every limit.
 
-A stage's tier is left by a rule ``session.calls_in_task > thresholds.x`` that escalates to the next stage's. What the
-rule sees are the calls that were answered before the one at hand, so ``x`` is one less than the calls that the stages
-so far may make together.
+A stage's tier is left by a rule ``session.calls_in_task > thresholds.x`` that escalates to the next stage's. The call at
+hand is one of those that the rule sees, so ``x`` is what the stages so far may make together.
 
 Tiers of last stages have the highest rank, so that no rule moves what has come there, or began there. Where a mix has
 two cascades each rule says which tier it is meant for as well: the calls alone don't tell what the task drew.
@@ -163,7 +162,7 @@ def mix_spec(mix: Mix, baseline: str, place_of: PlaceOf) -> dict[str, Any]:
             when = f"session.calls_in_task > thresholds.calls_{number}"
             if names_tiers:
                 when = f'session.tier == "{names[place]}" && {when}'
-            thresholds.append({"name": f"calls_{number}", "value": limit - 1})
+            thresholds.append({"name": f"calls_{number}", "value": limit})
             rules.append({"name": f"stalled-{number}", "when": when, "tier": names[place + 1], "escalate": True})
     spec: dict[str, Any] = {
         "tiers": tiers.written,

@@ -88,8 +88,8 @@ def served(document: Document, first: str, calls: int) -> list[str]:
             hint=None,
             kind=kind,
             session="s",
-            # Those that were answered before this one.
-            variables={**defaults(), "session.calls_in_task": call},
+            # This one included.
+            variables={**defaults(), "session.calls_in_task": call + 1},
         )
         decision = router.decide(turn, state)
         state = decision.state
@@ -123,7 +123,7 @@ MIX = (Entry(0.7, CASCADE), Entry(0.3, Policy((Stage("large"),))))
 
 def test_a_cascade_of_three_stages_has_two_thresholds_and_two_rules_that_escalate():
     document = compiled(router_with_placeholders(MIX, "large").text)
-    assert document.thresholds == {"calls_1": 7, "calls_2": 11}
+    assert document.thresholds == {"calls_1": 8, "calls_2": 12}
     assert [rule.when for rule in document.rules] == [
         "session.calls_in_task > thresholds.calls_2",
         "session.calls_in_task > thresholds.calls_1",
