@@ -10,7 +10,7 @@ from tierrouter_core.errors import ConfigurationError, DocumentError, TierRouter
 
 OK: Final = 0
 PROBLEM: Final = 1
-"""Something that was read is wrong: a router file, a request, a ledger."""
+"""Something that was read is wrong: a router file, a request, a ledger, benchmark results."""
 USAGE: Final = 2
 """The command's own words are off."""
 CANNOT_START: Final = 3
@@ -92,6 +92,6 @@ def _forget_output() -> None:
 
 
 def _is_about_data(error: TierRouterError) -> bool:
-    from tierrouter_core.errors import MalformedRequestError, RuleError
+    from tierrouter_core.errors import MalformedRequestError, ResultsError, RuleError
 
-    return isinstance(error, (MalformedRequestError, RuleError))
+    return isinstance(error, (MalformedRequestError, ResultsError, RuleError))

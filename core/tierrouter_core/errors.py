@@ -44,3 +44,7 @@ class RuleError(TierRouterError):
 
 class MalformedRequestError(TierRouterError):
     """A client's request that can't be understood; the message is for the client."""
+
+
+class ResultsError(TierRouterError):
+    """Benchmark results that a policy can't be tuned from."""

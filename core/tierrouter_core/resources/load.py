@@ -80,7 +80,7 @@ def load_resources(texts: Sequence[tuple[str, str]]) -> Resources:
     documents: list[RawDocument] = []
     for source, text in texts:
         found, wrong = parse_yaml(text, source)
-        documents += _unfolded(found)
+        documents += unfolded(found)
         problems += wrong
     return _load(documents, problems)
 
@@ -113,7 +113,7 @@ def _load(documents: Sequence[RawDocument], problems: list[Problem]) -> Resource
     return resources
 
 
-def _unfolded(documents: Sequence[RawDocument]) -> Iterator[RawDocument]:
+def unfolded(documents: Sequence[RawDocument]) -> Iterator[RawDocument]:
     """The documents, with the items of a ``List`` (as kubectl prints several objects) one by one."""
     for raw in documents:
         items = raw.value.get("items")

@@ -27,7 +27,7 @@ from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, 
 from tierrouter_core.routing.rules import Evaluation, RuleSet
 from tierrouter_core.routing.switching import Switch, Warm, switch
 from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier, vendor_of
-from tierrouter_core.routing.variables import Value
+from tierrouter_core.routing.variables import TIER_VARIABLE, Value
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.signed_thinking import SIGNING_VENDOR
 
@@ -295,7 +295,10 @@ class Router:
             def upward(rule: Rule) -> bool:
                 return rule.escalate and self.document.tiers[rule.tier].rank > rank
 
-            matched, errors = self.rules.first_match(turn.variables, among=upward)
+            variables = turn.variables
+            if self.rules.uses(TIER_VARIABLE):
+                variables = {**variables, TIER_VARIABLE: current}
+            matched, errors = self.rules.first_match(variables, among=upward)
             if matched is not None and signed:
                 return _kept(current, matched.rule.tier), errors
             if matched is not None:

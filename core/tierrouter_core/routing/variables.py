@@ -26,6 +26,9 @@ class Variable:
         return {bool: "bool", int: "int", str: "string"}[type(self.default)]
 
 
+TIER_VARIABLE: Final = "session.tier"
+"""The one that the decision itself knows: for rules with ``escalate: true``."""
+
 _TABLE = (
     Variable("task.file_count", 0, "distinct files edited since the prompt began", from_header=True),
     Variable("task.files_read", 0, "distinct files read since the prompt began", from_header=True),
@@ -48,6 +51,7 @@ _TABLE = (
     Variable("session.calls_in_task", 0, "model calls since the prompt began, this one included"),
     Variable("session.calls", 0, "model calls of the session so far, this one included"),
     Variable("session.cost_usd_micros", 0, "what the session has cost so far, in millionths of a dollar"),
+    Variable(TIER_VARIABLE, "", "the tier that the open tool loop is on; empty outside of one"),
 )
 
 VARIABLES: Final[Mapping[str, Variable]] = {variable.name: variable for variable in _TABLE}

@@ -7,7 +7,7 @@ from documents import document, model, turn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierrouter_core.document.model import Hints, ModelHint, Session
+from tierrouter_core.document.model import Hints, ModelHint, Rule, Session
 from tierrouter_core.names import Dialect, Mode, Reason, TurnKind
 from tierrouter_core.routing.decide import Decision, Router, SessionState
 
@@ -142,6 +142,19 @@ def test_a_hint_inside_a_loop_moves_it_upward_only():
     assert served_by(decide(state=state, kind=TurnKind.TOOL_LOOP, hint="deep")) == "deep"
     assert served_by(decide(state=state, kind=TurnKind.TOOL_LOOP, hint="local")) == "reasoning"
     assert served_by(decide(state=state, kind=TurnKind.TOOL_LOOP, hint="nonsense")) == "reasoning"
+
+
+@pytest.mark.parametrize(("current", "expected"), [("routine", "deep"), ("reasoning", "reasoning")])
+def test_a_rule_may_be_meant_for_one_tier_alone(current, expected):
+    rule = Rule(name="stuck", when='session.tier == "routine"', tier="deep", escalate=True)
+    state = SessionState(current, current)
+    decision = decide(document(rules=(rule,)), state, kind=TurnKind.TOOL_LOOP)
+    assert served_by(decision) == expected
+
+
+def test_where_a_prompt_begins_no_tier_serves_yet():
+    rule = Rule(name="begin", when='session.tier == ""', tier="deep")
+    assert served_by(decide(document(rules=(rule,)), SessionState("routine", "routine"))) == "deep"
 
 
 def test_only_rules_that_escalate_act_inside_a_loop_and_only_upward():
