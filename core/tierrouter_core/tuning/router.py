@@ -1,7 +1,7 @@
 """A mix as a TierRouter: the split, the tiers, and a threshold and a rule for every limit.
 
-A stage's tier is left by a rule ``session.calls_in_task > thresholds.x`` that escalates to the next stage's. The call at hand
-is one of those that the rule sees, so ``x`` is what the stages so far may make together.
+A stage's tier is left by a rule ``session.calls_in_task > thresholds.x`` that escalates to the next stage's. The call
+at hand is one of those that the rule sees, so ``x`` is what the stages so far may make together.
 
 Tiers of last stages have the highest rank, so that no rule moves what has come there, or began there. Where a mix has
 two cascades each rule says which tier it is meant for as well: the calls alone don't tell what the task drew.

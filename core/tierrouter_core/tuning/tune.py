@@ -1,7 +1,7 @@
 """Results to a policy: the cheapest one that can be expected to hold the floor on other tasks too."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,46 +92,75 @@ def tune(results: Results, *, baseline: str, floor: float, rng: np.random.Genera
     """
     check_floor(floor)
     check_baseline(results, baseline)
-    candidates = Candidates(results, baseline)
-    points = candidates.points(np.arange(len(results.tasks)))
-    optimism = measure_optimism(candidates, floor, rng)
-
-    def first_that_holds(wanted: float) -> tuple[int, Chosen] | None:
-        for at, strictness in enumerate(STRICTNESSES):
-            chosen = choose(candidates, points, wanted, strictness)
-            if _holds(chosen, optimism[at], wanted):
-                return at, chosen
-        return None
-
-    alone = (Entry(1.0, Policy((Stage(baseline),))),)
-    at, chosen = first_that_holds(floor) or (len(STRICTNESSES) - 1, None)
-    mix = alone if chosen is None else chosen.mix
+    search = _Search(results, baseline, floor, rng)
+    found, strictness = search.first_that_holds(floor)
     below = None
-    if mix == alone:
-        for lower in (shown for shown in _SHOWN_FLOORS if shown < floor):
-            found = first_that_holds(lower)
-            if found is not None and found[1].mix != alone:
-                expected = _estimate(found[1], optimism[found[0]], results, baseline)
-                below = FrontierPoint(floor=lower, mix=found[1].mix, expected=expected)
-                break
-    frontier: list[FrontierPoint] = []
-    for shown in sorted({*_SHOWN_FLOORS, floor}, reverse=True):
-        cheapest = choose(candidates, points, shown, STRICTNESSES[at])
-        expected = _estimate(cheapest, optimism[at], results, baseline)
-        if not frontier or expected.saving > frontier[-1].expected.saving:
-            frontier.append(FrontierPoint(floor=shown, mix=cheapest.mix, expected=expected))
+    if found is None:
+        lower = (search.first_that_holds(shown)[0] for shown in _SHOWN_FLOORS if shown < floor)
+        below = next((point for point in lower if point is not None), None)
+    mix = search.alone if found is None else found.mix
     return Tuned(
         baseline=baseline,
         floor=floor,
         tasks=len(results.tasks),
         mix=mix,
-        expected=AS_THE_BASELINE if chosen is None else _estimate(chosen, optimism[at], results, baseline),
+        expected=AS_THE_BASELINE if found is None else found.expected,
         seemed=_seemed(mix, results, baseline),
-        is_supported=mix != alone,
+        is_supported=found is not None,
         supported_below=below,
-        frontier=tuple(frontier),
+        frontier=tuple(search.frontier({*_SHOWN_FLOORS, floor}, strictness)),
         singles=tuple(_singles(results, baseline)),
     )
+
+
+class _Search:
+    """All policies on all tasks, and how much better the chosen ones look than they are."""
+
+    def __init__(self, results: Results, baseline: str, floor: float, rng: np.random.Generator) -> None:
+        self.alone: Mix = (Entry(1.0, Policy((Stage(baseline),))),)
+        self._results = results
+        self._candidates = Candidates(results, baseline)
+        self._points = self._candidates.points(np.arange(len(results.tasks)))
+        self._optimism = measure_optimism(self._candidates, floor, rng)
+
+    def first_that_holds(self, floor: float) -> tuple[FrontierPoint | None, int]:
+        """The mix of the least strictness that can be relied on, if it saves anything; and the strictness's place."""
+        for at, strictness in enumerate(STRICTNESSES):
+            chosen = choose(self._candidates, self._points, floor, strictness)
+            if _holds(chosen, self._optimism[at], floor):
+                expected = self._estimate(chosen, at)
+                point = FrontierPoint(floor=floor, mix=chosen.mix, expected=expected)
+                return (point if expected.saving > 0 else None), at
+        return None, len(STRICTNESSES) - 1
+
+    def frontier(self, floors: Collection[float], at: int) -> Iterator[FrontierPoint]:
+        """The cheapest mix for each of ``floors``, all as strict as the ``at``-th; only those that save more."""
+        best = 0.0
+        for floor in sorted(floors, reverse=True):
+            chosen = choose(self._candidates, self._points, floor, STRICTNESSES[at])
+            expected = self._estimate(chosen, at)
+            if expected.saving > best:
+                best = expected.saving
+                yield FrontierPoint(floor=floor, mix=chosen.mix, expected=expected)
+            elif best == 0 and floor == max(floors):
+                yield FrontierPoint(floor=floor, mix=self.alone, expected=AS_THE_BASELINE)
+
+    def _estimate(self, chosen: Chosen, at: int) -> Estimate:
+        if chosen.mix == self.alone:
+            return AS_THE_BASELINE
+        quality = expected_quality(chosen, self._optimism[at])
+        paid = self._results.cost_usd[:, self._candidates.baseline]
+        spent = mix_outcomes(chosen.mix, self._results).cost_usd
+        ratio = float(spent.mean() / paid.mean())
+        error = float(np.std(spent - ratio * paid)) / (float(paid.mean()) * math.sqrt(len(paid)))
+        saving = 1 - ratio - max(self._optimism[at].saving, 0.0)
+        return Estimate(
+            quality=quality,
+            quality_low=max(quality - _ONE_IN_TWENTY * chosen.error, 0.0),
+            saving=saving,
+            saving_low=saving - _ONE_IN_TWENTY * error,
+            saving_high=min(saving + _ONE_IN_TWENTY * error, 1.0),
+        )
 
 
 def _holds(chosen: Chosen, optimism: Optimism, floor: float) -> bool:
@@ -140,24 +169,6 @@ def _holds(chosen: Chosen, optimism: Optimism, floor: float) -> bool:
     # Twice the variance: that of the tasks that the mix was chosen by, and that of the new ones.
     spread = _ONE_IN_TEN * math.sqrt(2) * chosen.error
     return expected >= floor - 1e-9 and expected - spread >= floor - MARGIN - 1e-9
-
-
-def _estimate(chosen: Chosen, optimism: Optimism, results: Results, baseline: str) -> Estimate:
-    if chosen.mix == (Entry(1.0, Policy((Stage(baseline),))),):
-        return AS_THE_BASELINE
-    quality = expected_quality(chosen, optimism)
-    paid = results.cost_usd[:, results.column(baseline)]
-    spent = mix_outcomes(chosen.mix, results).cost_usd
-    ratio = float(spent.mean() / paid.mean())
-    error = float(np.std(spent - ratio * paid)) / (float(paid.mean()) * math.sqrt(len(paid)))
-    saving = 1 - ratio - max(optimism.saving, 0.0)
-    return Estimate(
-        quality=quality,
-        quality_low=max(quality - _ONE_IN_TWENTY * chosen.error, 0.0),
-        saving=saving,
-        saving_low=saving - _ONE_IN_TWENTY * error,
-        saving_high=min(saving + _ONE_IN_TWENTY * error, 1.0),
-    )
 
 
 def _seemed(mix: Mix, results: Results, baseline: str) -> Estimate:

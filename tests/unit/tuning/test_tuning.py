@@ -11,8 +11,9 @@ from tierrouter_core.tuning.results import Results
 from tierrouter_core.tuning.tune import AS_THE_BASELINE, Tuned, tune
 
 FLOOR = 0.95
-WORLD = world(models=6, seed=2)
-"""Where the best policies save 35 % at the floor. ``python -m bench.tuning`` goes through a dozen worlds."""
+WORLDS = [world(models=6, seed=seed) for seed in (1, 2, 3)]
+"""The first three of the dozen that ``python -m bench.tuning --models 6`` goes through."""
+WORLD = WORLDS[1]
 
 
 def tuned(results: Results, *, baseline: str = WORLD.baseline, floor: float = FLOOR, seed: int = 0) -> Tuned:
@@ -20,14 +21,23 @@ def tuned(results: Results, *, baseline: str = WORLD.baseline, floor: float = FL
 
 
 @pytest.fixture(scope="module")
-def halved():
-    return halvings(WORLD, Truth(WORLD), tasks=500, floor=FLOOR, count=20, seed=102)
+def worlds():
+    """Twenty halvings of a benchmark of 500 tasks, in each world."""
+    return [
+        halvings(of, Truth(of), tasks=500, floor=FLOOR, count=20, seed=seed + 100) for seed, of in enumerate(WORLDS, 1)
+    ]
 
 
-def test_the_floor_is_held_on_tasks_that_were_not_tuned_on(halved):
-    quality = [one.quality for one in halved]
-    assert np.mean(quality) >= FLOOR - 0.005
-    assert np.quantile(quality, 0.1) >= FLOOR - 0.05
+@pytest.fixture(scope="module")
+def halved(worlds):
+    return [one for halvings_of_world in worlds for one in halvings_of_world]
+
+
+def test_the_floor_is_held_on_tasks_that_were_not_tuned_on(worlds):
+    for halvings_of_world in worlds:
+        quality = [one.quality for one in halvings_of_world]
+        assert np.mean(quality) >= FLOOR - 0.005
+        assert np.quantile(quality, 0.1) >= FLOOR - 0.05
 
 
 def test_nearly_as_much_is_saved_as_the_best_policy_of_that_quality_would(halved):
@@ -39,8 +49,8 @@ def test_quality_and_saving_are_as_expected_and_the_bounds_hold_nearly_always(ha
     expected = np.mean([one.tuned.expected.quality for one in halved])
     assert expected == pytest.approx(np.mean([one.true_quality for one in halved]), abs=0.03)
     saving = np.mean([one.tuned.expected.saving for one in halved])
-    assert saving == pytest.approx(np.mean([one.true_saving for one in halved]), abs=0.05)
-    assert sum(one.true_quality >= one.tuned.expected.quality_low for one in halved) >= 18
+    assert saving == pytest.approx(np.mean([one.true_saving for one in halved]), abs=0.03)
+    assert np.mean([one.true_quality >= one.tuned.expected.quality_low for one in halved]) >= 0.9
 
 
 def test_less_is_expected_than_what_the_chosen_policy_seemed_to_do(halved):
