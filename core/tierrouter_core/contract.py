@@ -128,6 +128,8 @@ class ConditionType(StrEnum):
     """True while a pod runs a sidecar that is older than the operator, or reads another document format."""
     INJECTION_HEALTHY = "InjectionHealthy"
     MODEL_SERVER_READY = "ModelServerReady"
+    BUDGETS_SHARED = "BudgetsShared"
+    """False where a limit is meant for all pods and each pod's sidecar counts for itself."""
 
 
 def is_bad(type_: str, status: str) -> bool:
@@ -200,6 +202,8 @@ class ConditionReason(StrEnum):
     LOADED = "Loaded"
     AVAILABLE = "Available"
     """An external model server has the model, and says no more of it."""
+    EACH_FOR_ITSELF = "EachForItself"
+    """Sidecars have no ledger that they share."""
     NOT_OBSERVED = "NotObserved"
     """Nothing looks at this yet."""
 

@@ -47,6 +47,7 @@ async def test_an_applied_router_is_published_and_says_so(served: RouterInCluste
         "SidecarsOutdated",
         "InjectionHealthy",
         "ModelServerReady",
+        "BudgetsShared",
     }
     assert revision["status"]["phase"] == "Active"
     provider = await served.api.get(f"{served.base}/modelproviders/openai")

@@ -23,7 +23,7 @@ def router_judgements(
     fleet: Fleet,
     server: Judgement,
 ) -> list[Judgement]:
-    """All seven conditions.
+    """All eight conditions.
 
     Args:
         router: the TierRouter.
@@ -46,7 +46,21 @@ def router_judgements(
         else Judgement(ConditionType.READY, "True", ConditionReason.READY, published.message)
     )
     in_force = choice.revision.name if isinstance(choice, Choice) else ""
-    return [ready, published, providers, *fleet_judgements(router, fleet, in_force), server]
+    return [ready, published, providers, *fleet_judgements(router, fleet, in_force), server, _budgets(router)]
+
+
+def _budgets(router: Obj) -> Judgement:
+    """Whether limits that are meant for all pods hold for all of them: each sidecar knows its own turns alone."""
+    spec = router.get("spec") or {}
+    budgets = [each.get("name", "") for each in spec.get("budgets") or () if each.get("scope") == "Router"]
+    limits = [f"budget {name}" for name in budgets]
+    if (spec.get("deepShare") or {}).get("action") == "RequireHint":
+        limits.append("deepShare")
+    if not limits:
+        message = "no limit is meant for several pods together"
+        return Judgement(ConditionType.BUDGETS_SHARED, "True", ConditionReason.NOT_NEEDED, message)
+    message = f"{', '.join(limits)}: each pod's sidecar counts its own turns, so together they may have as much each"
+    return Judgement(ConditionType.BUDGETS_SHARED, "False", ConditionReason.EACH_FOR_ITSELF, message)
 
 
 def _published(choice: Choice | Trouble | None, held: str) -> Judgement:
