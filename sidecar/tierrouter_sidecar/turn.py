@@ -111,20 +111,7 @@ class TurnServer:
             now_s=time.time(),
         )
         state = self._state(in_force.document, read.identity)
-        more: dict[str, Value] = {}
-        if state.flagged:
-            more["turn.output_flagged"] = True
-        if uses(_DEPTH) and _DEPTH not in read.turn.stated:
-            more[_DEPTH] = self._depth_of(read)
-        if uses(_COST):
-            more[_COST] = int((self.spent_usd.get(read.identity.session) or 0) * 1_000_000)
-        if more:
-            read = replace(read, turn=replace(read.turn, variables={**read.turn.variables, **more}))
-        warnings: tuple[str, ...] = ()
-        if self.spending.watched:
-            caps = self.spending.caps(in_force.document, read.identity.session, read.turn.now_s)
-            read = replace(read, turn=replace(read.turn, caps=caps))
-            warnings = tuple(self.spending.warnings(read.identity.session, read.turn.now_s))
+        read = self._with_what_is_remembered(in_force, read, state)
         first: Fit | None = None
         if endpoint.kind.generates or endpoint.kind.counts:
             placed = place(
@@ -138,10 +125,28 @@ class TurnServer:
             targets = openai_targets(in_force.document)
             reason = decision.reason if targets else Reason.NOT_SERVABLE
             decision = replace(decision, targets=targets, reason=reason, detail=ONLY_OPENAI)
-        notices = (*read.notices, *warnings)
+        notices = read.notices
         if decision.hint_outcome == "not_allowed":
             notices = (*notices, f"the hint {decision.hint} is not allowed")
         return Understood(read, decision, notices, first)
+
+    def _with_what_is_remembered(self, in_force: InForce, read: ReadTurn, state: SessionState) -> ReadTurn:
+        """``read`` with what its own request does not tell: variables of earlier turns, and what is capped."""
+        uses, session, turn = in_force.router.rules.uses, read.identity.session, read.turn
+        more: dict[str, Value] = {}
+        if state.flagged:
+            more["turn.output_flagged"] = True
+        if uses(_DEPTH) and _DEPTH not in turn.stated:
+            more[_DEPTH] = self._depth_of(read)
+        if uses(_COST):
+            more[_COST] = int((self.spent_usd.get(session) or 0) * 1_000_000)
+        if more:
+            turn = replace(turn, variables={**turn.variables, **more})
+        notices = read.notices
+        if self.spending.watched:
+            turn = replace(turn, caps=self.spending.caps(in_force.document, session, turn.now_s))
+            notices = (*notices, *self.spending.warnings(session, turn.now_s))
+        return read if turn is read.turn else replace(read, turn=turn, notices=notices)
 
     def circumstances(self, read: ReadTurn, target: Target) -> Circumstances:
         """What a request's translation for ``target`` depends on beside the request."""
