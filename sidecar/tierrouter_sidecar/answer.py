@@ -103,6 +103,8 @@ async def relay_unary(
         body = rename_unary_model(body, rename_model)
     headers = headers_of(upstream, ours, matches_requested=attempt.target.model_id == record.request.model)
     response = web.Response(status=upstream.status, body=body, headers=headers)
+    if record.kept is not None:
+        record.kept.add(body)
     record.first_byte()
     await send(request, response, record)
     return response

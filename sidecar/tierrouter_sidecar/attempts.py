@@ -58,6 +58,8 @@ class Attempts:
         reply = None
         if record.request.stream:
             reply = Reply(http, record.request.dialect, self._failover.hold_headers_ms / 1000)
+            if record.kept is not None:
+                record.kept.streamed, reply.kept = True, record.kept
             if self._failover.resume_cut_streams and may_be_begun(record.request):
                 reply.seen = seen_answer(record.request.dialect)
         self._way = UnderWay(

@@ -9,3 +9,7 @@ class StartError(TierRouterError):
 
 class CredentialError(TierRouterError):
     """A provider's key is missing or can't be read."""
+
+
+class PolicyError(TierRouterError):
+    """The service that judges answers has said something that is no judgement."""

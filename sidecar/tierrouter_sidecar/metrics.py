@@ -106,6 +106,12 @@ TTFT: Final = Metric(
 DURATION: Final = Metric(
     "tierrouter_turn_duration_seconds", "histogram", "From a request's arrival to its end.", ("tier",), _SECONDS
 )
+OUTPUT_POLICY: Final = Metric(
+    "tierrouter_output_policy_total",
+    "counter",
+    "Answers that the output policy was asked about: passed, flagged, or failed to be judged.",
+    ("outcome",),
+)
 BUDGETS_EXHAUSTED: Final = Metric(
     "tierrouter_budgets_exhausted",
     "gauge",

@@ -21,6 +21,7 @@ from tierrouter_core.spend.usage import NOTHING_USED, Usage
 from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.request import Request
 from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import InForce
 
@@ -75,6 +76,8 @@ class TurnRecord:
     """As the last attempt's; so are the edits."""
     edits: tuple[str, ...] = ()
     reason: str = ""
+    kept: KeptAnswer | None = None
+    """The answer as it went out, where somebody is to judge it."""
 
     def end_attempt(self, attempt: Attempt, status: int, error: str) -> None:
         """An attempt is over. What the turn used and who served it is what the last one says that ends."""

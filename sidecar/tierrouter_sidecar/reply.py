@@ -8,6 +8,7 @@ from aiohttp import web
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.in_band import keep_alive
 from tierrouter_core.wire.seen import SeenAnswer
+from tierrouter_sidecar.kept import KeptAnswer
 
 KEEP_ALIVE_S = 10.0
 """So long after the last byte another shows that the stream lives: agents give up on a silent one."""
@@ -37,6 +38,8 @@ class Reply:
         self._sending: asyncio.Task[None] | None = None
         self.seen: SeenAnswer | None = None
         """What the client has of the answer, where somebody may have to go on with it."""
+        self.kept: KeptAnswer | None = None
+        """All that the client has got, where somebody is to judge it."""
 
     @property
     def begun(self) -> bool:
@@ -71,6 +74,8 @@ class Reply:
         assert self._response is not None
         if self.seen is not None:
             self.seen.feed(events)
+        if self.kept is not None:
+            self.kept.add(events)
         await self._response.write(events)
         self._sent_s = self._loop.time()
 

@@ -29,6 +29,7 @@ from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.ledger.read import read_rows
 from tierrouter_sidecar.live import InForce, LiveConfiguration
+from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper
 from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
@@ -131,6 +132,7 @@ async def running(
         turns = TurnServer(
             upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod, spending=spending
         )
+        turns.judge = OutputJudge(upstream, metrics)
         sessions = settings.state_dir / SESSIONS_FILE
         load_sessions(sessions, turns.sessions)
         stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions)))

@@ -79,6 +79,8 @@ async def relay_translated_unary(
         except OSError:
             record.outcome = Outcome.CLIENT_GONE
             return reply.response
+    if record.kept is not None:
+        record.kept.add(answer)
     response = web.Response(status=200, body=answer, headers=[*theirs, ("content-type", "application/json")])
     await send(request, response, record)
     return response

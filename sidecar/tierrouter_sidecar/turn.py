@@ -34,8 +34,10 @@ from tierrouter_sidecar.attempts import Attempts
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.first_tokens import FirstTokens
 from tierrouter_sidecar.health import Health
+from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.nesting import nesting_of
+from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import Conversation, Recent, RecentMap, SessionStore
 from tierrouter_sidecar.spending import Reservation, Spending
@@ -79,6 +81,8 @@ class TurnServer:
     spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
     """By session."""
     spending: Spending = field(default_factory=Spending)
+    judge: OutputJudge | None = None
+    """Of answers, where a router wants them judged."""
     tokens: TokenMemory = field(default_factory=TokenMemory)
     first_tokens: FirstTokens = field(default_factory=FirstTokens)
     unreplayed: Recent[tuple[str, str]] = field(default_factory=Recent)
@@ -198,6 +202,8 @@ class TurnServer:
         record = TurnRecord(
             turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
         )
+        if in_force.document.output_policy is not None and read.request.kind in _TASK_KINDS:
+            record.kept = KeptAnswer()
         way = Attempts(self, http, endpoint, headers, record, understood)
         # Nothing is awaited between the look at what is left and this, so no two turns are promised the same dollar.
         held = None
@@ -215,6 +221,8 @@ class TurnServer:
             self.in_flight -= 1
             self._settle(record, held, self.bookkeeper.close(record))
             self._look_at_code(in_force, read)
+            if record.kept is not None and record.outcome is Outcome.ANSWERED and self.judge is not None:
+                self.judge.judge(record, record.kept, partial(self._flag, record))
             if record.target is not None:
                 weigh = partial(_weighed, read)
                 self.tokens.learn(record.target, read.request, read.identity, weigh, record.usage)
@@ -252,6 +260,12 @@ class TurnServer:
             return
         before = self._depth_of(read)
         self.depths.put(read.conversation, max(before, nesting_of(edits_since(read.request, progress.begun))))
+
+    def _flag(self, record: TurnRecord) -> None:
+        """The answer of a turn that is over is to be flagged: its session's next turn knows it."""
+        key = (record.identity.session, record.identity.agent)
+        state = self._state(record.in_force.document, record.identity)
+        self.sessions.put(key, time.time(), replace(state, flagged=True))
 
     def _settle(self, record: TurnRecord, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:

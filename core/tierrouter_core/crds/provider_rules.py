@@ -5,28 +5,10 @@ Keys deep inside of ``requestDefaults`` are out of CEL's sight: the operator loo
 
 from collections.abc import Mapping
 
+from tierrouter_core.crds.address_rules import address_rules
 from tierrouter_core.crds.schema import Schema, Validation, Validations
 from tierrouter_core.resources.kinds import FreeObject
 from tierrouter_core.resources.provider import ConfiguredPrice, ProviderSpec
-
-# Patterns over the whole address, and not CEL's own functions of addresses: those give texts without a bound, which no
-# other function may then look at (the estimated cost is beyond the API server's limit), and some of them are newer than
-# the oldest Kubernetes that the CRDs are for.
-_SCHEME = r"(?i)^https?://[^/?#]"
-_PORT_NUMBER = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"  # 1 to 65535
-_END = rf"(?::(?:0*{_PORT_NUMBER})?)?(?:[/?#].*)?$"
-_ANY_HOST = r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9.])?|\[[0-9a-f:.]+\])"
-_USABLE = rf"(?i)^https?://{_ANY_HOST}{_END}"
-# What Python's ipaddress calls private or loopback, as far as anybody has servers there.
-_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_LOCAL_ADDRESS = (
-    rf"(?:0|10|127)(?:\.{_BYTE}){{3}}"
-    rf"|(?:169\.254|192\.168|198\.1[89])(?:\.{_BYTE}){{2}}"
-    rf"|172\.(?:1[6-9]|2[0-9]|3[01])(?:\.{_BYTE}){{2}}"
-    r"|\[(?:::1|(?:f[cd]|fe[89ab])[0-9a-f:]*)\]"
-)
-_LOCAL_NAME = r"[a-z][a-z0-9-]*|[a-z0-9._-]*\.(?:svc|svc\.cluster\.local|local|localhost)"
-_LOCAL = rf"(?i)^http://(?:{_LOCAL_ADDRESS}|{_LOCAL_NAME})(?::[0-9]*)?(?:[/?#].*)?$"
 
 _RISING = "self.above[i - 1].inputTokens < self.above[i].inputTokens"
 _TEXT: Schema = {"type": "string", "maxLength": 1024}
@@ -56,41 +38,8 @@ PROVIDER_NOTES: Mapping[str, str] = {
 
 PROVIDER_RULES: Validations = {
     ProviderSpec: (
-        Validation(
-            rule="!self.baseURL.contains('@')",
-            message="holds a user name or a key before the @; name the key's Secret in spec.credential",
-            field_path=".baseURL",
-        ),
-        Validation(
-            rule=f"self.baseURL.contains('@') || self.baseURL.matches(r'{_SCHEME}')",
-            message="expected an address that begins with https:// (or http:// for a local host)",
-            field_path=".baseURL",
-        ),
-        Validation(
-            rule="!self.baseURL.contains('?') && !self.baseURL.contains('#')",
-            message=(
-                "holds a query or a fragment, but paths are appended to it; put parameters into spec.requestDefaults"
-            ),
-            field_path=".baseURL",
-        ),
-        Validation(
-            rule=(
-                f"self.baseURL.contains('@') || !self.baseURL.matches(r'{_SCHEME}') || "
-                f"self.baseURL.matches(r'{_USABLE}')"
-            ),
-            message="its host or port is not usable",
-            field_path=".baseURL",
-        ),
-        Validation(
-            rule=(
-                "self.baseURL.contains('@') || !self.baseURL.matches(r'(?i)^http://') || "
-                f"!self.baseURL.matches(r'{_USABLE}') || self.baseURL.matches(r'{_LOCAL}')"
-            ),
-            message=(
-                "http would send keys and code in the clear to a host that is not local; write https:// "
-                "(http is for loopback, private addresses, names without dots, *.svc and *.local)"
-            ),
-            field_path=".baseURL",
+        *address_rules(
+            "baseURL", "name the key's Secret in spec.credential", "put parameters into spec.requestDefaults"
         ),
         Validation(
             rule=(

@@ -6,9 +6,10 @@ operator checks these and says so in the router's conditions.
 
 from collections.abc import Mapping
 
+from tierrouter_core.crds.address_rules import address_rules
 from tierrouter_core.crds.schema import Validation, Validations
 from tierrouter_core.names import HINT_NONE
-from tierrouter_core.resources.guards import Budget, Ledger, LocalModel
+from tierrouter_core.resources.guards import Budget, Ledger, LocalModel, OutputPolicy
 from tierrouter_core.resources.router import FailoverSpec, RouterSpec, RuleSpec, Threshold, TierSpec
 
 MAX_RULE_BYTES = 1024
@@ -97,6 +98,7 @@ ROUTER_RULES: Validations = {
         _each_names_a_tier_or_none("budgets", "downgradeTo"),
         _each_names_tiers("budgets", "tiers"),
     ),
+    OutputPolicy: address_rules("endpoint", "it gets none", "it gets none"),
     TierSpec: (
         Validation(
             rule=f"self.name != '{HINT_NONE}'",

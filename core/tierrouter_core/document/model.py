@@ -164,6 +164,16 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPolicy:
+    """Who judges answers when they are over."""
+
+    endpoint: str
+    timeout_ms: int
+    on_failure: str
+    """``Open``: an answer that could not be judged is fine; ``Closed``: it counts as flagged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeepShare:
     """The share that expensive tiers may have."""
 
@@ -200,6 +210,7 @@ class Document:
     providers: Mapping[str, Provider]
     budgets: tuple[Budget, ...] = ()
     deep_share: DeepShare | None = None
+    output_policy: OutputPolicy | None = None
 
     def model_of(self, tier: Tier) -> Model:
         """The tier's model."""

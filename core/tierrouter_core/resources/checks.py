@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from tierrouter_core.names import HINT_NONE
+from tierrouter_core.resources.addresses import bad_address, in_the_clear
 from tierrouter_core.resources.findings import Check, Finding, NameCheck
 from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_core.resources.provider import ModelProvider
@@ -14,6 +15,7 @@ from tierrouter_core.resources.router import RouterSpec, TierRouter
 from tierrouter_core.resources.yaml_text import Path
 from tierrouter_core.routing.rules import check_rule
 
+_ENDPOINT: Path = ("spec", "outputPolicy", "endpoint")
 FindProvider = Callable[[str, str], ModelProvider | None]
 """``(namespace, name)`` to the provider that a router of that namespace means."""
 
@@ -143,6 +145,14 @@ def budgets_say_where_to_go(router: TierRouter) -> Iterator[Finding]:
             yield Finding(path, f'"{budget.downgrade_to}" is covered by this budget itself; name a tier outside of it')
 
 
+def the_output_policy_is_at_an_address(router: TierRouter) -> Iterator[Finding]:
+    """What agents are told does not cross the internet in the clear."""
+    policy = router.spec.output_policy
+    if policy is not None:
+        yield from bad_address(policy.endpoint, _ENDPOINT)
+        yield from in_the_clear(policy.endpoint, _ENDPOINT)
+
+
 def a_local_model_is_named(router: TierRouter) -> Iterator[Finding]:
     """Ollama can't load a model that has no name."""
     local = router.spec.local_model
@@ -171,6 +181,7 @@ ROUTER_CHECKS: tuple[Check[TierRouter], ...] = (
     thresholds_are_within_their_bounds,
     the_ledger_store_exists,
     budgets_say_where_to_go,
+    the_output_policy_is_at_an_address,
     a_local_model_is_named,
     timeouts_leave_room_for_an_answer,
 )

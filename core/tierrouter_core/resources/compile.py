@@ -12,6 +12,7 @@ from tierrouter_core.document.model import (
     Hints,
     Model,
     ModelHint,
+    OutputPolicy,
     Provider,
     Rule,
     Session,
@@ -75,6 +76,7 @@ def compile_router(router: TierRouter, providers: Providers, price_of: PriceOf) 
         providers={name: _provider(provider, price_of) for name, provider in used.items()},
         budgets=_budgets(spec),
         deep_share=_deep_share(spec),
+        output_policy=_output_policy(spec),
     )
     return Compiled(document, tuple(warnings_of(router, document)))
 
@@ -182,6 +184,13 @@ def _deep_share(spec: RouterSpec) -> DeepShare | None:
         min_prompts=given.min_prompts,
         action=given.action,
     )
+
+
+def _output_policy(spec: RouterSpec) -> OutputPolicy | None:
+    given = spec.output_policy
+    if given is None:
+        return None
+    return OutputPolicy(endpoint=given.endpoint, timeout_ms=given.timeout_ms, on_failure=given.on_failure)
 
 
 def _provider(provider: ModelProvider, price_of: PriceOf) -> Provider:

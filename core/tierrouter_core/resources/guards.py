@@ -67,6 +67,22 @@ class DeepShare:
 
 
 @resource
+class OutputPolicy:
+    """A service that judges answers when they are over; the next turn's ``turn.output_flagged`` is what it says."""
+
+    endpoint: str = setting(
+        Text(pattern=r"[!-~]+", words="an http or https address without blanks", max_length=1024),
+        'Gets `{"text": ...}` by POST and answers `{"flagged": true}` or `false`.',
+    )
+    timeout_ms: int = setting(Duration(), "For its whole answer.", default=2_000)
+    on_failure: str = setting(
+        Choice(of=("Open", "Closed")),
+        "Where it fails: `Open` takes the answer for fine, `Closed` for flagged.",
+        default="Open",
+    )
+
+
+@resource
 class Ledger:
     """Where turns are written down."""
 

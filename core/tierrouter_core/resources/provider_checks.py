@@ -1,79 +1,29 @@
 """Checks of a ModelProvider across its fields: one small function per rule."""
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
+from tierrouter_core.resources.addresses import bad_address, in_the_clear
 from tierrouter_core.resources.checks import repeated
 from tierrouter_core.resources.findings import Check, Finding
 from tierrouter_core.resources.provider import ModelProvider
 from tierrouter_core.resources.yaml_text import Path
 
 _BASE_URL: Path = ("spec", "baseURL")
-_LOCAL_SUFFIXES = (".svc", ".svc.cluster.local", ".local", ".localhost")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?")
 _OWN_KEYS = frozenset({"input", "messages", "model", "stream"})
 _SECRET_KEYS = frozenset({"accesstoken", "apikey", "authorization", "password", "secret", "secretkey", "xapikey"})
 
 
-def is_local_host(host: str) -> bool:
-    """Whether plain http may go there: loopback, a private address, or a name that only a cluster resolves."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        # A bare number would be an address in disguise (134744072 is 8.8.8.8), so names begin with a letter.
-        is_single_label = re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", host) is not None
-        return is_single_label or host.lower().endswith(_LOCAL_SUFFIXES)
-    return address.is_private or address.is_loopback
-
-
 def base_url_is_an_address(provider: ModelProvider) -> Iterator[Finding]:
     """http or https, a host, perhaps a port and a path; nothing that could hold a key or is lost on appending."""
-    url = provider.spec.base_url
-    if "@" in url:
-        # The value itself is not repeated: what stands before the @ may be a key.
-        yield Finding(_BASE_URL, "holds a user name or a key before the @; name the key's Secret in spec.credential")
-        return
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        yield Finding(_BASE_URL, f'found "{url}", which is no address: {error}')
-        return
-    if parts.scheme not in ("http", "https") or not host:
-        message = f'found "{url}", expected an address that begins with https:// (or http:// for a local host)'
-        yield Finding(_BASE_URL, message)
-    elif "?" in url or "#" in url:
-        message = "holds a query or a fragment, but paths are appended to it; put parameters into spec.requestDefaults"
-        yield Finding(_BASE_URL, message)
-    elif port == 0 or not (_HOST.fullmatch(host) or _is_address(host)):
-        yield Finding(_BASE_URL, f'found "{url}", whose host or port is not usable')
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    yield from bad_address(provider.spec.base_url, _BASE_URL)
 
 
 def base_url_is_https_unless_local(provider: ModelProvider) -> Iterator[Finding]:
     """A key and a code base don't cross the internet in the clear."""
-    try:
-        parts = urlsplit(provider.spec.base_url)
-        host = parts.hostname or ""
-    except ValueError:
-        return
-    if parts.scheme == "http" and host and not is_local_host(host):
-        message = (
-            f'"{host}" is not a local host, so http would send keys and code in the clear; write https:// '
-            "(http is for loopback, private addresses, names without dots, *.svc and *.local)"
-        )
-        yield Finding(_BASE_URL, message)
+    yield from in_the_clear(provider.spec.base_url, _BASE_URL)
 
 
 def every_model_has_a_dialect(provider: ModelProvider) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from tierrouter_core.names import Mode
 from tierrouter_core.resources.fields import resource, setting
-from tierrouter_core.resources.guards import Budget, DeepShare, Ledger, LocalModel, Rollout
+from tierrouter_core.resources.guards import Budget, DeepShare, Ledger, LocalModel, OutputPolicy, Rollout
 from tierrouter_core.resources.kinds import Boolean, Choice, Duration, Integer, ListOf, ObjectOf, OneOf, Text
 from tierrouter_core.resources.metadata import API_VERSION, RouterMetadata, dns_label
 from tierrouter_core.resources.provider import MODEL_NAME
@@ -227,6 +227,9 @@ class RouterSpec:
     )
     deep_share: DeepShare | None = setting(
         ObjectOf(cls=DeepShare), "The share that expensive tiers may have (docs/budgets.md).", default=None
+    )
+    output_policy: OutputPolicy | None = setting(
+        ObjectOf(cls=OutputPolicy), "A service that judges answers when they are over.", default=None
     )
     ledger: Ledger = setting(ObjectOf(cls=Ledger), "Where turns are written down.", default_factory=Ledger)
     response_model: str = setting(

@@ -39,7 +39,7 @@ _TABLE = (
     Variable("task.sandboxed", False, "the agent says that the task runs in a sandbox", from_header=True),
     Variable("turn.kind", "user", "user, tool_loop, automatic, continuation, compaction or utility"),
     Variable("turn.agent", "main", "main or subagent"),
-    Variable("turn.output_flagged", False, "the previous answer was refused or filtered"),
+    Variable("turn.output_flagged", False, "the previous answer was refused, filtered or flagged"),
     Variable("turn.context_tokens", 0, "estimated input tokens of this request"),
     Variable("turn.has_images", False, "the request holds an image"),
     Variable("turn.dialect", "", "OpenAIChat, OpenAIResponses or AnthropicMessages"),

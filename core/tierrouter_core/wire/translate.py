@@ -34,6 +34,8 @@ from tierrouter_core.wire.events import (
     KeepAlive,
     Opened,
     RawEvent,
+    RefusalPiece,
+    TextPiece,
 )
 from tierrouter_core.wire.in_band import keep_alive
 from tierrouter_core.wire.messages.answer_parse import parse_messages_answer
@@ -323,6 +325,21 @@ class StreamTranslator:
             usage = self._carried.usage.gone_on_with(usage)
         out.append(self._encoder.finish(finish, usage))
         return b"".join(out)
+
+
+def text_of_answer(dialect: Dialect, data: bytes, *, streamed: bool) -> str:
+    """What a model said to the user in an answer, refusals included: no thoughts, no calls. Broken data says less."""
+    codec = _CODECS[dialect]
+    if streamed:
+        decoder = codec.decoder()
+        events = [*decoder.feed(data), *decoder.end()]
+    else:
+        try:
+            payload = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return ""
+        events = codec.parse_answer(payload) if isinstance(payload, dict) else []
+    return "".join(event.text for event in events if isinstance(event, TextPiece | RefusalPiece))
 
 
 def translate_answer(translated: Translated, body: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:

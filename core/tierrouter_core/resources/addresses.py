@@ -1,0 +1,68 @@
+"""Addresses that calls are made to: what is none, and what would cross the internet in the clear."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from tierrouter_core.resources.findings import Finding
+from tierrouter_core.resources.yaml_text import Path
+
+_LOCAL_SUFFIXES = (".svc", ".svc.cluster.local", ".local", ".localhost")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?")
+
+
+def is_local_host(host: str) -> bool:
+    """Whether plain http may go there: loopback, a private address, or a name that only a cluster resolves."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # A bare number would be an address in disguise (134744072 is 8.8.8.8), so names begin with a letter.
+        is_single_label = re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", host) is not None
+        return is_single_label or host.lower().endswith(_LOCAL_SUFFIXES)
+    return address.is_private or address.is_loopback
+
+
+def bad_address(url: str, path: Path) -> Iterator[Finding]:
+    """Why ``url``, which stands at ``path``, is no address that a call can be made to."""
+    if "@" in url:
+        # The value itself is not repeated: what stands before the @ may be a key.
+        yield Finding(path, "holds a user name or a key before the @; name the key's Secret in spec.credential")
+        return
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        yield Finding(path, f'found "{url}", which is no address: {error}')
+        return
+    if parts.scheme not in ("http", "https") or not host:
+        message = f'found "{url}", expected an address that begins with https:// (or http:// for a local host)'
+        yield Finding(path, message)
+    elif "?" in url or "#" in url:
+        message = "holds a query or a fragment, but paths are appended to it; put parameters into spec.requestDefaults"
+        yield Finding(path, message)
+    elif port == 0 or not (_HOST.fullmatch(host) or _is_address(host)):
+        yield Finding(path, f'found "{url}", whose host or port is not usable')
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def in_the_clear(url: str, path: Path) -> Iterator[Finding]:
+    """That ``url``, which stands at ``path``, is plain http to a host that is not local."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return
+    if parts.scheme == "http" and host and not is_local_host(host):
+        message = (
+            f'"{host}" is not a local host, so http would send keys and code in the clear; write https:// '
+            "(http is for loopback, private addresses, names without dots, *.svc and *.local)"
+        )
+        yield Finding(path, message)
