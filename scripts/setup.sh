@@ -76,7 +76,7 @@ say "installing uv"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r scripts/installer.lock
 uv() { VIRTUAL_ENV="$(pwd)/.venv" .venv/bin/uv "$@"; }
 
-say "installing the packages of requirements.lock (about 200 MB the first time, then from a cache)"
+say "installing the packages of requirements.lock (about 300 MB the first time, then from a cache)"
 uv pip sync --require-hashes requirements.lock
 say "installing TierRouter itself, from this folder"
 uv pip install --quiet --no-deps --build-constraints scripts/build.lock --editable .
