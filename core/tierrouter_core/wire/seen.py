@@ -6,6 +6,7 @@ next event has to fit behind that.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from io import StringIO
 from typing import Any
 
 import orjson
@@ -19,7 +20,8 @@ class SeenAnswer(ABC):
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
-        self._pieces: list[str] = []
+        # One buffer, not thousands of words: an answer may be a novel, and memory in crumbs does not come back.
+        self._said = StringIO()
         self._beyond_text = False
         """Something is in it behind which no other model's text can stand."""
 
@@ -30,7 +32,7 @@ class SeenAnswer(ABC):
         It can where nothing but one piece of text has come, maybe after thoughts that are over, and that is open: a
         call that was begun, a second piece, a refusal or an end can't be taken back.
         """
-        return "" if self._beyond_text or not self._is_open() else "".join(self._pieces)
+        return "" if self._beyond_text or not self._is_open() else self._said.getvalue()
 
     def feed(self, events: bytes) -> None:
         """Take note of whole events that were sent."""

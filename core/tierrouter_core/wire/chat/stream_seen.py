@@ -37,7 +37,7 @@ class SeenChat(SeenAnswer):
                 return
             text = delta.get("content")
             if isinstance(text, str) and text:
-                self._pieces.append(text)
+                self._said.write(text)
 
     def _is_open(self) -> bool:
-        return bool(self._pieces)
+        return self._said.tell() > 0

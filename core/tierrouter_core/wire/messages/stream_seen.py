@@ -44,14 +44,14 @@ class SeenMessage(SeenAnswer):
             return
         self._open = str(kind)
         if kind == "text":
-            self._pieces.append(str(block.get("text") or ""))
+            self._said.write(str(block.get("text") or ""))
 
     def _delta(self, delta: Mapping[str, Any]) -> None:
         if self._open in _THOUGHTS:
             return
         text = delta.get("text")
         if delta.get("type") == "text_delta" and isinstance(text, str):
-            self._pieces.append(text)
+            self._said.write(text)
         else:
             # Citations belong to the model that has read the document.
             self._beyond_text = True

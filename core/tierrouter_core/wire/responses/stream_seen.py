@@ -45,7 +45,7 @@ class SeenResponse(SeenAnswer):
                 self._part(details(payload.get("part")))
             case "output_text.delta":
                 text = payload.get("delta")
-                self._pieces.append(text if isinstance(text, str) else "")
+                self._said.write(text if isinstance(text, str) else "")
                 self._beyond_text = self._beyond_text or bool(items(payload.get("logprobs")))
             case "output_item.done" if self._item.get("type") == "reasoning":
                 self._output.append({**details(payload.get("item"))})
