@@ -52,6 +52,13 @@ REVISION_LABEL: Final = "tierrouter.dev/revision"
 """On a RouterRevision and its ConfigMap: the revision's name."""
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
+RUN_LABEL: Final = "tierrouter.dev/run"
+"""On the Jobs, pods and the ConfigMap of a RegressionRun: its name."""
+CELL_LABEL: Final = "tierrouter.dev/cell"
+"""On the Jobs and pods of a RegressionRun: the cell that is tested."""
+SUITE_LABEL: Final = "tierrouter.dev/suite"
+"""On a RegressionRun: its RegressionSuite's name."""
+
 MODEL_SERVER_LABEL: Final = "tierrouter.dev/model-server"
 """On the pods of a model server: the router whose local tier it serves."""
 
@@ -76,6 +83,9 @@ INJECTED: Final = "tierrouter.dev/injected"
 SIDECAR_VERSION: Final = "tierrouter.dev/sidecar-version"
 POKE: Final = "tierrouter.dev/poke"
 FORCE_TIER: Final = "tierrouter.dev/force-tier"
+"""The tier that serves every turn of the pod, and no other: a suite measures one tier."""
+FORCE_MODEL: Final = "tierrouter.dev/force-model"
+"""With ``force-tier``: the model that serves instead of the tier's own, one of the tier's provider."""
 
 # Annotations of the active ConfigMap. They are the truth; a status is what can be made again from them.
 STABLE_REVISION: Final = "tierrouter.dev/stable-revision"
@@ -88,6 +98,27 @@ SPEC_DIGEST: Final = "tierrouter.dev/spec-digest"
 """Digest of the router's own part of those inputs: where it has not changed, a provider has."""
 UNPINNED_REVISION: Final = "tierrouter.dev/unpinned-revision"
 """While a revision is pinned: the one that was in force before."""
+
+ROLLOUT: Final = "tierrouter.dev/rollout"
+"""While a revision is tried: which, since when, what was counted so far and how often it was looked at, as JSON."""
+
+# Annotation of users' RegressionSuites.
+RUN_NOW: Final = "tierrouter.dev/run-now"
+"""Any value that it has not had before begins a run."""
+
+# A RegressionRun's Job.
+RESULTS_CONTAINER: Final = "tierrouter-results"
+"""The native sidecar that reads what the harness wrote and puts it into the run's status."""
+RESULTS_ACCOUNT: Final = "tierrouter-results"
+"""The service account of the Jobs' pods: it may write results, and nothing else."""
+RESULTS_VOLUME: Final = "tierrouter-results"
+RESULTS_MOUNT: Final = "/var/run/tierrouter/results"
+"""Where a harness leaves its results; ``TIERROUTER_RESULTS_DIR`` says so."""
+RESULTS_DIR_VARIABLE: Final = "TIERROUTER_RESULTS_DIR"
+TASKS_FILE: Final = "tasks.jsonl.gz"
+"""Key of the ConfigMap with a run's results task by task."""
+MAX_TASKS_BYTES: Final = 900 * 1024
+"""Of that file, as it is compressed."""
 
 # Annotation of a revision's own ConfigMap, and of the active one.
 REVISION_SPEC: Final = "tierrouter.dev/revision-spec"
@@ -110,6 +141,11 @@ def active_name(router: str) -> str:
 def credentials_name(router: str) -> str:
     """The Secret that pods mount."""
     return f"{router}-credentials"
+
+
+def tasks_name(run: str) -> str:
+    """The ConfigMap with a run's results task by task."""
+    return f"{run}-tasks"
 
 
 def model_server_name(router: str) -> str:
