@@ -119,6 +119,14 @@ async def as_table(api: Api, path: str) -> dict[str, Any]:
         ),
         ("suite", {"lastRun": "nightly-1"}, {"Router": "coding", "Schedule": "0 3 * * *", "Last-Run": "nightly-1"}),
         ("run", {"phase": "Running"}, {"Suite": "nightly", "Phase": "Running", "Decision": None}),
+        (
+            "run",
+            {
+                "phase": "Decided",
+                "decision": {"action": "Regress", "reason": "a slip", "lowPercent": "80.1", "revision": "coding-1"},
+            },
+            {"Decision": "Regress", "Low": "80.1", "High": None, "Tested": "coding-0123456789", "Made": "coding-1"},
+        ),
     ],
 )
 async def test_kubectl_get_shows_what_matters(

@@ -55,11 +55,42 @@ _SUITE_FREE_FIELDS: Mapping[str, Mapping[str, Schema]] = {
 _RESULTS_STAY = Validation(
     rule=(
         "!has(oldSelf.status) || !has(oldSelf.status.results) || (has(self.status) && has(self.status.results) && "
-        "oldSelf.status.results.all(old, self.status.results.exists(new, new == old)))"
+        "oldSelf.status.results.all(old, self.status.results.exists(new, new.name == old.name)))"
     ),
     message="results are written once; they never change or leave",
 )
+_RESULT_STAYS = Validation(rule="self == oldSelf", message="results are written once; they never change or leave")
 _NO_MORE_SOLVED_THAN_TRIED = Validation(rule="self.resolved <= self.tasks", message="resolved is more than tasks")
+_NO_TASK_WITHOUT_RESULTS = Validation(
+    rule="!has(self.error) || self.error == '' || (self.tasks == 0 && (!has(self.rows) || self.rows == ''))",
+    message="error says that there are no results, but tasks or rows says otherwise",
+)
+_DECISION_STAYS = Validation(
+    rule=("!has(oldSelf.status) || !has(oldSelf.status.decision) || (has(self.status) && has(self.status.decision))"),
+    message="a run is decided once; a decision never leaves",
+)
+_DECIDED_ONCE = Validation(
+    rule=" && ".join(
+        [
+            "self.action == oldSelf.action",
+            "self.reason == oldSelf.reason",
+            *(
+                f"has(self.{key}) == has(oldSelf.{key}) && (!has(self.{key}) || self.{key} == oldSelf.{key})"
+                for key in ("lowPercent", "highPercent", "overlay", "cells", "state")
+            ),
+            "(!has(oldSelf.revision) || oldSelf.revision == '' || "
+            "(has(self.revision) && self.revision == oldSelf.revision))",
+        ]
+    ),
+    message="a run is decided once; of a decision only an empty revision may still be set",
+)
+_THE_END_STAYS = Validation(
+    rule=(
+        "!has(oldSelf.status) || !has(oldSelf.status.phase) || !(oldSelf.status.phase in ['Decided', 'Failed']) || "
+        "(has(self.status) && has(self.status.phase) && self.status.phase == oldSelf.status.phase)"
+    ),
+    message="a run that is Decided or Failed stays so; make a new run instead",
+)
 _RESULTS_ARE_OF_THE_MATRIX = Validation(
     rule=(
         "!has(self.status) || !has(self.status.results) || "
@@ -219,6 +250,8 @@ DEFINITIONS: tuple[Definition, ...] = (
             Column("Number", ".spec.number", "integer"),
             Column("Phase", ".status.phase"),
             Column("Origin", ".spec.origin.type"),
+            Column("Run", ".spec.origin.run"),
+            Column("Why", ".spec.origin.message", wide=True),
             _AGE,
         ),
     ),
@@ -227,7 +260,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         kind=regression.SUITE_KIND,
         plural="regressionsuites",
         short_name="rsuite",
-        description="Tasks that every tier has to solve, and what follows when it does not. Nothing runs them yet.",
+        description="Tasks that every tier has to solve, and what follows when it does not.",
         status=regression.SuiteStatus,
         max_name=regression.MAX_SUITE_NAME,
         rules=_SUITE_RULES,
@@ -236,7 +269,10 @@ DEFINITIONS: tuple[Definition, ...] = (
             Column("Router", ".spec.router"),
             Column("Schedule", ".spec.schedule"),
             Column("Suspended", ".spec.suspend", "boolean"),
+            Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
             Column("Last-Run", ".status.lastRun"),
+            Column("Decision", ".status.lastDecision"),
+            Column("Next", ".status.nextScheduleTime", wide=True),
             _AGE,
         ),
     ),
@@ -248,13 +284,22 @@ DEFINITIONS: tuple[Definition, ...] = (
         description="One time that a suite ran. Its spec never changes, its results are written once.",
         status=regression.RunStatus,
         max_name=regression.MAX_RUN_NAME,
-        rules={regression.RunSpec: (_IMMUTABLE,), regression.CellResult: (_NO_MORE_SOLVED_THAN_TRIED,)},
-        root_rules=(_RESULTS_STAY, _RESULTS_ARE_OF_THE_MATRIX),
+        rules={
+            regression.RunSpec: (_IMMUTABLE,),
+            regression.CellResult: (_NO_MORE_SOLVED_THAN_TRIED, _NO_TASK_WITHOUT_RESULTS, _RESULT_STAYS),
+            regression.RunDecision: (_DECIDED_ONCE,),
+        },
+        root_rules=(_RESULTS_STAY, _RESULTS_ARE_OF_THE_MATRIX, _DECISION_STAYS, _THE_END_STAYS),
         columns=(
             Column("Suite", ".spec.suite"),
+            Column("Source", ".spec.source"),
             Column("Phase", ".status.phase"),
             Column("Decision", ".status.decision.action"),
-            Column("Revision", ".spec.revision"),
+            Column("Low", ".status.decision.lowPercent"),
+            Column("High", ".status.decision.highPercent"),
+            Column("Tested", ".spec.revision"),
+            Column("Made", ".status.decision.revision"),
+            Column("Reason", ".status.decision.reason", wide=True),
             _AGE,
         ),
     ),

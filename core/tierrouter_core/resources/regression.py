@@ -1,7 +1,4 @@
-"""RegressionSuite and RegressionRun: what proves every night that the tiers are good enough (design section 3).
-
-Nothing runs suites yet; the API server checks them.
-"""
+"""RegressionSuite and RegressionRun: what proves every night that the tiers are good enough (design section 3)."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -9,9 +6,20 @@ from enum import StrEnum
 from typing import Any
 
 from tierrouter_core.resources.fields import resource, setting
-from tierrouter_core.resources.kinds import Boolean, Choice, FreeObject, Integer, ListOf, Money, ObjectOf, Text
+from tierrouter_core.resources.kinds import (
+    Boolean,
+    Choice,
+    Duration,
+    FreeObject,
+    Integer,
+    ListOf,
+    Money,
+    ObjectOf,
+    Text,
+)
 from tierrouter_core.resources.metadata import API_VERSION, MAX_ROUTER_NAME, ObjectMetadata, dns_label
-from tierrouter_core.resources.provider import MODEL_NAME
+from tierrouter_core.resources.provider import MODEL_NAME, SecretRef
+from tierrouter_core.resources.revision import TunedValues
 from tierrouter_core.resources.router import TIER
 from tierrouter_core.resources.status import (
     CONDITIONS,
@@ -30,6 +38,11 @@ MAX_SUITE_NAME = 40
 MAX_RUN_NAME = 57
 """With ``-tasks`` it is still a label's value."""
 
+MAX_STATE_BYTES = 64 * 1024
+"""Of what one run hands on to the next, as text."""
+MAX_ROWS_BYTES = 256 * 1024
+"""Of one cell's rows in a run's status, as base64: an object may have 1.5 MB in all."""
+
 _CRON_FIELD = r"(?:\*|[0-9A-Za-z]+)(?:[-,/](?:\*|[0-9A-Za-z]+))*"
 _CRON = Text(
     pattern=rf"(?:{_CRON_FIELD}(?: {_CRON_FIELD}){{4}}|@(?:hourly|daily|weekly|monthly))?",
@@ -44,6 +57,9 @@ _DECIMAL_PERCENT = Text(
     max_length=10,
 )
 _CELL = dns_label(63)
+_TASKS = Integer()
+_STATE = Text(words="JSON", max_length=MAX_STATE_BYTES, multiline=True)
+_HOUR_MS = 3_600_000
 
 
 @resource
@@ -75,6 +91,16 @@ class RegressionPolicy:
 
 
 @resource
+class Notify:
+    """Where decisions are told."""
+
+    secret_ref: SecretRef = setting(
+        ObjectOf(cls=SecretRef),
+        "A Secret's entry with the address of a webhook that takes Slack's JSON: the address is a key itself.",
+    )
+
+
+@resource
 class SuiteSpec:
     """A RegressionSuite's ``spec``."""
 
@@ -96,6 +122,30 @@ class SuiteSpec:
     policy: RegressionPolicy = setting(
         ObjectOf(cls=RegressionPolicy), "What follows from the results.", default_factory=RegressionPolicy
     )
+    parallelism: int = setting(Integer(minimum=1, maximum=128), "Jobs of one run that run at once.", default=2)
+    timeout_ms: int = setting(
+        Duration(minimum_ms=1000, maximum_ms=7 * 24 * _HOUR_MS),
+        "How long one Job may take, retries included; then its cell has no results.",
+        default=2 * _HOUR_MS,
+    )
+    retries: int = setting(
+        Integer(maximum=10),
+        "How often a pod that its node lost, evicted or ran out of memory for is made again. What a harness exits with "
+        "is never retried.",
+        default=2,
+    )
+    max_cost_usd: Decimal | None = setting(
+        Money(),
+        "What the turns of one run may cost in USD; beyond it no further Job begins.",
+        default=None,
+        means="no limit",
+    )
+    history_limit: int = setting(
+        Integer(minimum=1, maximum=100), "Runs that are kept when they have ended; the oldest go.", default=10
+    )
+    notify: Notify | None = setting(
+        ObjectOf(cls=Notify), "Who is told of decisions, beside the Events.", default=None, means="nobody"
+    )
 
 
 @resource
@@ -106,6 +156,18 @@ class SuiteStatus:
     conditions: tuple[Condition, ...] = setting(CONDITIONS, CONDITIONS_DOC, default=())
     last_run: str = setting(dns_label(63, may_be_empty=True), "The newest RegressionRun.", default="")
     last_schedule_time: str | None = setting(TIMESTAMP, "When a run began by the schedule last.", default=None)
+    next_schedule_time: str | None = setting(TIMESTAMP, "When the next one begins.", default=None)
+    last_run_now: str = setting(
+        Text(max_length=253), "The annotation `tierrouter.dev/run-now` that began a run last.", default=""
+    )
+    last_decision: str = setting(Text(max_length=32), "The newest decision's `action`.", default="")
+    last_reason: str = setting(MESSAGE, "Its reason.", default="")
+    steps: tuple[str, ...] = setting(
+        ListOf(item=Text(max_length=256), max_items=64),
+        "Steps of thresholds that stand, each with the tier that caused it.",
+        default=(),
+    )
+    state: str = setting(_STATE, "What the newest decision handed on to the next, as JSON.", default="")
 
 
 @resource
@@ -125,6 +187,16 @@ class RunSource(StrEnum):
     SCHEDULE = "Schedule"
     MANUAL = "Manual"
     CI = "CI"
+
+
+class RunAction(StrEnum):
+    """What follows from a run's results."""
+
+    NOTHING = "Nothing"
+    PROMOTE = "Promote"
+    REGRESS = "Regress"
+    REJECT = "Reject"
+    RECOVER = "Recover"
 
 
 class RunPhase(StrEnum):
@@ -166,21 +238,61 @@ class CellResult:
     """What came of one cell; written once."""
 
     name: str = setting(_CELL, "The cell: a `matrix[].name`.")
-    tasks: int = setting(Integer(), "Tasks that were tried.")
-    resolved: int = setting(Integer(), "Those of them that were solved.")
+    tasks: int = setting(_TASKS, "Tasks that were solved or not; those of `errors` are not among them.")
+    resolved: int = setting(_TASKS, "Those of them that were solved.")
     cost_usd: Decimal | None = setting(Money(), "What its turns cost in USD.", default=None, means="unknown")
     completion_time: str = setting(TIMESTAMP, "When it was collected.")
+    errors: int | None = setting(_TASKS, "Tasks that tell nothing, for the harness failed.", default=None, means="none")
+    calls: int | None = setting(_TASKS, "Turns of all tasks.", default=None, means="unknown")
+    output_tokens: int | None = setting(
+        Integer(maximum=2**53), "Tokens that were put out, of all tasks.", default=None, means="unknown"
+    )
+    duration_ms: int | None = setting(
+        _TASKS, "How long a task took in milliseconds, the median.", default=None, means="unknown", key="durationMs"
+    )
+    rows: str = setting(
+        Text(pattern=r"[A-Za-z0-9+/]*={0,2}", words="base64", max_length=MAX_ROWS_BYTES),
+        "The results task by task: JSON lines, compressed by gzip, as base64. The operator gathers them.",
+        default="",
+    )
+    error: str = setting(MESSAGE, "Why the cell has no results; then no task counts.", default="")
+
+
+@resource
+class CellJudgement:
+    """What is to be said of one cell."""
+
+    name: str = setting(_CELL, "The cell: a `matrix[].name`.")
+    accuracy_percent: str | None = setting(
+        _DECIMAL_PERCENT, "Tasks that it solved, of those that count.", default=None, means="no task counts"
+    )
+    low_percent: str | None = setting(_DECIMAL_PERCENT, "Lower end of the interval.", default=None)
+    high_percent: str | None = setting(_DECIMAL_PERCENT, "Upper end of it.", default=None)
+    sentence: str = setting(MESSAGE, "The same in a sentence.", default="")
 
 
 @resource
 class RunDecision:
-    """What follows from the results."""
+    """What follows from the results; said once."""
 
-    action: str = setting(Choice(of=("Nothing", "Promote", "Regress", "Reject")), "What is done.")
+    action: str = setting(Choice(of=RunAction), "What is done.")
     reason: str = setting(MESSAGE, "Why, in one sentence.")
     low_percent: str | None = setting(_DECIMAL_PERCENT, "Lower end of the interval that decided.", default=None)
     high_percent: str | None = setting(_DECIMAL_PERCENT, "Upper end of it.", default=None)
-    revision: str = setting(REVISION_NAME, "The RouterRevision that was made; empty for none.", default="")
+    revision: str = setting(
+        REVISION_NAME, "The RouterRevision that was made; empty for none, or none yet. Set once.", default=""
+    )
+    overlay: TunedValues | None = setting(
+        ObjectOf(cls=TunedValues),
+        "All that regression runs have moved, this decision included: what the revision is made with.",
+        default=None,
+    )
+    cells: tuple[CellJudgement, ...] = setting(
+        ListOf(item=ObjectOf(cls=CellJudgement), max_items=128, ordered=False, keyed_by="name"),
+        "What is to be said of each cell.",
+        default=(),
+    )
+    state: str = setting(_STATE, "What is handed on to the next run's decision, as JSON.", default="")
 
 
 @resource
@@ -189,7 +301,11 @@ class RunStatus:
 
     observed_generation: int = setting(GENERATION, OBSERVED_GENERATION_DOC, default=0)
     conditions: tuple[Condition, ...] = setting(CONDITIONS, CONDITIONS_DOC, default=())
-    phase: RunPhase = setting(Choice(of=RunPhase), "How far it is.", default=RunPhase.PENDING)
+    phase: RunPhase = setting(
+        Choice(of=RunPhase), "How far it is. Decided and Failed are the end.", default=RunPhase.PENDING
+    )
+    start_time: str | None = setting(TIMESTAMP, "When its first Job was made.", default=None)
+    completion_time: str | None = setting(TIMESTAMP, "When it came to its end.", default=None)
     results: tuple[CellResult, ...] = setting(
         ListOf(item=ObjectOf(cls=CellResult), max_items=128, ordered=False, keyed_by="name"),
         "What came of each cell. An entry never changes or leaves.",
