@@ -24,7 +24,15 @@ from tierrouter_core.wire.unary import (
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import Attempt, TurnRecord
 from tierrouter_sidecar.reply import Reply
-from tierrouter_sidecar.upstream import BROKEN, AttemptFailed, FirstTokenLate, Interrupted, attempt_failed, broken_off
+from tierrouter_sidecar.upstream import (
+    BROKEN,
+    AttemptFailed,
+    FirstTokenLate,
+    Interrupted,
+    attempt_failed,
+    broken_off,
+    forget_frames,
+)
 
 MAX_UNARY_BYTES = 64 * 1024 * 1024
 _MOST_BEFORE_THE_ANSWER_BYTES = 256 * 1024
@@ -270,8 +278,10 @@ class _Stream:
         try:
             chunk = await self._upstream.content.readany()
         except FirstTokenLate as error:
+            forget_frames(error)
             return None, Failure(kind=FailureKind.LATE, message=str(error), status=200)
         except BROKEN as error:
+            forget_frames(error)
             return None, broken_off(f"{self._provider} broke off its answer", error)
         if not chunk:
             return None, None

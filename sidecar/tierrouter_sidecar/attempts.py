@@ -27,7 +27,7 @@ from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse, refuse_spending
 from tierrouter_sidecar.reply import Reply
 from tierrouter_sidecar.under_way import UnderWay, Unfinished
-from tierrouter_sidecar.upstream import AttemptFailed, Interrupted, attempt_failed
+from tierrouter_sidecar.upstream import AttemptFailed, Interrupted, attempt_failed, forget_frames
 
 if TYPE_CHECKING:
     from tierrouter_sidecar.turn import TurnServer, Understood
@@ -140,6 +140,7 @@ class Attempts:
         try:
             response = await relayed
         except AttemptFailed as failed:
+            forget_frames(failed)
             failure = self._redacted(failed.failure)
             if failure.kind in _BILLED and not isinstance(failed, Interrupted):
                 self._owe_input(call)
@@ -213,6 +214,7 @@ class Attempts:
                 for task in left:
                     task.cancel()
                 await asyncio.gather(*left, return_exceptions=True)
+                self._racing = {}
 
     async def _race(self, call: Call, target: Target, late_s: float) -> web.StreamResponse | None:
         first = asyncio.ensure_future(self._performed(call))

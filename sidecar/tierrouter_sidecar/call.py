@@ -135,6 +135,8 @@ class Call:
 
     def close(self) -> int:
         """Let go of the provider's connection, whatever state it is in; the status that came, or 0."""
+        # Whom it told has it in hand, and the two would keep each other for as long as the collector lets them.
+        self._on_first_token = _tell_nobody
         upstream, self._upstream = self._upstream, None
         if upstream is None:
             return 0
@@ -263,6 +265,10 @@ class Call:
             return replace(failure, kind=FailureKind.REJECTED)
         way.server.unreplayed.add(way.read.conversation)
         return replace(failure, message=f"{provider} refused past reasoning (400); it is asked again without")
+
+
+def _tell_nobody(call: Call) -> None:
+    """A call that is closed begins no more."""
 
 
 def _secret_of(target: Target) -> str:

@@ -111,6 +111,18 @@ class Upstream:
             raise AttemptFailed(broken_off(f"{where} broke off before answering", cause)) from None
 
 
+def forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an error that is an outcome: nobody will read them.
+
+    What failed often keeps its error, and the error's frames keep what failed. Such a ring holds a whole turn, its body
+    too, until the garbage collector comes by, and that comes seldom.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
+
+
 def broken_off(by_provider: str, error: Exception) -> Failure:
     """The failure of a call that broke off with ``error``; at our own end the provider has done nothing wrong."""
     if isinstance(error, Stopped):
