@@ -19,6 +19,7 @@ from provider.record import RecordedRequest
 logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
+_PORT_PATIENCE_S = 10.0
 HELD_UP = "held up"
 """The process that plays providers and clients did not get to run: that is nobody's silence but its own."""
 
@@ -92,8 +93,19 @@ class Vendor:
             await self.stop()
             await asyncio.sleep(pause_s)
             self._server = ScriptedProvider(port=self._server.port)
-            await self.start()
+            await self._start_again()
             self.away.append(Away(self.name, began_s, time.monotonic()))
+
+    async def _start_again(self) -> None:
+        """Listen at the same port, which a connection of somebody else may have for a moment."""
+        until_s = time.monotonic() + _PORT_PATIENCE_S
+        while True:
+            try:
+                return await self.start()
+            except OSError:
+                if time.monotonic() > until_s:
+                    raise
+                await asyncio.sleep(0.05)
 
     def harvest(self) -> None:
         """Count the requests and let go of them."""

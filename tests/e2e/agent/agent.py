@@ -3,6 +3,7 @@
 ``agent.py turns N``         N turns, one line of JSON each
 ``agent.py loop SECONDS``    turns without a pause; one line at the end
 ``agent.py stream WORDS``    one long streamed turn, tried again as the SDK does it; one line
+``agent.py suite TASKS``     a suite of so many tasks, whose results it leaves as JUnit XML where the Job says
 ``agent.py search TEXT...``  the files and processes in which one of the texts is found
 ``agent.py wait``            until the pod ends
 """
@@ -14,6 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 _PLACES = ("/proc/self/environ", "/proc/1/environ")
 
@@ -95,6 +97,26 @@ def stream(words: int) -> None:
     print(json.dumps({"attempts": 20, "broken": broken, "words": 0}))
 
 
+def suite(tasks: int) -> None:
+    """As a team's own harness: each task is a session of its own, and what is right the provider says."""
+    client, _ = clients()
+    results = ElementTree.Element("testsuite", name="e2e", tests=str(tasks))
+    for number in range(tasks):
+        name = f"task-{number:03d}"
+        case = ElementTree.SubElement(results, "testcase", name=name, classname="suite")
+        said = client.chat.completions.create(
+            model="auto",
+            messages=[{"role": "user", "content": f"task {number}"}],
+            extra_headers={"x-tierrouter-session": f"suite.{name}"},
+        )
+        text = said.choices[0].message.content
+        if text != "right":
+            ElementTree.SubElement(case, "failure", message=f"expected right, found {text}")
+    folder = Path(os.environ["TIERROUTER_RESULTS_DIR"])
+    ElementTree.ElementTree(results).write(folder / "results.xml", encoding="utf-8", xml_declaration=True)
+    print(json.dumps({"tasks": tasks}))
+
+
 def search(texts: list[str]) -> None:
     """Everything that this container can read, but for what the kernel makes up."""
     wanted = [text.encode() for text in texts]
@@ -128,6 +150,8 @@ def main() -> None:
             loop(float(rest[0]))
         case "stream":
             stream(int(rest[0]))
+        case "suite":
+            suite(int(rest[0]))
         case "search":
             search(rest)
         case "wait":
