@@ -34,7 +34,7 @@ from tierrouter_core.regression.slips import Slip, followed, found_slip
 from tierrouter_core.regression.state import MAX_RUNS_REMEMBERED, NO_TRACK, Promoted, Step, SuiteState
 from tierrouter_core.regression.state_json import read_state, state_text
 from tierrouter_core.regression.statistics import wilson
-from tierrouter_core.regression.stepping import Move, StepKind, step, stepped_values, undo
+from tierrouter_core.regression.stepping import Move, StepKind, in_force, step, stepped_values, undo
 from tierrouter_core.resources.regression import RegressionPolicy, RunAction
 from tierrouter_core.resources.revision import TunedValues
 
@@ -58,10 +58,10 @@ def decide(policy: RegressionPolicy, state: str | None, run: RunFacts) -> Decisi
         before, begun_anew = SuiteState(), f" Earlier runs are forgotten: {error}."
     if run.run in before.decided:
         found = Decision(action=RunAction.NOTHING, reason=f"run {run.run} was decided before, and is not again.")
-        return _ended(found, before, begun_anew)
+        return _ended(found, before, run, begun_anew)
     if _is_late(before, run):
         reason = f"run {run.run} is older than run {before.newest_run}, which was decided before it: it comes too late."
-        return _ended(Decision(action=RunAction.NOTHING, reason=reason), _with_run(before, run), begun_anew)
+        return _ended(Decision(action=RunAction.NOTHING, reason=reason), _with_run(before, run), run, begun_anew)
     night = count(policy, before, run)
     candidates = judged(policy, before, night)
     names = frozenset(tier.name for tier in run.tiers)
@@ -71,7 +71,7 @@ def decide(policy: RegressionPolicy, state: str | None, run: RunFacts) -> Decisi
     found, after = _decided(policy, now, run, night, candidates)
     if not any(cell.counts for cell in night.cells) and found.action is RunAction.NOTHING:
         found = replace(found, reason=_of_nothing(run, night))
-    return _ended(replace(found, cells=cell_judgements(policy, night, candidates)), after, begun_anew)
+    return _ended(replace(found, cells=cell_judgements(policy, night, candidates)), after, run, begun_anew)
 
 
 def _decided(
@@ -82,7 +82,7 @@ def _decided(
         return _regress(policy, state, run, night, slip)
     recovery = found_recovery(policy, state, night, frozenset(tier.name for tier in run.tiers))
     if recovery is not None:
-        return _recover(policy, state, run, recovery)
+        return _recover(policy, state, run, night, recovery)
     proven = [one for one in candidates if one.standing is Standing.PROVEN]
     if proven:
         return _promote(policy, state, run, min(proven, key=_preference))
@@ -126,7 +126,7 @@ def _regress(
 
 
 def _recover(
-    policy: RegressionPolicy, state: SuiteState, run: RunFacts, recovery: Recovery
+    policy: RegressionPolicy, state: SuiteState, run: RunFacts, night: Night, recovery: Recovery
 ) -> tuple[Decision, SuiteState]:
     undone = undo(state.steps, recovery.at, run.thresholds, run.overlay.thresholds)
     steps = tuple(
@@ -135,7 +135,7 @@ def _recover(
         if number != recovery.at
     )
     overlay = TunedValues(thresholds=undone.overlay, tiers=run.overlay.tiers) if undone.moves else None
-    found = Decision(action=RunAction.RECOVER, reason=recovered(policy, recovery, undone.moves), overlay=overlay)
+    found = Decision(action=RunAction.RECOVER, reason=recovered(policy, recovery, night, undone.moves), overlay=overlay)
     after = _measured_anew(state.with_steps(steps), recovery.step.tier)
     return _interval(policy, found, recovery.step.back.resolved, recovery.step.back.tasks), after
 
@@ -215,10 +215,17 @@ def _interval(policy: RegressionPolicy, found: Decision, resolved: int, tasks: i
     return replace(found, low_percent=decimal(low), high_percent=decimal(high))
 
 
-def _ended(found: Decision, state: SuiteState, begun_anew: str) -> Decision:
+def _ended(found: Decision, state: SuiteState, run: RunFacts, begun_anew: str) -> Decision:
+    overlay = (run.overlay if found.overlay is None else found.overlay).thresholds
+    stand = in_force(state.steps, run.thresholds, overlay)
+    steps = [
+        f"{one}{'' if at in stand or not one.moves else ' (not in force)'}"
+        for at, one in enumerate(state.steps)
+        if one.kind is StepKind.REGRESSION
+    ]
     return replace(
         found,
         reason=cut(f"{found.reason}{begun_anew}"),
-        steps=tuple(str(one) for one in state.regressions),
+        steps=tuple(steps),
         state=state_text(state),
     )

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from tierrouter_core.regression.counting import Night
-from tierrouter_core.regression.evidence import grown, needed, rise_gains, strength
-from tierrouter_core.regression.state import NO_TRACK, Scope, Step, SuiteState, Track
+from tierrouter_core.regression.evidence import needed, rise_gains, strength
+from tierrouter_core.regression.state import NO_TRACK, Scope, Step, SuiteState, longer
 from tierrouter_core.regression.stepping import StepKind
 from tierrouter_core.resources.regression import RegressionPolicy
 
@@ -50,13 +50,7 @@ def watched(policy: RegressionPolicy, before: SuiteState, state: SuiteState, nig
         back = NO_TRACK if _is_of_other_models(step, before, state) else step.back
         found = measured(step, night) if step.kind is StepKind.REGRESSION else None
         if found is not None:
-            resolved, tasks = found
-            back = Track(
-                grown(back.logs, rise_gains(resolved, tasks, step_limit(policy, step))),
-                back.runs + 1,
-                back.resolved + resolved,
-                back.tasks + tasks,
-            )
+            back = longer(back, rise_gains(*found, step_limit(policy, step)), *found)
         steps.append(replace(step, back=back))
     return replace(state, steps=tuple(steps))
 

@@ -66,13 +66,14 @@ def regressed(policy: RegressionPolicy, slip: Slip, night: Night, stepped: Stepp
     return f"{what}, {below}{cause}: {_moved(stepped)}."
 
 
-def recovered(policy: RegressionPolicy, recovery: Recovery, moves: Sequence[Move]) -> str:
+def recovered(policy: RegressionPolicy, recovery: Recovery, night: Night, moves: Sequence[Move]) -> str:
     """Why a step is undone."""
     step, track = recovery.step, recovery.step.back
     if recovery.is_tier_gone:
         why = f"tier {step.tier} is no longer there"
     else:
-        who = "all tiers together" if step.scope == Scope.NIGHT else f"tier {step.tier}"
+        is_of_all = step.scope == Scope.NIGHT and not night.is_alone(step.tier)
+        who = "all tiers together" if is_of_all else f"tier {step.tier}"
         runs = f" in {track.runs} runs" if track.runs > 1 else ""
         why = (
             f"{who} solved {rate(track.resolved, track.tasks, policy.confidence_percent)}{runs} since, significantly "
@@ -131,7 +132,7 @@ def nothing(policy: RegressionPolicy, state: SuiteState, night: Night, candidate
     if not night.counted:
         lead = "no tier's own model has results that count"
     elif any(state.standing(name) for name in night.counted):
-        lead = "no tier is significantly worse than before, nor recovered"
+        lead = "no tier is significantly worse than when it caused a step, nor well again for certain"
     else:
         lead = "no tier has slipped"
     return f"{lead}: {counted}." if counted else f"{lead}."

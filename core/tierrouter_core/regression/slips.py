@@ -9,9 +9,9 @@ from then on measured against that run, at the lower end of its interval, and th
 from dataclasses import dataclass, replace
 
 from tierrouter_core.regression.counting import Counted, Night
-from tierrouter_core.regression.evidence import MIDDLE, grown, needed, slip_gains, strength
+from tierrouter_core.regression.evidence import needed, slip_gains, strength
 from tierrouter_core.regression.flaky import remembered
-from tierrouter_core.regression.state import NO_TRACK, Scope, Step, SuiteState, TierState, Track
+from tierrouter_core.regression.state import NO_TRACK, Scope, Step, SuiteState, TierState, Track, longer
 from tierrouter_core.regression.statistics import wilson
 from tierrouter_core.resources.regression import RegressionPolicy
 
@@ -137,14 +137,5 @@ def _of_night(policy: RegressionPolicy, state: SuiteState, night: Night) -> Slip
 
 
 def _longer(track: Track, resolved: int, tasks: int, limit: float) -> Track:
-    """The track with one more run; its runs are counted anew where nothing spoke for a slip before this one."""
-    if limit <= 0:
-        return NO_TRACK
-    has_begun = bool(track.logs) and track.logs[MIDDLE] > 0
-    since = track if has_begun else NO_TRACK
-    return Track(
-        grown(track.logs, slip_gains(resolved, tasks, limit)),
-        since.runs + 1,
-        since.resolved + resolved,
-        since.tasks + tasks,
-    )
+    # Nothing is below a limit of 0.
+    return longer(track, slip_gains(resolved, tasks, limit), resolved, tasks) if limit > 0 else NO_TRACK

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from tierrouter_core.regression.evidence import Logs
+from tierrouter_core.regression.evidence import MIDDLE, Logs, grown
 from tierrouter_core.regression.flaky import Memory
 from tierrouter_core.regression.stepping import Move, StepKind
 
@@ -24,6 +24,13 @@ class Track:
 
 
 NO_TRACK: Final = Track()
+
+
+def longer(track: Track, gains: Logs, resolved: int, tasks: int) -> Track:
+    """The track with one more run; its runs are counted anew where nothing spoke for a change before this one."""
+    has_begun = bool(track.logs) and track.logs[MIDDLE] > 0
+    since = track if has_begun else NO_TRACK
+    return Track(grown(track.logs, gains), since.runs + 1, since.resolved + resolved, since.tasks + tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Step:
 
     def __str__(self) -> str:
         what = ", ".join(str(move) for move in self.moves) or "nothing moved"
-        return f"{self.tier}, run {self.run}: {what}"[:256]
+        return f"{self.tier}, run {self.run}: {what}"[:240]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

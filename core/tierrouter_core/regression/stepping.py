@@ -105,7 +105,7 @@ def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], ov
     back = []
     for threshold in thresholds:
         move = moves[at].get(threshold.name)
-        stand = _in_force(moves, threshold, overlay)
+        stand = _in_force(moves, threshold.name, threshold.value, overlay)
         if move is None or at not in stand:
             continue
         by = move.after - move.before
@@ -126,13 +126,26 @@ def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], ov
     return Undone(tuple(back), values, tuple(tuple(of_step.values()) for of_step in moves))
 
 
-def _in_force(steps: Sequence[Mapping[str, Move]], threshold: Threshold, overlay: Mapping[str, int]) -> frozenset[int]:
+def in_force(steps: Sequence[HasMoves], thresholds: Sequence[Threshold], overlay: Mapping[str, int]) -> frozenset[int]:
+    """Which steps are in force, in part at least: a rollout may have been given up, or not be over yet.
+
+    Args:
+        steps: all that were made, oldest first.
+        thresholds: the router's.
+        overlay: the thresholds that are moved, with their values.
+    """
+    moves = [{move.threshold: move for move in one.moves} for one in steps]
+    values = {threshold.name: overlay.get(threshold.name, threshold.value) for threshold in thresholds}
+    return frozenset(number for name, value in values.items() for number in _in_force(moves, name, value, overlay))
+
+
+def _in_force(steps: Sequence[Mapping[str, Move]], name: str, value: int, overlay: Mapping[str, int]) -> frozenset[int]:
     """Which steps the threshold's value is made of: back from what it is now, each has to begin where one ended."""
-    if threshold.name not in overlay:
+    if name not in overlay:
         return frozenset()
-    value, found = threshold.value, set()
+    found = set()
     for number in range(len(steps) - 1, -1, -1):
-        move = steps[number].get(threshold.name)
+        move = steps[number].get(name)
         if move is not None and move.after == value:
             found.add(number)
             value = move.before
