@@ -134,7 +134,8 @@ def _recover(
         for number, (one, moves) in enumerate(zip(state.steps, undone.later, strict=True))
         if number != recovery.at
     )
-    overlay = TunedValues(thresholds=undone.overlay, tiers=run.overlay.tiers) if undone.moves else None
+    is_moved = undone.overlay != dict(run.overlay.thresholds)
+    overlay = TunedValues(thresholds=undone.overlay, tiers=run.overlay.tiers) if is_moved else None
     found = Decision(action=RunAction.RECOVER, reason=recovered(policy, recovery, night, undone.moves), overlay=overlay)
     after = _measured_anew(state.with_steps(steps), recovery.step.tier)
     return _interval(policy, found, recovery.step.back.resolved, recovery.step.back.tasks), after

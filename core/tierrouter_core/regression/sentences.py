@@ -88,11 +88,14 @@ def promoted(policy: RegressionPolicy, judged: Judged, stepped: Stepped) -> str:
     cell, known = judged.counted.cell, judged.known
     runs = f" in {known.runs} runs" if known.runs > 1 else ""
     incumbent = "" if judged.incumbent is None else judged.incumbent.cell.model
+    used = ""
+    if judged.incumbent is not None:
+        used = comparison_words(use_of(judged.counted.tasks), use_of(judged.incumbent.tasks))
     return (
         f"{cell.model} solved {rate(known.resolved, known.tasks, policy.confidence_percent)}{runs}, "
         f"{policy.promote_at_percent} % or more, and is not worse than {incumbent} by {policy.margin_percent} points "
-        f"(only it solved {known.gained:,}, only the incumbent {known.lost:,} of {known.pairs:,} common tasks): it "
-        f"serves tier {cell.tier}; {_moved(stepped)}."
+        f"(only it solved {known.gained:,}, only the incumbent {known.lost:,} of {known.pairs:,} common tasks)"
+        f"{', ' if used else ''}{used}: it serves tier {cell.tier}; {_moved(stepped)}."
     )
 
 

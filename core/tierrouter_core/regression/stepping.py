@@ -56,7 +56,7 @@ def step(kind: StepKind, thresholds: Sequence[Threshold], overlay: Mapping[str, 
     moves, held = [], []
     for threshold in thresholds:
         by = threshold.on_regression if kind is StepKind.REGRESSION else threshold.on_promotion
-        value = min(max(threshold.value + by, threshold.min), threshold.max)
+        value = _within(threshold, threshold.value + by)
         # A value that is out of its bounds is never moved against the step's direction.
         if (value - threshold.value) * by > 0:
             moves.append(
@@ -108,16 +108,17 @@ def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], ov
         stand = _in_force(moves, threshold.name, threshold.value, overlay)
         if move is None or at not in stand:
             continue
-        by = move.after - move.before
-        value = min(max(threshold.value - by, threshold.min), threshold.max)
-        later = [number for number in stand if number > at]
+        # The later steps are made again from where this one began: at a bound they may come less far.
+        later = sorted(number for number in stand if number > at)
+        value = _within(threshold, move.before)
         for number in later:
             other = moves[number][threshold.name]
-            moves[number][threshold.name] = replace(other, before=other.before - by, after=other.after - by)
-        if later and move.is_first:
-            first = min(later)
-            moves[first][threshold.name] = replace(moves[first][threshold.name], is_first=True)
-        back.append(Move(threshold=threshold.name, before=threshold.value, after=value, is_first=move.is_first))
+            after = _within(threshold, value + other.after - other.before)
+            is_first = other.is_first or (move.is_first and number == later[0])
+            moves[number][threshold.name] = replace(other, before=value, after=after, is_first=is_first)
+            value = after
+        if value != threshold.value:
+            back.append(Move(threshold=threshold.name, before=threshold.value, after=value, is_first=move.is_first))
         if move.is_first and not later:
             values.pop(threshold.name)
         else:
@@ -150,3 +151,7 @@ def _in_force(steps: Sequence[Mapping[str, Move]], name: str, value: int, overla
             found.add(number)
             value = move.before
     return frozenset(found)
+
+
+def _within(threshold: Threshold, value: int) -> int:
+    return min(max(value, threshold.min), threshold.max)
