@@ -15,6 +15,8 @@ USAGE: Final = 2
 """The command's own words are off."""
 CANNOT_START: Final = 3
 """A port in use, a folder that can't be written, no embedded model."""
+SLIPPED: Final = 4
+"""A decision that a pipeline should stop at: a tier has slipped, or a candidate is rejected."""
 INTERRUPTED: Final = 130
 """Ctrl-C, as shells and other commands have it."""
 

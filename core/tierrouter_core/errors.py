@@ -48,3 +48,7 @@ class MalformedRequestError(TierRouterError):
 
 class ResultsError(TierRouterError):
     """Benchmark results that a policy can't be tuned from."""
+
+
+class StateError(TierRouterError):
+    """What a suite's runs handed on that can't be read, or is too long."""

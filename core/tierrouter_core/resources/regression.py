@@ -76,18 +76,32 @@ class RegressionPolicy:
     """What follows from a suite's results."""
 
     promote_at_percent: int = setting(
-        _PERCENT, "A cheaper candidate is promoted at this share of the incumbent's resolved tasks.", default=95
+        _PERCENT,
+        "A candidate that solves this share of the tasks, or more, and is not worse than the incumbent, becomes the "
+        "tier's model.",
+        default=95,
     )
     regress_below_percent: int = setting(
-        _PERCENT, "Below this share of its earlier resolved tasks a tier has regressed.", default=95
+        _PERCENT,
+        "Where all tiers' own models together solve less than this share of their tasks, thresholds move one "
+        "`onRegression` step.",
+        default=95,
     )
     tier_floor_percent: int = setting(
-        _PERCENT, "Below this share of the strongest tier's resolved tasks a tier may not serve.", default=92
+        _PERCENT,
+        "Where one tier's model solves less than this share of its tasks, and less than `regressBelowPercent` for "
+        "certain, thresholds move one `onRegression` step. A candidate has to be above it for certain.",
+        default=92,
+    )
+    margin_percent: int = setting(
+        Integer(minimum=1, maximum=50),
+        "A candidate that may solve fewer tasks than the incumbent by so many percentage points is not promoted.",
+        default=3,
     )
     confidence_percent: int = setting(
-        Integer(minimum=50, maximum=99), "How sure a decision must be, in percent.", default=95
+        Integer(minimum=50, maximum=99), "How sure a decision must be, in percent: of 30 runs on end, and of all tiers or candidates together.", default=95
     )
-    min_tasks: int = setting(Integer(minimum=1, maximum=100_000), "Fewer tasks decide nothing.", default=30)
+    min_tasks: int = setting(Integer(minimum=1, maximum=100_000), "A cell of which fewer tasks count decides nothing.", default=30)
 
 
 @resource

@@ -1,0 +1,105 @@
+"""How thresholds move, and back."""
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+from nights import DEPTH, FILE_COUNT, moved
+
+from tierrouter_core.regression.stepping import Move, StepKind, in_force, step, stepped_values, undo
+from tierrouter_core.resources.revision import TunedValues
+from tierrouter_core.resources.router import Threshold
+
+
+@dataclass(frozen=True)
+class Made:
+    moves: tuple[Move, ...]
+
+
+@st.composite
+def thresholds(draw: st.DrawFn) -> tuple[Threshold, ...]:
+    names = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True, min_size=1))
+    found = []
+    for name in names:
+        low, value, high = sorted(draw(st.tuples(*[st.integers(-20, 20)] * 3)))
+        regress, promote = draw(st.tuples(st.integers(-5, 5), st.integers(-5, 5)))
+        found.append(Threshold(name=name, value=value, min=low, max=high, on_regression=regress, on_promotion=promote))
+    return tuple(found)
+
+
+def now(spec: tuple[Threshold, ...], overlay: dict[str, int]) -> tuple[Threshold, ...]:
+    return tuple(moved(threshold, TunedValues(thresholds=overlay, tiers={})) for threshold in spec)
+
+
+def test_a_step_is_each_thresholds_own_and_a_bound_holds_it_and_is_named() -> None:
+    at_the_bound = now((FILE_COUNT, DEPTH), {"planning_depth": 5})
+    found = step(StepKind.REGRESSION, at_the_bound, {"planning_depth": 5})
+    assert [str(move) for move in found.moves] == ["file_count 8 -> 7"]
+    assert found.held == ("planning_depth is at its least, 5",)
+    assert [str(move) for move in step(StepKind.PROMOTION, (FILE_COUNT,), {}).moves] == ["file_count 8 -> 9"]
+
+
+def test_a_value_out_of_its_bounds_is_not_moved_against_the_step() -> None:
+    below = Threshold(name="a", value=0, min=3, max=9, on_regression=-1)
+    assert step(StepKind.REGRESSION, (below,), {}).moves == ()
+
+
+@given(thresholds(), st.lists(st.sampled_from(StepKind), max_size=12), st.data())
+def test_steps_stay_within_bounds_and_undoing_them_all_in_any_order_leaves_nothing(
+    spec: tuple[Threshold, ...], kinds: list[StepKind], data: st.DataObject
+) -> None:
+    overlay: dict[str, int] = {}
+    steps: list[Made] = []
+    for kind in kinds:
+        overlay, steps = one_more(spec, overlay, steps, kind)
+        for threshold in now(spec, overlay):
+            assert threshold.min <= threshold.value <= threshold.max
+    while steps:
+        at = data.draw(st.integers(0, len(steps) - 1))
+        undone = undo(steps, at, now(spec, overlay), overlay)
+        overlay = undone.overlay
+        steps = [Made(moves) for number, moves in enumerate(undone.later) if number != at]
+        for threshold in now(spec, overlay):
+            assert threshold.min <= threshold.value <= threshold.max
+    assert overlay == {}
+
+
+def one_more(
+    spec: tuple[Threshold, ...], overlay: dict[str, int], steps: list[Made], kind: StepKind
+) -> tuple[dict[str, int], list[Made]]:
+    made = step(kind, now(spec, overlay), overlay)
+    return stepped_values(overlay, made.moves), [*steps, Made(made.moves)]
+
+
+@given(thresholds(), st.lists(st.sampled_from(StepKind), max_size=6), st.sampled_from(StepKind))
+def test_undoing_the_last_step_restores_exactly_what_was_before(
+    spec: tuple[Threshold, ...], kinds: list[StepKind], last: StepKind
+) -> None:
+    overlay: dict[str, int] = {}
+    steps: list[Made] = []
+    for kind in kinds:
+        overlay, steps = one_more(spec, overlay, steps, kind)
+    after, longer = one_more(spec, overlay, steps, last)
+    undone = undo(longer, len(longer) - 1, now(spec, after), after)
+    assert undone.overlay == overlay
+    assert undone.later == (*(made.moves for made in steps), ())
+
+
+def test_what_a_user_has_set_anew_or_a_rollout_gave_up_is_not_undone() -> None:
+    spec = (FILE_COUNT,)
+    overlay, steps = one_more(spec, {}, [], StepKind.REGRESSION)
+    assert in_force(steps, now(spec, overlay), overlay) == {0}
+    for there in ({}, {"file_count": 30}):
+        undone = undo(steps, 0, now(spec, there), there)
+        assert undone.moves == ()
+        assert undone.overlay == there
+        assert in_force(steps, now(spec, there), there) == frozenset()
+
+
+def test_a_step_under_one_that_was_given_up_is_still_undone() -> None:
+    spec = (FILE_COUNT,)
+    first, steps = one_more(spec, {}, [], StepKind.REGRESSION)
+    _given_up, steps = one_more(spec, first, steps, StepKind.REGRESSION)
+    assert in_force(steps, now(spec, first), first) == {0}
+    assert undo(steps, 0, now(spec, first), first).overlay == {}
+    assert undo(steps, 1, now(spec, first), first).moves == ()
