@@ -59,6 +59,8 @@ class AdminPlane:
                 return self._metrics_text()
             case "/status":
                 return _json(self.status())
+            case "/sessions" if self._turns.measured is not None:
+                return _json(self._turns.measured.state())
         return _json({"error": "not found", "paths": list(_PATHS)}, 404)
 
     def _ready(self) -> web.Response:

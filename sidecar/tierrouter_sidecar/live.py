@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import TierRouterError
 from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.forced import Forced, ForcedRouter
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.configuration import LastGood, Source
 from tierrouter_sidecar.loaded import Loaded
@@ -27,10 +28,12 @@ class InForce:
     """Wall clock."""
     warnings: tuple[str, ...]
     text: bytes
+    is_forced: bool = False
+    """Whether one tier serves every turn because a suite measures it."""
 
     @property
     def document(self) -> Document:
-        """The document itself."""
+        """The document itself; of a forced tier, what is left of it."""
         return self.router.document
 
 
@@ -43,15 +46,22 @@ class LiveConfiguration:
         metrics: m.Metrics,
         on_change: Callable[[InForce], None],
         last_good: LastGood | None = None,
+        forced: Forced | None = None,
     ) -> None:
         self._source = source
         self._metrics = metrics
         self._on_change = on_change
         self._last_good = last_good
+        self._forced = forced
         self._seen = source.fingerprint()
         self.in_force: InForce | None = None
         self.refused: str = ""
         """Why the newest configuration was refused; empty while it is served."""
+
+    @property
+    def why_none(self) -> str:
+        """Why a forced tier has no configuration that it could be served by; empty for a sidecar that routes."""
+        return "" if self._forced is None else self.refused
 
     def load(self) -> InForce:
         """Read the source and put it in force; raises a TierRouterError, and then nothing has changed."""
@@ -67,13 +77,21 @@ class LiveConfiguration:
             self.load()
         except TierRouterError as error:
             kept = self._last_good.load() if self._last_good is not None else None
-            if kept is None:
+            if kept is None or not self._served_again(kept):
                 log.error("no configuration yet: %s", error)
             else:
-                self._put_in_force(kept)
                 log.error("revision %s, kept from the last run, is in force, because: %s", kept.revision, error)
             self.refused = str(error)
             self._metrics.set(m.CONFIG_STALE, 1)
+
+    def _served_again(self, kept: Loaded) -> bool:
+        """Put an earlier process's document in force; whether it could be."""
+        try:
+            self._put_in_force(kept)
+        except TierRouterError as error:
+            log.error("revision %s, kept from the last run, is of no use: %s", kept.revision, error)
+            return False
+        return True
 
     def _put_in_force(self, loaded: Loaded) -> InForce:
         old = self.in_force
@@ -82,8 +100,10 @@ class LiveConfiguration:
             self._metrics.set(m.CONFIG_STALE, 0)
             return old
         generation = 1 if old is None else old.generation + 1
-        router = Router(loaded.document)
-        new = InForce(router, loaded.revision, generation, time.time(), loaded.warnings, loaded.text)
+        forced = self._forced
+        router = Router(loaded.document) if forced is None else ForcedRouter(loaded.document, forced)
+        now_s = time.time()
+        new = InForce(router, loaded.revision, generation, now_s, loaded.warnings, loaded.text, forced is not None)
         # One assignment: a turn sees the old document or the new one, never a mixture.
         self.in_force = new
         self.refused = ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tierrouter_core.document.model import Document
+from tierrouter_core.routing.forced import Forced
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.admin_plane import AdminPlane
 from tierrouter_sidecar.configuration import LastGood, Source
@@ -29,6 +30,7 @@ from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.ledger.read import read_rows
 from tierrouter_sidecar.live import InForce, LiveConfiguration
+from tierrouter_sidecar.measured_sessions import MeasuredSessions
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper
 from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
@@ -126,12 +128,14 @@ async def running(
         last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
         health = Health(metrics, clock)
         spending = Spending()
-        live = _live(source, metrics, ledger, credentials, health, spending, last_good, settings.state_dir)
+        forced = Forced(settings.force_tier, settings.force_model) if settings.force_tier else None
+        live = _live(source, metrics, ledger, credentials, health, spending, last_good, settings.state_dir, forced)
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
         turns = TurnServer(
             upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod, spending=spending
         )
+        turns.measured = MeasuredSessions() if forced is not None else None
         turns.judge = OutputJudge(upstream, metrics)
         sessions = settings.state_dir / SESSIONS_FILE
         load_sessions(sessions, turns.sessions)
@@ -188,14 +192,17 @@ def _live(
     spending: Spending,
     last_good: LastGood | None,
     state_dir: Path,
+    forced: Forced | None,
 ) -> LiveConfiguration:
     def on_change(new: InForce) -> None:
         health.keep(new.document)
         _add_up(spending, new.document, state_dir)
         _warn_of_missing_keys(new, credentials)
-        ledger.record_document(new.document, new.revision)
+        if not new.is_forced:
+            # Of that one tier is left, perhaps with another model: no report may take it for the revision.
+            ledger.record_document(new.document, new.revision)
 
-    live = LiveConfiguration(source, metrics, on_change, last_good)
+    live = LiveConfiguration(source, metrics, on_change, last_good, forced)
     if last_good is None:
         live.load()
     else:

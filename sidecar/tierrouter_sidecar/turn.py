@@ -36,6 +36,7 @@ from tierrouter_sidecar.first_tokens import FirstTokens
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.measured_sessions import MeasuredSessions
 from tierrouter_sidecar.nesting import nesting_of
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
@@ -81,6 +82,8 @@ class TurnServer:
     spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
     """By session."""
     spending: Spending = field(default_factory=Spending)
+    measured: MeasuredSessions | None = None
+    """What each session has taken, where one tier is forced."""
     judge: OutputJudge | None = None
     """Of answers, where a router wants them judged."""
     tokens: TokenMemory = field(default_factory=TokenMemory)
@@ -270,6 +273,8 @@ class TurnServer:
     def _settle(self, record: TurnRecord, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:
             self.spent_usd.put(row.session, (self.spent_usd.get(row.session) or Decimal(0)) + row.cost_usd)
+        if self.measured is not None:
+            self.measured.add(row)
         self.spending.settle(held, record.in_force.document, row, record.attempts, time.time())
 
 
