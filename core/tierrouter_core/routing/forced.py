@@ -1,4 +1,4 @@
-"""One tier for every turn: what a suite measures is that tier, and no rule, hint, budget or failover has a part in it."""
+"""One tier for every turn: a suite measures that tier; no rule, hint, budget or failover has a part in it."""
 
 from dataclasses import replace
 
