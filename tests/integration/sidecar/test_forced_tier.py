@@ -48,7 +48,7 @@ async def test_what_the_router_does_not_have_keeps_it_from_starting(start, provi
 
 async def test_a_failure_is_tried_again_there_and_nobody_stands_in(start, provider: ScriptedProvider, spare):
     sidecar = await start(router_text(provider.base_url, spare.base_url), force_tier="routine")
-    provider.script(Status(503), Answer())
+    provider.script(Status(500), Answer())
     got = await sidecar.post("/v1/chat/completions", CHAT)
     assert (got.status, got.tier) == (200, "routine")
     provider.always(Status(503))
