@@ -4,10 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tierrouter_core.document.model import Document
-from tierrouter_core.errors import TierRouterError
+from tierrouter_core.errors import RuleError, TierRouterError
+from tierrouter_core.rollout.split import Split
 from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.forced import Forced, ForcedRouter
 from tierrouter_sidecar import metrics as m
@@ -30,11 +31,25 @@ class InForce:
     text: bytes
     is_forced: bool = False
     """Whether one tier serves every turn because a suite measures it."""
+    split: Split | None = None
+    """As the bundle has it."""
+    trial: "Trial | None" = None
+    """What some sessions try instead."""
 
     @property
     def document(self) -> Document:
         """The document itself; of a forced tier, what is left of it."""
         return self.router.document
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A canary beside the stable document."""
+
+    id: str
+    """The same for as long as it lasts."""
+    split: Split
+    canary: InForce
 
 
 class LiveConfiguration:
@@ -95,23 +110,38 @@ class LiveConfiguration:
 
     def _put_in_force(self, loaded: Loaded) -> InForce:
         old = self.in_force
-        if old is not None and old.revision == loaded.revision:
-            self.refused = ""
-            self._metrics.set(m.CONFIG_STALE, 0)
-            return old
-        generation = 1 if old is None else old.generation + 1
-        forced = self._forced
-        router = Router(loaded.document) if forced is None else ForcedRouter(loaded.document, forced)
-        now_s = time.time()
-        new = InForce(router, loaded.revision, generation, now_s, loaded.warnings, loaded.text, forced is not None)
-        # One assignment: a turn sees the old document or the new one, never a mixture.
+        new, refused = self._made(loaded, old)
+        if old is not None and _name(old) == _name(new):
+            new = old
+        # One assignment: a turn sees the old documents or the new ones, never a mixture.
         self.in_force = new
-        self.refused = ""
-        self._metrics.set(m.CONFIG_STALE, 0)
-        self._metrics.forget(m.CONFIG_INFO)
-        self._metrics.set(m.CONFIG_INFO, 1, loaded.document.router, loaded.revision)
-        self._on_change(new)
+        self.refused = refused
+        self._metrics.set(m.CONFIG_STALE, float(bool(refused)))
+        if new is not old:
+            self._metrics.forget(m.CONFIG_INFO)
+            for each in documents_of(new):
+                self._metrics.set(m.CONFIG_INFO, 1, each.document.router, each.revision)
+            self._on_change(new)
         return new
+
+    def _made(self, loaded: Loaded, old: InForce | None) -> tuple[InForce, str]:
+        """What a bundle puts in force, and why its canary is no part of that; empty where it is, or there is none."""
+        ready = {} if old is None else {each.revision: each.router for each in documents_of(old)}
+        generation, now_s, forced = 1 if old is None else old.generation + 1, time.time(), self._forced
+        if forced is not None:
+            alone = ForcedRouter(loaded.document, forced)
+            return InForce(alone, loaded.revision, generation, now_s, loaded.warnings, loaded.text, True), ""
+        router = ready.get(loaded.revision) or Router(loaded.document)
+        stable = InForce(router, loaded.revision, generation, now_s, loaded.warnings, loaded.text, split=loaded.split)
+        canary, split = loaded.canary, loaded.split
+        if canary is None or split is None:
+            return stable, loaded.canary_refused
+        try:
+            router = ready.get(canary.revision) or Router(canary.document)
+        except RuleError as error:
+            return stable, f"the canary {canary.revision} is left out: {error}"
+        tried = InForce(router, canary.revision, generation, now_s, canary.warnings, canary.text)
+        return replace(stable, trial=Trial(split.trial(canary.revision), split, tried)), ""
 
     async def watch(self, poll_s: float) -> None:
         """Look at the source's files until cancelled; load what changed."""
@@ -143,8 +173,22 @@ class LiveConfiguration:
             kept = f"revision {before.revision} stays in force" if before else "there is no earlier one to keep"
             log.error("the changed configuration is refused, %s:\n%s", kept, error)
             return
+        if self.refused:
+            log.error("%s", self.refused)
         if after is not before:
             self._metrics.count(m.RELOADS, "applied")
-            log.info("configuration changed: revision %s is in force", after.revision)
+            trial = after.trial
+            tried = f", {trial.canary.revision} is tried by {trial.split.percent} % of new sessions" if trial else ""
+            log.info("configuration changed: revision %s is in force%s", after.revision, tried)
             for warning in after.warnings:
                 log.warning("%s", warning)
+
+
+def documents_of(in_force: InForce) -> tuple[InForce, ...]:
+    """What turns may be decided by: the stable document, and the canary where there is one."""
+    return (in_force,) if in_force.trial is None else (in_force, in_force.trial.canary)
+
+
+def _name(in_force: InForce) -> tuple[object, ...]:
+    """What makes two bundles the same."""
+    return (*(each.revision for each in documents_of(in_force)), in_force.split)
