@@ -1,5 +1,7 @@
 """A bundle with a canary, in the real sidecar: who tries it, for how long, and what is counted of both sides."""
 
+import csv
+import io
 import json
 import signal
 from dataclasses import replace
@@ -8,7 +10,8 @@ import pytest
 from test_mounted_bundle import POD, TURNS, Mount, document, sidecar  # noqa: F401 (a fixture)
 from tierrouter_process import tierrouter, until
 
-from provider import Answer, Chunks, ScriptedProvider, Status
+from provider import Answer, Delivery, Status
+from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.rollout.arms import Figure
 from tierrouter_core.rollout.counters import told_from_status
 from tierrouter_core.rollout.split import Split, split_to_bytes
@@ -39,14 +42,16 @@ def name_of(data: bytes) -> str:
     return f"coding-{json.loads(data)['sha256'][:10]}"
 
 
-async def serves(pod, session, tier):
-    answer = await pod.post(x_tierrouter_session=session)
-    return answer.tier == tier, answer.headers["x-tierrouter-revision"]
+async def revision_of(pod, session):
+    """Which configuration decides its turns; its tier it keeps."""
+    return (await pod.post(x_tierrouter_session=session)).headers["x-tierrouter-revision"]
 
 
 async def status_until(pod, **wanted):
     async def told():
-        found = (await pod.get("/status")).json
+        answer = await pod.get("/status")
+        assert answer.status == 200, (answer.body, pod.log)
+        found = answer.json
         return all(found[key] == value for key, value in wanted.items())
 
     await until(told)
@@ -85,8 +90,7 @@ async def test_sessions_that_were_there_before_do_not_try_it_and_all_go_back_whe
         assert await tiers_of(pod, ["before", "after"]) == {"before": "routine", "after": "deep"}
         mount.swap({"stable.json": files["stable.json"], "split.json": split_to_bytes(Split(0, "salt", 2))})
         await status_until(pod, canary=None)
-        _, revision = await serves(pod, "after", "routine")
-        assert revision == name_of(files["stable.json"])
+        assert await revision_of(pod, "after") == name_of(files["stable.json"])
 
 
 async def test_a_canary_that_is_promoted_serves_everybody(tmp_path, mount, bundle):
@@ -98,8 +102,7 @@ async def test_a_canary_that_is_promoted_serves_everybody(tmp_path, mount, bundl
         mount.swap({**files, "stable.json": files["canary.json"]})
         await status_until(pod, stable=name_of(files["canary.json"]), canary=None)
         for session in sessions:
-            _, revision = await serves(pod, session, "deep")
-            assert revision == name_of(files["canary.json"])
+            assert await revision_of(pod, session) == name_of(files["canary.json"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -133,7 +136,7 @@ async def test_a_stream_that_runs_ends_under_the_revision_that_it_began_with(tmp
     mount.swap(files)
     streamed = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
     async with sidecar(tmp_path, mount) as pod:
-        provider.always(Answer(delivery=Chunks(pause_s=0.2)))
+        provider.always(Answer(delivery=Delivery(event_delay_s=0.3)))
         headers = {"x-tierrouter-session": "s"}
         async with pod.client.post(pod.url + "/v1/chat/completions", json=streamed, headers=headers) as answer:
             assert answer.headers["x-tierrouter-revision"] == name_of(files["canary.json"])
@@ -141,8 +144,9 @@ async def test_a_stream_that_runs_ends_under_the_revision_that_it_began_with(tmp
             await status_until(pod, canary=None)
             assert b"[DONE]" in await answer.read()
         assert await pod.stop() == 0
-    csv = tierrouter("report", "--state-dir", tmp_path / "state", "--format", "csv").text.splitlines()
-    row = dict(zip(csv[0].split(","), csv[1].split(","), strict=False))
+    (row,) = csv.DictReader(
+        io.StringIO(tierrouter("report", "--state-dir", tmp_path / "state", "--format", "csv").text)
+    )
     assert (row["revision"], row["outcome"]) == (name_of(files["canary.json"]), "answered")
 
 
@@ -250,14 +254,11 @@ async def test_a_tier_that_the_router_does_not_have_yet_is_waited_for_and_named(
             answer = await pod.post(body, path)
             assert answer.status == (429 if path == "/v1/responses" else 503)
             assert "'new-tier' is not one of router coding: routine, reasoning" in answer.body.decode()
-        mount.swap({"stable.json": document().replace(b"x", b"x")})
         data = json.loads(document())
         del data["sha256"]
         for tier in data["tiers"]:
             tier["name"] = "new-tier" if tier["name"] == "deep" else tier["name"]
         data["hints"]["allow"] = []
-        from tierrouter_core.canonical import canonical_json, digest
-
         mount.swap({"stable.json": canonical_json({**data, "sha256": digest(canonical_json(data))})})
         await pod.until_answering("/readyz", 200)
         assert (await pod.post()).tier == "new-tier"

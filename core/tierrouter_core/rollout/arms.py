@@ -139,7 +139,7 @@ def arm_to_json(arm: Arm) -> dict[str, Any]:
         "unpriced": arm.unpriced,
     }
     for figure, sums in zip(FIGURES, arm.sums, strict=True):
-        told[figure] = [min(each, _MOST) for each in (sums.total, sums.squares, sums.products)]
+        told[figure.value] = [min(each, _MOST) for each in (sums.total, sums.squares, sums.products)]
     return told
 
 
