@@ -1,8 +1,8 @@
 """Whether a canary takes over, goes, or is tried for longer: values in, a verdict with its reason out.
 
 A trial is looked at five times at most, each time a fifth more of it is over: of the canary's turns that the router
-asks for (``minTurns``) and of the time (``analysisWindow``), whichever is behind. At a look each figure of the canary is
-compared with that of the stable revision, and its errors with ``maxErrorPercent``. One that is worse by more than is
+asks for (``minTurns``) and of the time (``analysisWindow``), whichever is behind. At a look each figure of the canary
+is compared with that of the stable revision, and its errors with ``maxErrorPercent``. One that is worse by more than is
 tolerated, beyond the look's boundary (:mod:`tierrouter_core.rollout.bounds`), rolls it back. After the last look the
 canary takes over. The chance to roll back one that is no worse than tolerated is 1 - confidence, over all looks and all
 figures together: each of them has an equal part of it (Bonferroni).

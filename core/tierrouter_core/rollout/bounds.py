@@ -13,6 +13,7 @@ steps, whose distribution below the boundaries is carried from look to look on a
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from math import e, erfc, exp, log, pi, sqrt
@@ -22,8 +23,8 @@ from typing import Final
 MOST_LOOKS: Final = 5
 NEVER: Final = 12.0
 """A boundary that nothing reaches: where there is nothing to spend."""
-_GRID: Final = 161
-_LOWEST: Final = -7.0
+_GRID: Final = 121
+_LOWEST: Final = -6.0
 _NORMAL: Final = NormalDist()
 
 
@@ -52,41 +53,44 @@ def boundary(alphas: Sequence[float], informations: Sequence[float]) -> float:
         alphas: what may be used up until each look, growing.
         informations: how much was known at each look, by any measure that grows as 1 / variance does.
     """
-    whole = informations[-1]
-    if whole <= 0.0:
+    first = informations[0]
+    if first <= 0.0:
         return NEVER
-    # Rounded, so that the same few sums are not done over and over; the boundary moves by a thousandth.
-    fractions = tuple(round(max(each / whole, 1e-3), 2) for each in informations)
-    return _boundaries(tuple(alphas), fractions)[-1]
+    # Only how much more was known counts. Rounded, so that what was found at the looks before is found again.
+    known = tuple(round(each / first, 2) for each in informations)
+    return _looked(tuple(alphas), known).bound
 
 
-@lru_cache(maxsize=4096)
-def _boundaries(alphas: tuple[float, ...], fractions: tuple[float, ...]) -> tuple[float, ...]:
-    """The boundaries of all looks."""
-    found: list[float] = []
-    # The sum of steps so far: its values and how likely each is, of those trials that have not crossed a boundary.
-    values: tuple[float, ...] = (0.0,)
-    weights: tuple[float, ...] = (1.0,)
-    known, used = 0.0, 0.0
-    for alpha, fraction in zip(alphas, fractions, strict=True):
-        step = sqrt(max(fraction - known, 0.0))
-        scale = sqrt(fraction)
-        may_use = alpha - used
-        if may_use <= 1e-12 or step == 0.0:
-            found.append(NEVER)
-        else:
-            found.append(_solved(values, weights, step, scale, may_use))
-            used = alpha
-        if step:
-            values, weights = _carried(values, weights, step, found[-1] * scale)
-        known = max(known, fraction)
-    return tuple(found)
+@dataclass(frozen=True, slots=True)
+class _After:
+    """A look, and the trials that go on after it."""
+
+    bound: float
+    used: float
+    """Of the chance to be misled."""
+    known: float
+    values: tuple[float, ...]
+    """Of the sum of steps so far, and how likely each is."""
+    weights: tuple[float, ...]
+
+
+@lru_cache(maxsize=1024)
+def _looked(alphas: tuple[float, ...], known: tuple[float, ...]) -> _After:
+    """The last of these looks."""
+    before = _looked(alphas[:-1], known[:-1]) if len(known) > 1 else _After(NEVER, 0.0, 0.0, (0.0,), (1.0,))
+    may_use, step, scale = alphas[-1] - before.used, sqrt(max(known[-1] - before.known, 0.0)), sqrt(known[-1])
+    if step == 0.0:
+        return _After(NEVER, before.used, before.known, before.values, before.weights)
+    bound = NEVER if may_use <= 1e-12 else _solved(before.values, before.weights, step, scale, may_use)
+    used = before.used if bound == NEVER else alphas[-1]
+    values, weights = _carried(before.values, before.weights, step, bound * scale, _LOWEST * scale)
+    return _After(bound, used, known[-1], values, weights)
 
 
 def _solved(values: Sequence[float], weights: Sequence[float], step: float, scale: float, wanted: float) -> float:
     """The boundary above which ``wanted`` of the distribution lies."""
     low, high = -NEVER, NEVER
-    for _ in range(50):
+    for _ in range(40):
         middle = (low + high) / 2.0
         above = sum(
             weight * _above((middle * scale - value) / step) for value, weight in zip(values, weights, strict=True)
@@ -96,10 +100,9 @@ def _solved(values: Sequence[float], weights: Sequence[float], step: float, scal
 
 
 def _carried(
-    values: Sequence[float], weights: Sequence[float], step: float, below: float
+    values: Sequence[float], weights: Sequence[float], step: float, below: float, lowest: float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The distribution after one more step, of what stays ``below``; by Simpson's rule."""
-    lowest = min(_LOWEST, below - 1.0)
     width = (below - lowest) / (_GRID - 1)
     grid = tuple(lowest + width * at for at in range(_GRID))
     heights = []
