@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tierrouter_core.rollout.bounds import MOST_LOOKS, NEVER, Spending, boundary, spent
-from tierrouter_core.rollout.student import as_normal
+from tierrouter_core.rollout.chances import as_many, as_normal
 
 FIFTHS = [0.2, 0.4, 0.6, 0.8, 1.0]
 
