@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tierrouter_cli.exits import say
+from tierrouter_core.contract import FORCE_MODEL_VARIABLE, FORCE_TIER_VARIABLE
 from tierrouter_sidecar.configuration import MountedBundle, RouterFiles, RouterText, Source
 from tierrouter_sidecar.credentials import CREDENTIALS_DIR_VARIABLE, Credentials
 from tierrouter_sidecar.errors import StartError
@@ -49,6 +50,8 @@ def run_router(
         token=_token(),
         allowed_hosts=allowed_hosts,
         drain_s=drain_s,
+        force_tier=_force_tier(),
+        force_model=os.environ.get(FORCE_MODEL_VARIABLE, ""),
     )
     if files and not embedded:
         source = RouterFiles(files, folder)
@@ -85,6 +88,8 @@ def run_sidecar(
         router_name=os.environ.get("TIERROUTER_ROUTER", ""),
         pod=os.environ.get("POD_NAME", ""),
         log_turns=log_turns,
+        force_tier=_force_tier(),
+        force_model=os.environ.get(FORCE_MODEL_VARIABLE, ""),
     )
     credentials = Credentials(settings.credentials_dir, os.environ)
     _run(settings, MountedBundle(config_dir), credentials, require_configuration=False)
@@ -151,6 +156,13 @@ def _greet(settings: Settings, in_force: "InForce") -> None:
 def _credentials_dir() -> Path | None:
     directory = os.environ.get(CREDENTIALS_DIR_VARIABLE)
     return Path(directory) if directory else None
+
+
+def _force_tier() -> str:
+    tier = os.environ.get(FORCE_TIER_VARIABLE, "")
+    if not tier and os.environ.get(FORCE_MODEL_VARIABLE):
+        raise StartError(f"{FORCE_MODEL_VARIABLE} is set without {FORCE_TIER_VARIABLE}; name the tier that it serves")
+    return tier
 
 
 def _token() -> str:

@@ -87,6 +87,10 @@ FORCE_TIER: Final = "tierrouter.dev/force-tier"
 FORCE_MODEL: Final = "tierrouter.dev/force-model"
 """With ``force-tier``: the model that serves instead of the tier's own, one of the tier's provider."""
 
+# The same two, as the sidecar's environment has them.
+FORCE_TIER_VARIABLE: Final = "TIERROUTER_FORCE_TIER"
+FORCE_MODEL_VARIABLE: Final = "TIERROUTER_FORCE_MODEL"
+
 # Annotations of the active ConfigMap. They are the truth; a status is what can be made again from them.
 STABLE_REVISION: Final = "tierrouter.dev/stable-revision"
 CANARY_REVISION: Final = "tierrouter.dev/canary-revision"

@@ -42,6 +42,10 @@ class RuleError(TierRouterError):
     """A rule's expression that does not compile."""
 
 
+class ForcedTierError(TierRouterError):
+    """A tier or model was forced that the document does not have."""
+
+
 class MalformedRequestError(TierRouterError):
     """A client's request that can't be understood; the message is for the client."""
 

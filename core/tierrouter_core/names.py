@@ -47,6 +47,7 @@ class Dialect(StrEnum):
 class Reason(StrEnum):
     """Why a tier serves a turn: the first word of ``x-tierrouter-reason`` and a metric's label."""
 
+    FORCED = "Forced"
     HINT = "Hint"
     UNKNOWN_HINT = "UnknownHint"
     REQUESTED_MODEL = "RequestedModel"

@@ -73,6 +73,28 @@ class ReadTurn:
         return (self.identity.session, self.identity.agent)
 
 
+@value_class
+class Asked:
+    """A request, and whose it is."""
+
+    request: Request
+    identity: Identity
+
+
+def read_asked(
+    dialect: Dialect, headers: Mapping[str, str], body: bytes, salt: bytes, kind: TurnKind | None = None
+) -> Asked:
+    """Read a request as far as it says who asks: that may decide by which configuration it is read on.
+
+    Arguments and errors as in :func:`read_turn`.
+    """
+    request = read_request(dialect, body)
+    kind = kind or call_kind(request, headers)
+    if kind is not None:
+        request = replace(request, kind=kind)
+    return Asked(request, identify(request, headers, salt))
+
+
 def read_turn(
     dialect: Dialect,
     headers: Mapping[str, str],
@@ -101,11 +123,24 @@ def read_turn(
     Raises:
         MalformedRequestError: the body or a header makes no sense; the message is for the client.
     """
-    request = read_request(dialect, body)
-    kind = kind or call_kind(request, headers)
-    if kind is not None:
-        request = replace(request, kind=kind)
-    identity = identify(request, headers, salt)
+    asked = read_asked(dialect, headers, body, salt, kind)
+    return turn_of(asked, headers, salt, measure, signals, by_length=by_length, by_signals=by_signals, now_s=now_s)
+
+
+def turn_of(
+    asked: Asked,
+    headers: Mapping[str, str],
+    salt: bytes,
+    measure: Callable[[Request, Identity], Measured] = measured_by_average,
+    signals: Callable[[Request, Identity], Signals] = signals_of_it_alone,
+    *,
+    by_length: bool = True,
+    by_signals: bool = True,
+    now_s: float = 0.0,
+) -> ReadTurn:
+    """The rest of :func:`read_turn`."""
+    request, identity = asked.request, asked.identity
+    dialect = request.dialect
     subagent = identity.agent != MAIN_AGENT
     measured = Measuring(lambda: measure(request, identity))
     variables: dict[str, Value] = defaults()

@@ -59,6 +59,8 @@ class AdminPlane:
                 return self._metrics_text()
             case "/status":
                 return _json(self.status())
+            case "/sessions" if self._turns.measured is not None:
+                return _json(self._turns.measured.state())
         return _json({"error": "not found", "paths": list(_PATHS)}, 404)
 
     def _ready(self) -> web.Response:
@@ -99,7 +101,7 @@ class AdminPlane:
         bundle = {"bundle": None, "stable": None, "canary": None, "split": None, "schema": SCHEMA}
         if in_force is None:
             return {**bundle, "generation": 0, "loadedAt": None, "refused": self._live.refused or None}
-        document = in_force.document
+        document, trial, split = in_force.document, in_force.trial, in_force.split
         tiers = {
             tier.name: {
                 "provider": tier.provider,
@@ -112,6 +114,8 @@ class AdminPlane:
             **bundle,
             "bundle": in_force.revision,
             "stable": in_force.revision,
+            "canary": None if trial is None else trial.canary.revision,
+            "split": None if split is None else split.as_json(),
             "generation": in_force.generation,
             "loadedAt": datetime.fromtimestamp(in_force.loaded_at_s, UTC).isoformat(timespec="milliseconds"),
             "refused": self._live.refused or None,
@@ -121,6 +125,7 @@ class AdminPlane:
             "tiers": tiers,
             "leftAlone": self._turns.health.snapshot(),
             "spending": self._turns.spending.state(time.time()),
+            "counters": self._turns.counters.state(),
             "warnings": list(in_force.warnings),
             "ledger": {"pendingRows": self._ledger.lag_rows, "lostRows": self._ledger.lost_rows},
         }

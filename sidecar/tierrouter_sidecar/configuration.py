@@ -1,8 +1,8 @@
 """Where the configuration comes from, and when it has changed.
 
 Two sources: router files as a user writes them (``tierrouter run -f``), compiled here by the same function that the
-operator calls; and a mounted ConfigMap with the compiled document (``stable.json``), resolved through its ``..data``
-link once, so that one bundle is never read half from before and half from after a swap.
+operator calls; and a mounted ConfigMap with the compiled documents (``stable.json``, ``canary.json``), resolved through
+its ``..data`` link once, so that one bundle is never read half from before and half from after a swap.
 """
 
 import contextlib
@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tierrouter_core.contract import STABLE_FILE
+from tierrouter_core.contract import CANARY_FILE, SPLIT_FILE, STABLE_FILE
 from tierrouter_core.document.codec import named_document_from_bytes
 from tierrouter_core.errors import ConfigurationError, DocumentError, Problem
+from tierrouter_sidecar.canary_file import with_canary
 from tierrouter_sidecar.compiling import CompileProcess
 from tierrouter_sidecar.loaded import Loaded
 
@@ -104,7 +105,7 @@ class RouterText:
 
 
 class MountedBundle:
-    """A mounted ConfigMap that holds the compiled document."""
+    """A mounted ConfigMap that holds the compiled document, and the one that is tried beside it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -114,18 +115,20 @@ class MountedBundle:
         return data.resolve() if data.is_symlink() else self._directory
 
     def fingerprint(self) -> Fingerprint:
-        """Where ``..data`` points, and the document's own times for a folder without one."""
-        return (_stat(self._resolved() / STABLE_FILE),)
+        """Where ``..data`` points, and the files' own times for a folder without one."""
+        folder = self._resolved()
+        return tuple(_stat(folder / name) for name in (STABLE_FILE, CANARY_FILE, SPLIT_FILE))
 
     def load(self) -> Loaded:
-        """Read the stable document; an empty or missing one is an error, never a configuration."""
-        file = self._resolved() / STABLE_FILE
+        """Read the bundle; an empty or missing stable document is an error, never a configuration."""
+        folder = self._resolved()
+        file = folder / STABLE_FILE
         try:
             text = file.read_bytes()
         except OSError as error:
             raise DocumentError(f"{file}: can't be read: {error.strerror or error}") from None
         document, revision = named_document_from_bytes(text)
-        return Loaded(document, revision, (), text)
+        return with_canary(Loaded(document, revision, (), text), folder)
 
 
 class LastGood:

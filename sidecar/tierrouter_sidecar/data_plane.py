@@ -61,7 +61,8 @@ class DataPlane:
             return self._reject(path, headers, Meaning.DRAINING, "the router is shutting down", "draining")
         in_force = self._live.in_force
         if in_force is None:
-            message = f"no configuration for router {self._router_name}"
+            why = self._live.why_none
+            message = f"no configuration for router {self._router_name}" + (f": {why}" if why else "")
             return self._reject(path, headers, Meaning.NO_CONFIGURATION, message, "no_configuration")
         if endpoint.kind is EndpointKind.MODELS:
             return web.Response(

@@ -91,13 +91,13 @@ class Health:
         self._change(other, let_go)
         self._change(key, lambda circuit: failed(circuit, failure, self._clock(), settings, self._draw()), create=True)
 
-    def keep(self, document: Document) -> None:
-        """Forget what ``document`` does not name."""
-        known = {
-            (name, model.id) for name, provider in document.providers.items() for model in provider.models.values()
-        }
+    def keep(self, *documents: Document) -> None:
+        """Forget what none of ``documents`` names."""
+        providers = [each for document in documents for each in document.providers.values()]
+        known = {(provider.name, model.id) for provider in providers for model in provider.models.values()}
+        known |= {(provider.name, _WHOLE) for provider in providers}
         for key in list(self._circuits):
-            if key not in known and not (key[1] == _WHOLE and key[0] in document.providers):
+            if key not in known:
                 self._forget(key)
 
     def expose(self) -> None:

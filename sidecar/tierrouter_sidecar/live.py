@@ -4,11 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tierrouter_core.document.model import Document
-from tierrouter_core.errors import TierRouterError
+from tierrouter_core.errors import RuleError, TierRouterError
+from tierrouter_core.rollout.split import Split
 from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.forced import Forced, ForcedRouter
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.configuration import LastGood, Source
 from tierrouter_sidecar.loaded import Loaded
@@ -27,11 +29,27 @@ class InForce:
     """Wall clock."""
     warnings: tuple[str, ...]
     text: bytes
+    is_forced: bool = False
+    """Whether one tier serves every turn because a suite measures it."""
+    split: Split | None = None
+    """As the bundle has it."""
+    trial: "Trial | None" = None
+    """What some sessions try instead."""
 
     @property
     def document(self) -> Document:
-        """The document itself."""
+        """The document itself; of a forced tier, what is left of it."""
         return self.router.document
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A canary beside the stable document."""
+
+    id: str
+    """The same for as long as it lasts."""
+    split: Split
+    canary: InForce
 
 
 class LiveConfiguration:
@@ -43,15 +61,22 @@ class LiveConfiguration:
         metrics: m.Metrics,
         on_change: Callable[[InForce], None],
         last_good: LastGood | None = None,
+        forced: Forced | None = None,
     ) -> None:
         self._source = source
         self._metrics = metrics
         self._on_change = on_change
         self._last_good = last_good
+        self._forced = forced
         self._seen = source.fingerprint()
         self.in_force: InForce | None = None
         self.refused: str = ""
         """Why the newest configuration was refused; empty while it is served."""
+
+    @property
+    def why_none(self) -> str:
+        """Why a forced tier has no configuration that it could be served by; empty for a sidecar that routes."""
+        return "" if self._forced is None else self.refused
 
     def load(self) -> InForce:
         """Read the source and put it in force; raises a TierRouterError, and then nothing has changed."""
@@ -67,31 +92,56 @@ class LiveConfiguration:
             self.load()
         except TierRouterError as error:
             kept = self._last_good.load() if self._last_good is not None else None
-            if kept is None:
+            if kept is None or not self._served_again(kept):
                 log.error("no configuration yet: %s", error)
             else:
-                self._put_in_force(kept)
                 log.error("revision %s, kept from the last run, is in force, because: %s", kept.revision, error)
             self.refused = str(error)
             self._metrics.set(m.CONFIG_STALE, 1)
 
+    def _served_again(self, kept: Loaded) -> bool:
+        """Put an earlier process's document in force; whether it could be."""
+        try:
+            self._put_in_force(kept)
+        except TierRouterError as error:
+            log.error("revision %s, kept from the last run, is of no use: %s", kept.revision, error)
+            return False
+        return True
+
     def _put_in_force(self, loaded: Loaded) -> InForce:
         old = self.in_force
-        if old is not None and old.revision == loaded.revision:
-            self.refused = ""
-            self._metrics.set(m.CONFIG_STALE, 0)
-            return old
-        generation = 1 if old is None else old.generation + 1
-        router = Router(loaded.document)
-        new = InForce(router, loaded.revision, generation, time.time(), loaded.warnings, loaded.text)
-        # One assignment: a turn sees the old document or the new one, never a mixture.
+        new, refused = self._made(loaded, old)
+        if old is not None and _name(old) == _name(new):
+            new = old
+        # One assignment: a turn sees the old documents or the new ones, never a mixture.
         self.in_force = new
-        self.refused = ""
-        self._metrics.set(m.CONFIG_STALE, 0)
-        self._metrics.forget(m.CONFIG_INFO)
-        self._metrics.set(m.CONFIG_INFO, 1, loaded.document.router, loaded.revision)
-        self._on_change(new)
+        self.refused = refused
+        self._metrics.set(m.CONFIG_STALE, float(bool(refused)))
+        if new is not old:
+            self._metrics.forget(m.CONFIG_INFO)
+            for each in documents_of(new):
+                self._metrics.set(m.CONFIG_INFO, 1, each.document.router, each.revision)
+            self._on_change(new)
         return new
+
+    def _made(self, loaded: Loaded, old: InForce | None) -> tuple[InForce, str]:
+        """What a bundle puts in force, and why its canary is no part of that; empty where it is, or there is none."""
+        ready = {} if old is None else {each.revision: each.router for each in documents_of(old)}
+        generation, now_s, forced = 1 if old is None else old.generation + 1, time.time(), self._forced
+        if forced is not None:
+            alone = ForcedRouter(loaded.document, forced)
+            return InForce(alone, loaded.revision, generation, now_s, loaded.warnings, loaded.text, True), ""
+        router = ready.get(loaded.revision) or Router(loaded.document)
+        stable = InForce(router, loaded.revision, generation, now_s, loaded.warnings, loaded.text, split=loaded.split)
+        canary, split = loaded.canary, loaded.split
+        if canary is None or split is None:
+            return stable, loaded.canary_refused
+        try:
+            router = ready.get(canary.revision) or Router(canary.document)
+        except RuleError as error:
+            return stable, f"the canary {canary.revision} is left out: {error}"
+        tried = InForce(router, canary.revision, generation, now_s, canary.warnings, canary.text)
+        return replace(stable, trial=Trial(split.trial(canary.revision), split, tried)), ""
 
     async def watch(self, poll_s: float) -> None:
         """Look at the source's files until cancelled; load what changed."""
@@ -123,8 +173,22 @@ class LiveConfiguration:
             kept = f"revision {before.revision} stays in force" if before else "there is no earlier one to keep"
             log.error("the changed configuration is refused, %s:\n%s", kept, error)
             return
+        if self.refused:
+            log.error("%s", self.refused)
         if after is not before:
             self._metrics.count(m.RELOADS, "applied")
-            log.info("configuration changed: revision %s is in force", after.revision)
+            trial = after.trial
+            tried = f", {trial.canary.revision} is tried by {trial.split.percent} % of new sessions" if trial else ""
+            log.info("configuration changed: revision %s is in force%s", after.revision, tried)
             for warning in after.warnings:
                 log.warning("%s", warning)
+
+
+def documents_of(in_force: InForce) -> tuple[InForce, ...]:
+    """What turns may be decided by: the stable document, and the canary where there is one."""
+    return (in_force,) if in_force.trial is None else (in_force, in_force.trial.canary)
+
+
+def _name(in_force: InForce) -> tuple[object, ...]:
+    """What makes two bundles the same."""
+    return (*(each.revision for each in documents_of(in_force)), in_force.split)

@@ -17,6 +17,7 @@ from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.baseline import BaselineState
 from tierrouter_core.spend.price import cost_of
 from tierrouter_core.spend.row import AttemptRow, TurnRow
+from tierrouter_core.spend.row_facts import PURPOSE_LABEL, REGRESSION_PURPOSE
 from tierrouter_core.spend.usage import NOTHING_USED, Usage
 from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.request import Request
@@ -24,6 +25,8 @@ from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import InForce
+
+_REGRESSION = orjson.dumps({PURPOSE_LABEL: REGRESSION_PURPOSE}).decode()
 
 # Turns of one millisecond keep their order, which the simulated cache of the baseline depends on.
 _sequence = itertools.count()
@@ -163,6 +166,8 @@ class TurnRecord:
         )
 
     def _labels(self) -> str:
+        if self.in_force.is_forced:
+            return _REGRESSION
         observed = self.decision.observed
         if observed is None:
             return ""

@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,9 +18,11 @@ from pathlib import Path
 from aiohttp import web
 
 from tierrouter_core.document.model import Document
+from tierrouter_core.routing.forced import Forced
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.admin_plane import AdminPlane
 from tierrouter_sidecar.configuration import LastGood, Source
+from tierrouter_sidecar.counters import Counters
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.data_plane import DataPlane
 from tierrouter_sidecar.errors import CredentialError, StartError
@@ -28,7 +30,8 @@ from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.ledger.read import read_rows
-from tierrouter_sidecar.live import InForce, LiveConfiguration
+from tierrouter_sidecar.live import InForce, LiveConfiguration, documents_of
+from tierrouter_sidecar.measured_sessions import MeasuredSessions
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper
 from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
@@ -125,17 +128,29 @@ async def running(
         stack.push_async_callback(_flush, ledger)
         last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
         health = Health(metrics, clock)
-        spending = Spending()
-        live = _live(source, metrics, ledger, credentials, health, spending, last_good, settings.state_dir)
+        spending, counters = Spending(), Counters()
+        forced = Forced(settings.force_tier, settings.force_model) if settings.force_tier else None
+        live = _live(
+            source, metrics, ledger, credentials, health, spending, counters, last_good, settings.state_dir, forced
+        )
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
         turns = TurnServer(
-            upstream, credentials, Bookkeeper(ledger, metrics), metrics, health, salt, settings.pod, spending=spending
+            upstream,
+            credentials,
+            Bookkeeper(ledger, metrics),
+            metrics,
+            health,
+            salt,
+            settings.pod,
+            spending=spending,
+            counters=counters,
         )
+        turns.measured = MeasuredSessions() if forced is not None else None
         turns.judge = OutputJudge(upstream, metrics)
         sessions = settings.state_dir / SESSIONS_FILE
-        load_sessions(sessions, turns.sessions)
-        stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions)))
+        load_sessions(sessions, turns.sessions, turns.seats)
+        stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions, turns.seats)))
         allowed = frozenset(name.lower() for name in settings.allowed_hosts)
         data = DataPlane(turns, SideCalls(turns), metrics, live, settings)
         admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, allowed)
@@ -186,16 +201,24 @@ def _live(
     credentials: Credentials,
     health: Health,
     spending: Spending,
+    counters: Counters,
     last_good: LastGood | None,
     state_dir: Path,
+    forced: Forced | None,
 ) -> LiveConfiguration:
     def on_change(new: InForce) -> None:
-        health.keep(new.document)
+        documents = documents_of(new)
+        health.keep(*(each.document for each in documents))
+        # The canary has the same caps: what is tried is models and thresholds.
         _add_up(spending, new.document, state_dir)
-        _warn_of_missing_keys(new, credentials)
-        ledger.record_document(new.document, new.revision)
+        _warn_of_missing_keys(documents, credentials)
+        counters.adopt(new)
+        for each in documents:
+            # Of a forced tier's that one is left, perhaps with another model: no report may take it for the revision.
+            if not each.is_forced:
+                ledger.record_document(each.document, each.revision)
 
-    live = LiveConfiguration(source, metrics, on_change, last_good)
+    live = LiveConfiguration(source, metrics, on_change, last_good, forced)
     if last_good is None:
         live.load()
     else:
@@ -261,10 +284,11 @@ def _why_not_listening(error: OSError, host: str, port: int, flag: str) -> str:
     return f"can't listen on port {port} of {host}: {error.strerror or error}"
 
 
-def _warn_of_missing_keys(in_force: InForce, credentials: Credentials) -> None:
-    for name in sorted({tier.provider for tier in in_force.document.tiers.values()}):
+def _warn_of_missing_keys(documents: Sequence[InForce], credentials: Credentials) -> None:
+    used = {tier.provider: each.document for each in documents for tier in each.document.tiers.values()}
+    for name, document in sorted(used.items()):
         try:
-            credentials.key_of(in_force.document.providers[name], time.monotonic())
+            credentials.key_of(document.providers[name], time.monotonic())
         except CredentialError as error:
             log.warning("%s", error)
 

@@ -1,7 +1,8 @@
 """Sessions on disk, so that a restart moves no conversation to another tier.
 
 One file, written anew every few seconds where something changed, and at the end. It holds ids, tiers and sums, as the
-ledger does, and no text. What a kill costs is a few seconds: those conversations are taken for new ones.
+ledger does, which side of a trial each session is on, and no text. What a kill costs is a few seconds: those
+conversations are taken for new ones.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import orjson
 from tierrouter_core.routing.decide import SessionState
 from tierrouter_core.routing.switching import Warm
 from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.trials import Seats
 
 log = logging.getLogger("tierrouter")
 
@@ -24,7 +26,7 @@ _FORM = 1
 """Of the file; one of another form is not read."""
 
 
-def load_sessions(file: Path, store: SessionStore) -> None:
+def load_sessions(file: Path, store: SessionStore, seats: Seats) -> None:
     """Take up what an earlier process knew; a file that can't be read is told of, and left out."""
     try:
         found = orjson.loads(file.read_bytes())
@@ -35,37 +37,40 @@ def load_sessions(file: Path, store: SessionStore) -> None:
             steady = known.pop("steady")
             state = SessionState(**known, warm=warm, steady=None if steady is None else Warm(*steady))
             store.put((str(session), str(agent)), float(at_s), state)
+        # Older versions have written none.
+        seated = [(str(session), str(trial), bool(side)) for session, trial, side in found.get("seats", ())]
+        seats.take_again((session for (session, _), _, _ in store.all()), seated)
     except FileNotFoundError:
         pass
     except (OSError, orjson.JSONDecodeError, TypeError, ValueError, KeyError, AttributeError) as error:
         log.warning("%s can't be read (%s: %s); all conversations are new", file, type(error).__name__, error)
 
 
-async def keep_sessions(file: Path, store: SessionStore) -> None:
+async def keep_sessions(file: Path, store: SessionStore, seats: Seats) -> None:
     """Write the file whenever something has changed, until cancelled; then once more."""
-    written = store.changes
+    written = (store.changes, seats.changes)
     try:
         while True:
             await asyncio.sleep(WRITTEN_EVERY_S)
-            if store.changes != written:
-                written, states = store.changes, _states(store)
-                await asyncio.to_thread(_write, file, states)
+            if written != (store.changes, seats.changes):
+                written = (store.changes, seats.changes)
+                await asyncio.to_thread(_write, file, _states(store), list(seats.kept()))
     finally:
-        if store.changes != written:
-            _write(file, _states(store))
+        if written != (store.changes, seats.changes):
+            _write(file, _states(store), list(seats.kept()))
 
 
 def _states(store: SessionStore) -> list[tuple[str, str, float, SessionState]]:
     return [(session, agent, at_s, state) for (session, agent), at_s, state in store.all()]
 
 
-def _write(file: Path, states: list[tuple[str, str, float, SessionState]]) -> None:
+def _write(file: Path, states: list[tuple[str, str, float, SessionState]], seats: list[tuple[str, str, bool]]) -> None:
     sessions = [(session, agent, at_s, _as_json(state)) for session, agent, at_s, state in states]
     fresh = file.with_suffix(".new")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as handle:
-            handle.write(orjson.dumps({"form": _FORM, "sessions": sessions}))
+            handle.write(orjson.dumps({"form": _FORM, "sessions": sessions, "seats": seats}))
         os.replace(fresh, file)
     except OSError as error:
         log.warning("sessions can't be kept in %s (%s): a restart forgets them", file, error.strerror or error)

@@ -38,6 +38,10 @@ class Settings:
     """Names, beside the loopback ones, that a request's Host may have."""
     router_name: str = ""
     """The router that a pod's sidecar waits for, to name it while its configuration is missing."""
+    force_tier: str = ""
+    """The one tier that serves every turn, for a suite that measures it; empty: turns are routed."""
+    force_model: str = ""
+    """With ``force_tier``: the model that serves in place of the tier's own."""
     pod: str = ""
     """The pod's name, for the ledger."""
     log_turns: bool = False

@@ -18,6 +18,7 @@ from tierrouter_core.names import Outcome, TurnKind
 from tierrouter_core.routing.decide import SessionState, Turn
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.row import AttemptRow, TurnRow
+from tierrouter_core.spend.row_facts import is_regression
 from tierrouter_core.wire.request import Request
 
 log = logging.getLogger("tierrouter")
@@ -62,7 +63,7 @@ class Spending:
     def add_again(self, document: Document, rows: Iterable[TurnRow]) -> None:
         """Turns that the ledger has, the oldest first. What their attempts cost elsewhere counts for the last tier."""
         for row in rows:
-            if row.router != document.router:
+            if row.router != document.router or is_regression(row):
                 continue
             at_s = datetime.fromisoformat(row.time).timestamp()
             usd = float(row.cost_usd or 0)

@@ -21,7 +21,7 @@ from tierrouter_core.signals.reading import NOT_BEGUN, Progress, edits_since, re
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
 from tierrouter_core.spend.row import TurnRow
-from tierrouter_core.turn import Measured, ReadTurn, read_turn
+from tierrouter_core.turn import Measured, ReadTurn, read_asked, turn_of
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
 from tierrouter_core.wire.failures import Meaning, final_error
@@ -31,17 +31,20 @@ from tierrouter_core.wire.weighing import Weighed
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import error_response
 from tierrouter_sidecar.attempts import Attempts
+from tierrouter_sidecar.counters import Counters
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.first_tokens import FirstTokens
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.measured_sessions import MeasuredSessions
 from tierrouter_sidecar.nesting import nesting_of
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
 from tierrouter_sidecar.sessions import Conversation, Recent, RecentMap, SessionStore
 from tierrouter_sidecar.spending import Reservation, Spending
 from tierrouter_sidecar.token_memory import TokenMemory
+from tierrouter_sidecar.trials import Seat, Seats
 from tierrouter_sidecar.upstream import Upstream
 
 _COST = "session.cost_usd_micros"
@@ -55,6 +58,9 @@ ONLY_OPENAI = "only OpenAI's own API does this, and no tier of this router is th
 class Understood:
     """A request that was read, and what was decided of it."""
 
+    in_force: InForce
+    """What it was decided by: that of the session's side, where a canary is tried."""
+    seat: Seat
     read: ReadTurn
     decision: Decision
     notices: tuple[str, ...]
@@ -78,9 +84,14 @@ class TurnServer:
     """What each conversation says of its task."""
     depths: RecentMap[Conversation, int] = field(default_factory=RecentMap)
     """Of the code that was edited in each conversation's task."""
+    seats: Seats = field(default_factory=Seats)
+    """Which side of a trial sessions are on."""
+    counters: Counters = field(default_factory=Counters)
     spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
     """By session."""
     spending: Spending = field(default_factory=Spending)
+    measured: MeasuredSessions | None = None
+    """What each session has taken, where one tier is forced."""
     judge: OutputJudge | None = None
     """Of answers, where a router wants them judged."""
     tokens: TokenMemory = field(default_factory=TokenMemory)
@@ -100,14 +111,15 @@ class TurnServer:
         """
         compacts = endpoint.kind is EndpointKind.COMPACT
         kind = TurnKind.COMPACTION if compacts else None
+        asked = read_asked(endpoint.dialect, headers, body, self.salt, kind)
+        session = asked.identity.session
+        in_force, seat = self.seats.seated(in_force, session, begins=endpoint.kind.generates)
         measure = partial(self._measured, in_force.document)
         uses = in_force.router.rules.uses
-        read = read_turn(
-            endpoint.dialect,
+        read = turn_of(
+            asked,
             headers,
-            body,
             self.salt,
-            kind,
             measure,
             partial(self._signals, goes_on=endpoint.kind.generates),
             by_length=uses("turn.context_tokens"),
@@ -132,7 +144,7 @@ class TurnServer:
         notices = read.notices
         if decision.hint_outcome == "not_allowed":
             notices = (*notices, f"the hint {decision.hint} is not allowed")
-        return Understood(read, decision, notices, first)
+        return Understood(in_force, seat, read, decision, notices, first)
 
     def _with_what_is_remembered(self, in_force: InForce, read: ReadTurn, state: SessionState) -> ReadTurn:
         """``read`` with what its own request does not tell: variables of earlier turns, and what is capped."""
@@ -198,7 +210,7 @@ class TurnServer:
         except MalformedRequestError as error:
             self.metrics.count(m.REJECTED, "malformed")
             return error_response(final_error(endpoint.dialect, Meaning.BAD_REQUEST, str(error), turn_id=turn_id))
-        read = understood.read
+        read, in_force = understood.read, understood.in_force
         record = TurnRecord(
             turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
         )
@@ -219,7 +231,7 @@ class TurnServer:
             raise
         finally:
             self.in_flight -= 1
-            self._settle(record, held, self.bookkeeper.close(record))
+            self._settle(record, understood.seat, held, self.bookkeeper.close(record))
             self._look_at_code(in_force, read)
             if record.kept is not None and record.outcome is Outcome.ANSWERED and self.judge is not None:
                 self.judge.judge(record, record.kept, partial(self._flag, record))
@@ -267,9 +279,12 @@ class TurnServer:
         state = self._state(record.in_force.document, record.identity)
         self.sessions.put(key, time.time(), replace(state, flagged=True))
 
-    def _settle(self, record: TurnRecord, held: Reservation | None, row: TurnRow) -> None:
+    def _settle(self, record: TurnRecord, seat: Seat, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:
             self.spent_usd.put(row.session, (self.spent_usd.get(row.session) or Decimal(0)) + row.cost_usd)
+        self.counters.count(record, row, seat)
+        if self.measured is not None:
+            self.measured.add(row)
         self.spending.settle(held, record.in_force.document, row, record.attempts, time.time())
 
 

@@ -1,6 +1,6 @@
 """The sidecar's container and its volumes, as every pod gets them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ def sidecar_container(
     keeps_ledger: bool,
     is_root: bool,
     token: TokenSecret | None = None,
+    forced: Sequence[Obj] = (),
 ) -> Obj:
     """The container.
 
@@ -60,6 +61,7 @@ def sidecar_container(
         keeps_ledger: whether the state is on a claim that several pods share.
         is_root: whether the pod says that all of its containers run as root.
         token: what agents have to show; None where any key is taken.
+        forced: variables that name the one tier that serves every turn; none where turns are routed.
     """
     state: dict[str, Any] = {"name": STATE_VOLUME, "mountPath": STATE_MOUNT}
     if keeps_ledger:
@@ -112,6 +114,7 @@ def sidecar_container(
             {"name": NO_TOKEN_VOLUME, "mountPath": _TOKEN_MOUNT, "readOnly": True},
         ],
     }
+    container["env"] += forced
     if token is not None:
         container["env"].append(token.variable())
     if image.pull_policy:

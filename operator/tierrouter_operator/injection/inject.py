@@ -28,6 +28,7 @@ from tierrouter_core.contract import (
 from tierrouter_operator.injection.agents import Windows, codex_settings, environment
 from tierrouter_operator.injection.asked import Skip, chosen_router, labels_of
 from tierrouter_operator.injection.container import SidecarImage, sidecar_container, sidecar_volumes
+from tierrouter_operator.injection.forced import forced_variables
 from tierrouter_operator.injection.resources import resources_for
 from tierrouter_operator.injection.token import TokenSecret, token_secret
 
@@ -102,6 +103,8 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
     for each in spec.get("initContainers") or ():
         # Those that have to end before the agent starts need it only in special cases; they get no warnings.
         _prepare(each, pod, agent, facts.windows, token)
+    forced, complaints = forced_variables(_annotations_of(pod))
+    warnings += complaints
     sidecar = sidecar_container(
         chosen.router,
         image,
@@ -109,6 +112,7 @@ def inject(pod: Obj, namespace: Namespace, image: SidecarImage) -> Injection:
         keeps_ledger=bool(facts.ledger_claim),
         is_root=(pod["spec"].get("securityContext") or {}).get("runAsUser") == 0,
         token=token,
+        forced=forced,
     )
     # First, so that what else starts before the agent may use it too.
     spec["initContainers"] = [sidecar, *(spec.get("initContainers") or ())]

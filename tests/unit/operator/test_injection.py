@@ -324,3 +324,29 @@ def test_a_pod_that_names_no_secret_is_not_given_a_sidecar_that_is_open_to_all(w
     result = inject(given, ONE_ROUTER, IMAGE)
     assert (result.pod, result.reason) == (given, R.INVALID_NAME)
     assert "write NAME, or NAME/KEY" in result.message
+
+
+@pytest.mark.parametrize(
+    ("annotations", "variables", "warned"),
+    [
+        ({}, {}, 0),
+        ({"tierrouter.dev/force-tier": "deep"}, {"TIERROUTER_FORCE_TIER": "deep"}, 0),
+        (
+            {"tierrouter.dev/force-tier": "deep", "tierrouter.dev/force-model": "glm-5"},
+            {"TIERROUTER_FORCE_TIER": "deep", "TIERROUTER_FORCE_MODEL": "glm-5"},
+            0,
+        ),
+        ({"tierrouter.dev/force-model": "glm-5"}, {}, 1),
+    ],
+)
+def test_a_forced_tier_is_told_to_the_sidecar_alone(
+    annotations: dict[str, str], variables: dict[str, str], warned: int
+) -> None:
+    result = inject(pod(annotations=annotations), ONE_ROUTER, IMAGE)
+    sidecar, *_ = result.pod["spec"]["initContainers"]
+    told = {each["name"]: each.get("value") for each in sidecar["env"] if "FORCE" in each["name"]}
+    assert told == variables
+    assert len([text for text in result.warnings if "force-model" in text]) == warned
+    assert not any(
+        "FORCE" in each["name"] for each_container in result.pod["spec"]["containers"] for each in each_container["env"]
+    )

@@ -1,12 +1,15 @@
 """Sessions on disk: all of what is remembered, and quickly enough for ten thousand."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
+from tierrouter_core.rollout.split import Split
 from tierrouter_core.routing.decide import SessionState
 from tierrouter_core.routing.switching import Warm
+from tierrouter_sidecar.live import InForce, Trial
 from tierrouter_sidecar.session_file import _as_json, _states, _write, load_sessions
 from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.trials import Seats
 
 STATE = SessionState(
     home="routine",
@@ -23,15 +26,41 @@ STATE = SessionState(
 def test_every_field_is_kept(tmp_path: Path) -> None:
     assert set(_as_json(STATE)) == {field.name for field in fields(SessionState)}
     assert all(getattr(STATE, field.name) for field in fields(SessionState)), "each has a value that is no default"
-    before, after = SessionStore(), SessionStore()
+    before, after, seats = SessionStore(), SessionStore(), Seats()
     before.put(("s", "main"), 7.0, STATE)
     before.put(("s", "agent"), 8.0, SessionState("routine", "routine"))
-    _write(tmp_path / "sessions.json", _states(before))
-    load_sessions(tmp_path / "sessions.json", after)
+    _write(tmp_path / "sessions.json", _states(before), [])
+    load_sessions(tmp_path / "sessions.json", after, seats)
     assert list(after.all()) == list(before.all())
     assert [path.name for path in tmp_path.iterdir()] == ["sessions.json"]
 
 
 def test_a_folder_that_is_gone_is_said_and_nothing_else(tmp_path: Path, caplog) -> None:
-    _write(tmp_path / "gone" / "sessions.json", [])
+    _write(tmp_path / "gone" / "sessions.json", [], [])
     assert "a restart forgets them" in caplog.text
+
+
+def test_a_session_keeps_its_side_of_a_trial_and_one_that_was_there_before_stays_out_of_it(tmp_path: Path) -> None:
+    store, seats = SessionStore(), Seats()
+    store.put(("before", "main"), 7.0, STATE)
+    kept = [("tries", "r-2/salt/", True), ("does not", "r-2/salt/", False)]
+    _write(tmp_path / "sessions.json", _states(store), kept)
+    load_sessions(tmp_path / "sessions.json", SessionStore(), seats)
+    assert list(seats.kept()) == kept
+    stable = in_force("r-1")
+    trial = replace(stable, trial=Trial("r-2/salt/", Split(100, "salt", 1), in_force("r-2")))
+    for session, revision in (("tries", "r-2"), ("does not", "r-1"), ("before", "r-1"), ("new", "r-2")):
+        assert seats.seated(trial, session, begins=True)[0].revision == revision, session
+
+
+def in_force(revision: str) -> InForce:
+    return InForce(object(), revision, 1, 0.0, (), b"")  # type: ignore[arg-type]
+
+
+def test_a_file_of_an_older_version_has_no_sides(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.json"
+    _write(file, [("s", "main", 7.0, STATE)], [])
+    file.write_bytes(file.read_bytes().replace(b',"seats":[]', b""))
+    store, seats = SessionStore(), Seats()
+    load_sessions(file, store, seats)
+    assert (len(store), list(seats.kept())) == (1, [])
