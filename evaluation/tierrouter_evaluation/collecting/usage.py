@@ -6,7 +6,7 @@ from typing import Any, Final
 import aiohttp
 
 from tierrouter_core.errors import ResultsError
-from tierrouter_core.regression.results import TaskOutcome, TaskResult
+from tierrouter_core.regression.results import TaskResult
 from tierrouter_core.regression.rows import task_of
 
 SESSIONS_PATH: Final = "/sessions"
