@@ -69,7 +69,7 @@ async def collect(wanted: Collection, say: Callable[[str], None]) -> bool:
             found = await asyncio.to_thread(read_folder, wanted.folder, wanted.format)
             for note in found.notes:
                 say(note)
-            entry = result_of(cell, found.tasks, usage, now)
+            entry = result_of(cell, found.tasks, usage or {}, now)
         except ResultsError as error:
             say(str(error))
             exits = f" (the harness ended with {end.exits})" if end.exits and isinstance(error, NoResultsError) else ""

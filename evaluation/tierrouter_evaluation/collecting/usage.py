@@ -34,11 +34,11 @@ def usage_from(answer: Any) -> dict[str, TaskResult]:
     return found
 
 
-async def ask_router(url: str) -> dict[str, TaskResult]:
-    """What each session took so far; empty where the router does not say, or is gone."""
+async def ask_router(url: str) -> dict[str, TaskResult] | None:
+    """What each session took so far; None where the router does not say, or is gone."""
     try:
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as client, client.get(url + SESSIONS_PATH) as response:
-            return usage_from(await response.json(content_type=None)) if response.status == 200 else {}
+            return usage_from(await response.json(content_type=None)) if response.status == 200 else None
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        return {}
+        return None

@@ -10,7 +10,11 @@ from tierrouter_evaluation.sandbox.run import Limits, Verdict, run_tests
 from tierrouter_evaluation.suites.answers import files_from, overlaid, result_from
 from tierrouter_evaluation.suites.suite_file import Check, Task
 
-_REGEX = "import re\nassert re.fullmatch({pattern!r}, {result!r}, {flags}), 'the result does not match: ' + {result!r}[:200]\n"
+_REGEX = """\
+import re
+result = {result!r}
+assert re.fullmatch({pattern!r}, result, {flags}), f"the result does not match: {{result[:200]!r}}"
+"""
 
 
 async def check_answer(task: Task, text: str) -> Verdict:

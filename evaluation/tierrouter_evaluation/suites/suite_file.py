@@ -11,6 +11,8 @@ from tierrouter_core.resources.kinds import Boolean, Choice, Duration, Integer, 
 from tierrouter_core.resources.yaml_text import RawDocument, format_path, parse_yaml
 
 MAX_TASKS: Final = 10_000
+_EXPECTED: Final = "a map with name and tasks"
+_AS_ROUTER: Final = re.compile("a map that begins with apiVersion and kind|a TierRouter or a ModelProvider")
 _SOURCE: Final = Text(words="text", max_length=256 * 1024, multiline=True)
 _PATH: Final = Text(
     pattern=r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,7}",
@@ -104,7 +106,7 @@ def _wrong(suite: Suite, raw: RawDocument, label: str) -> Iterator[Problem]:
     for index, task in enumerate(suite.tasks):
 
         def problem(*path: str, message: str, at: int = index) -> Problem:
-            whole = ("tasks", at, *path)
+            whole: tuple[str | int, ...] = ("tasks", at, *path)
             return Problem(raw.where(whole), label, format_path(whole), message)
 
         if task.id in first:
