@@ -33,7 +33,7 @@ lint: setup ## ruff, mypy --strict, import contracts
 	$(call lane,lint: ruff format)
 	@.venv/bin/ruff format --check
 	$(call lane,lint: mypy)
-	@.venv/bin/mypy core prices sidecar operator cli
+	@.venv/bin/mypy core prices sidecar operator evaluation cli
 	$(call lane,lint: import contracts)
 	@.venv/bin/lint-imports
 

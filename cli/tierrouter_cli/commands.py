@@ -10,6 +10,7 @@ import typer
 
 from tierrouter_cli.exits import explained_errors
 from tierrouter_cli.options import Dialect, Format, Headers, check_log_format, port_variable, variable
+from tierrouter_cli.regress.group import regress
 from tierrouter_cli.replay.command import replay
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
@@ -312,3 +313,4 @@ def operator_(
 
 
 app.command(short_help="Run the webhook that gives pods their sidecar.")(webhook)
+app.add_typer(regress, name="regress", short_help="Run suites of tasks, collect their results, decide by them.")
