@@ -66,7 +66,7 @@ def template_problem(template: Mapping[str, Any]) -> str:
     if not all(isinstance(each, dict) and each.get("name") for each in containers):
         return "jobTemplate: a container has no name"
     if len(containers) >= _MAX_RULES:
-        return f"jobTemplate: its pod has {len(containers)} containers; {_MAX_RULES - 1} are the most that can be told apart"
+        return f"jobTemplate: its pod has {len(containers)} containers; at most {_MAX_RULES - 1} can be told apart"
     every = [*containers, *(each for each in pod.get("initContainers") or () if isinstance(each, dict))]
     if any(each.get("name") == RESULTS_CONTAINER for each in every):
         return f"jobTemplate: the container name {RESULTS_CONTAINER} is the collector's; name yours otherwise"

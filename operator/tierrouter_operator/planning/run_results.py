@@ -20,7 +20,7 @@ from tierrouter_core.errors import ResultsError
 from tierrouter_core.regression.results import CellResults
 from tierrouter_core.regression.rows import packed, unpacked
 from tierrouter_core.resources.regression import Cell
-from tierrouter_operator.planning.kinds import CONFIG_MAP, Obj
+from tierrouter_operator.planning.kinds import CONFIG_MAP
 from tierrouter_operator.planning.run_jobs import run_reference
 from tierrouter_operator.planning.run_seen import Run
 from tierrouter_operator.planning.writes import Create

@@ -77,32 +77,31 @@ def _measured(seen: ObservedSuite, run: Run, spec: SuiteSpec | Hindrance) -> Ste
     there: list[str] = []
     active = 0
     for index, cell in enumerate(run.cells):
-        job = seen.job(job_name(run.name, index))
-        is_own = job is not None and is_of(job, run)
-        if job is not None and is_own:
+        name = job_name(run.name, index)
+        job = seen.job(name)
+        state = judge_job(job, seen.now) if job is not None and is_of(job, run) else None
+        if job is not None and state is not None:
             there.append(cell.name)
-        if cell.name in run.results:
-            if job is not None and is_own and _is_stuck(job, seen):
-                stuck.append(job)
-        elif job is not None and not is_own:
-            errors[cell.name] = f"Job {job_name(run.name, index)} is there already, and is not this run's; delete it"
-        elif job is not None:
-            state = judge_job(job, seen.now)
             active += state.stage is Stage.ACTIVE
-            if state.stage is Stage.OVER:
-                errors[cell.name] = state.message
             if state.is_stuck:
                 stuck.append(job)
+        if cell.name in run.results:
+            continue
+        if state is not None:
+            if state.stage is Stage.OVER:
+                errors[cell.name] = state.message
             if state.look_again_after_s is not None:
                 steps.looks_s.append(state.look_again_after_s)
+        elif job is not None:
+            errors[cell.name] = f"Job {name} is there already, and is not this run's; delete it"
         elif cell.name in run.started:
-            errors[cell.name] = f"its Job {job_name(run.name, index)} was deleted before it had results"
+            errors[cell.name] = f"its Job {name} was deleted before it had results"
         else:
             waiting.append(index)
     errors |= _given_up(seen, run, spec, waiting)
     waiting = [index for index in waiting if run.cells[index].name not in errors]
     made: list[str] = []
-    if isinstance(spec, SuiteSpec):
+    if isinstance(spec, SuiteSpec) and seen.refused is None:
         begun = waiting[: max(0, spec.parallelism - active)]
         if begun:
             steps.writes += account_writes(seen)
@@ -116,10 +115,6 @@ def _measured(seen: ObservedSuite, run: Run, spec: SuiteSpec | Hindrance) -> Ste
     for name, error in errors.items():
         steps.writes.append(PostEvent(run.obj, "Warning", RunEvent.CELL_FAILED, f"cell {name}: {error}"))
     return steps
-
-
-def _is_stuck(job: Obj, seen: ObservedSuite) -> bool:
-    return judge_job(job, seen.now).is_stuck
 
 
 def _given_up(seen: ObservedSuite, run: Run, spec: SuiteSpec | Hindrance, waiting: list[int]) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """When a schedule of cron strikes, in UTC: five fields, or a word such as ``@daily``.
 
-As in POSIX and in Kubernetes' CronJobs: where both day fields are restricted, either is enough. Steps, ranges, lists and
-English names of months and days are read; a schedule that never strikes (30 February) is an error and not silence.
+As in POSIX and in Kubernetes' CronJobs: where both day fields are restricted, either is enough. Steps, ranges, lists
+and English names of months and days are read; a schedule that never strikes (30 February) is an error and not silence.
 """
 
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ def read_schedule(text: str) -> Schedule:
         either_day=not parts[2].startswith("*") and not parts[4].startswith("*"),
     )
     try:
-        schedule.next_after(datetime(2000, 1, 1))  # noqa: DTZ001 (any time will do)
+        schedule.next_after(datetime(2000, 1, 1))
     except ScheduleError as error:
         raise ScheduleError(f'"{text}": {error}') from None
     return schedule

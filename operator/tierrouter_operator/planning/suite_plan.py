@@ -5,7 +5,6 @@ nothing depends on having been told.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -48,7 +47,8 @@ def plan_suite(seen: ObservedSuite, decide: Decide) -> Plan:
         steps.writes += _decided(seen, runs, spec, in_force, decide)
     begun = Starts()
     ready = _ready(spec, in_force, seen)
-    if isinstance(spec, SuiteSpec):
+    # What was refused would be again: then it is only said so.
+    if isinstance(spec, SuiteSpec) and seen.refused is None:
         steps.writes += _beyond(runs, spec.history_limit)
         begun = _starts(seen, runs, spec, in_force)
     decided = newest_decided(runs)

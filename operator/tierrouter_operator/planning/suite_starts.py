@@ -1,8 +1,8 @@
 """Whether a run of a suite begins now: by its schedule, or because somebody asked.
 
-``status.nextScheduleTime`` is what was planned, and the name of the run that begins by it is made of it. So a start that
-was missed, however often, is one run; a clock that was set back makes none twice; a schedule that was changed or
-resumed counts from now on.
+``status.nextScheduleTime`` is what was planned, and the name of the run that begins by it is made of it. So a start
+that was missed, however often, is one run; a clock that was set back makes none twice; a schedule that was changed
+or resumed counts from now on.
 """
 
 from collections.abc import Mapping
