@@ -7,6 +7,7 @@ is refused, results and decisions are written once. Its Job controller and its c
 import base64
 import copy
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from router_world import AlreadyThere, World
@@ -45,12 +46,19 @@ class FakeDecide:
         return (f"as of decision {state}",) if state else ()
 
 
+@cache
+def published() -> World:
+    """The example router in force; to be copied."""
+    world = World()
+    world.settle()
+    return world
+
+
 class SuiteWorld:
     """One suite of the example router, which has been published."""
 
     def __init__(self, **spec: Any) -> None:
-        self.routers = World()
-        self.routers.settle()
+        self.routers = copy.deepcopy(published())
         self.now = datetime.fromisoformat("2026-03-01T12:00:30+00:00")
         self.objects: dict[tuple[Kind, str], Obj] = {}
         self.events: list[PostEvent] = []
