@@ -5,24 +5,16 @@ The one place in which the operator's plan and ``tierrouter_core.regression.deci
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final, Protocol
 
+from tierrouter_core.errors import TierRouterError
 from tierrouter_core.regression.results import CellResults
-from tierrouter_core.resources.regression import RegressionPolicy, RunAction
+from tierrouter_core.resources.regression import CellJudgement, RegressionPolicy, RunAction
 from tierrouter_core.resources.revision import TunedValues
-from tierrouter_core.resources.router import Threshold
+from tierrouter_core.resources.router import Threshold, TierSpec
 
 _MAX_REASON: Final = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class TierInForce:
-    """A tier as sidecars serve it."""
-
-    name: str
-    rank: int
-    model: str
-    provider: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +27,22 @@ class Facts:
     run: str
     revision: str
     """The RouterRevision that was tested."""
-    tiers: tuple[TierInForce, ...]
+    revision_in_force: str
+    made_at: str
+    """When the run was made, as Kubernetes writes it."""
+    suite_tiers: tuple[str, ...]
+    """The tiers that the suite names."""
+    tiers: tuple[TierSpec, ...]
+    """The router's, with the models in force."""
     thresholds: tuple[Threshold, ...]
     """With the values in force."""
     overlay: TunedValues
     """What regression runs have moved so far."""
     cells: tuple[CellResults, ...]
+    without_results: tuple[CellResults, ...]
+    """The other cells, which have no tasks."""
     errors: Mapping[str, str]
-    """Why the other cells have no results."""
+    """Why these have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,8 @@ class Decided:
     """All that holds after it; None where nothing changes."""
     cells: tuple[Mapping[str, Any], ...] = ()
     """Entries of ``status.decision.cells``."""
+    steps: tuple[str, ...] = ()
+    """Steps of thresholds that stand after it, each with the tier that caused it."""
     state: str = ""
 
     @property
@@ -84,8 +86,63 @@ class Decide(Protocol):
         ...
 
     def steps_of(self, state: str) -> tuple[str, ...]:
-        """Steps of thresholds that stand by a state that was handed on."""
+        """Steps of thresholds that stand by a state that was handed on; for where what was decided with it is lost."""
         ...
+
+
+class DecideByCore:
+    """The core's decision."""
+
+    def __call__(self, facts: Facts) -> Decided:
+        """What follows from the facts."""
+        core: Any = import_module("tierrouter_core.regression.decide")
+        values: Any = import_module("tierrouter_core.regression.facts")
+        without = tuple(cell for cell in facts.without_results if cell.cell in facts.errors)
+        found = core.decide(
+            facts.policy,
+            facts.state,
+            values.RunFacts(
+                run=facts.run,
+                revision=facts.revision,
+                tiers=facts.tiers,
+                thresholds=facts.thresholds,
+                overlay=facts.overlay,
+                cells=(*facts.cells, *without),
+                errors=facts.errors,
+                suite_tiers=facts.suite_tiers,
+                time=facts.made_at,
+                revision_in_force=facts.revision_in_force,
+            ),
+        )
+        return Decided(
+            action=found.action,
+            reason=found.reason,
+            low_percent=found.low_percent,
+            high_percent=found.high_percent,
+            overlay=found.overlay,
+            cells=tuple(_judgement(each) for each in found.cells),
+            steps=tuple(found.steps),
+            state=found.state,
+        )
+
+    def steps_of(self, state: str) -> tuple[str, ...]:
+        """Steps of thresholds that stand by a state that was handed on."""
+        reader: Any = import_module("tierrouter_core.regression.state_json")
+        try:
+            return tuple(str(step) for step in reader.read_state(state).regressions)
+        except TierRouterError:
+            return ()
+
+
+def _judgement(found: CellJudgement) -> Mapping[str, Any]:
+    entry = {
+        "name": found.name,
+        "accuracyPercent": found.accuracy_percent,
+        "lowPercent": found.low_percent,
+        "highPercent": found.high_percent,
+        "sentence": found.sentence,
+    }
+    return {key: value for key, value in entry.items() if value not in (None, "")}
 
 
 def _cut(text: str, length: int) -> str:

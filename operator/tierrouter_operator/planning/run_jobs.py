@@ -168,6 +168,10 @@ def _deadline_s(theirs: Any, timeout_ms: int) -> int:
     return min(theirs, ours) if isinstance(theirs, int) and theirs > 0 else ours
 
 
+def _seconds(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
 def _rules(harness: list[str]) -> list[Mapping[str, Any]]:
     lost = {"action": "Count", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     # Whatever it is but an end by the kernel: a pod that is counted is made again, up to the suite's `retries`.
@@ -195,6 +199,8 @@ def _pod(pod: Mapping[str, Any], run: Run, cell: str, result_format: str, image:
     return {
         **kept,
         "restartPolicy": "Never",
+        # The collector works in it.
+        "terminationGracePeriodSeconds": max(_ENDS_S, _seconds(pod.get("terminationGracePeriodSeconds"))),
         "serviceAccountName": RESULTS_ACCOUNT,
         # The harness gets no token: only the collector mounts one.
         "automountServiceAccountToken": False,
@@ -233,7 +239,10 @@ def _collector(run: Run, cell: str, result_format: str, image: str) -> _Collecte
         "image": image,
         "restartPolicy": "Always",
         "args": ["regress", "collect", *(word for pair in arguments.items() for word in pair)],
-        "env": [{"name": RESULTS_DIR_VARIABLE, "value": RESULTS_MOUNT}],
+        "env": [
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+            {"name": RESULTS_DIR_VARIABLE, "value": RESULTS_MOUNT},
+        ],
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,

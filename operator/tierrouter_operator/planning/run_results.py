@@ -32,8 +32,10 @@ class Gathered:
 
     cells: tuple[CellResults, ...]
     """In the matrix' order; those that can be read."""
+    without: tuple[CellResults, ...]
+    """The other cells, which have no tasks."""
     errors: Mapping[str, str]
-    """Why the other cells have no results."""
+    """Why these have none."""
 
     @property
     def counted(self) -> int:
@@ -57,7 +59,8 @@ def gather(run: Run) -> Gathered:
                 found.append(_read(cell, result))
             except (ResultsError, binascii.Error) as error:
                 errors[cell.name] = f"its results can't be read: {error}"
-    return Gathered(tuple(found), errors)
+    without = tuple(_named(cell, ()) for cell in run.cells if cell.name in errors)
+    return Gathered(tuple(found), without, errors)
 
 
 def cost_so_far(run: Run) -> Decimal:

@@ -4,7 +4,8 @@ Everything is made of what there is. Whatever is cut short after any of these wr
 nothing depends on having been told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,8 +13,8 @@ from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
 from tierrouter_core.resources.regression import RunPhase, SuiteSpec
 from tierrouter_operator.planning.conditions import Judgement, found_condition, timestamp
 from tierrouter_operator.planning.history import History
-from tierrouter_operator.planning.kinds import RUN
-from tierrouter_operator.planning.run_decision import Decide, Facts, TierInForce
+from tierrouter_operator.planning.kinds import RUN, Obj
+from tierrouter_operator.planning.run_decision import Decide, Facts
 from tierrouter_operator.planning.run_hindrance import Hindrance
 from tierrouter_operator.planning.run_results import gather
 from tierrouter_operator.planning.run_seen import Run, newest_decided, oldest_first
@@ -43,18 +44,18 @@ def plan_suite(seen: ObservedSuite, decide: Decide) -> Plan:
     spec = read_suite(suite)
     in_force: InForce | Hindrance = spec if isinstance(spec, Hindrance) else read_in_force(seen.router, spec.router)
     steps = _steps(seen, runs, spec, in_force)
+    decision: Mapping[str, Any] = {}
     if not steps.writes and isinstance(spec, SuiteSpec):
-        steps.writes += _decided(seen, runs, spec, in_force, decide)
+        writes_of_it, decision = _decided(seen, runs, spec, in_force, decide)
+        steps.writes += writes_of_it
     begun = Starts()
     ready = _ready(spec, in_force, seen)
     # What was refused would be again: then it is only said so.
     if isinstance(spec, SuiteSpec) and seen.refused is None:
         steps.writes += _beyond(runs, spec.history_limit)
         begun = _starts(seen, runs, spec, in_force)
-    decided = newest_decided(runs)
-    stand = () if decided is None else decide.steps_of(str(decided.decision.get("state") or ""))
     newest = {"lastRun": runs[-1].name} if runs else {}
-    values = {**begun.values, **newest, **decision_values(decided, stand)}
+    values = {**begun.values, **newest, **(decision or _decision_lost(suite, runs, decide))}
     writes: list[Write] = [*steps.writes, *begun.writes, *suite_status(suite, ready, values, seen.now)]
     said = found_condition(suite, RunCondition.READY)
     if ready.status == "False" and said.get("message") != ready.message:
@@ -96,16 +97,16 @@ def _gone(seen: ObservedSuite, run: Run, in_force: InForce | Hindrance) -> Hindr
 
 def _decided(
     seen: ObservedSuite, runs: Sequence[Run], spec: SuiteSpec, in_force: InForce | Hindrance, decide: Decide
-) -> list[Write]:
-    """The decision of one run: each goes on from the one before."""
+) -> tuple[list[Write], Mapping[str, Any]]:
+    """The decision of one run, and what the suite's status says of it: each goes on from the one before."""
     collected = next((run for run in runs if run.phase is RunPhase.COLLECTED), None)
     if collected is None:
-        return []
+        return [], {}
     if isinstance(in_force, Hindrance):
         if found_condition(collected.obj, RunCondition.DECIDED).get("message") == in_force.message:
-            return []
+            return [], {}
         judgement = Judgement(RunCondition.DECIDED, "False", in_force.reason, in_force.message)
-        return [run_status(collected, {}, [judgement], seen.now)]
+        return [run_status(collected, {}, [judgement], seen.now)], {}
     before = newest_decided(runs)
     made = decide(_facts(seen, collected, spec, in_force, before))
     # Later than the one before, whatever the clock says: the newest decision is the one to go on from.
@@ -119,11 +120,24 @@ def _decided(
     judgement = Judgement(RunCondition.DECIDED, "True", made.action, reason)
     message = f"run {collected.name}: {made.action}: {reason}"
     assert seen.suite is not None
-    return [
+    writes: list[Write] = [
         run_status(collected, changes, [judgement], seen.now),
         PostEvent(collected.obj, "Normal", RunEvent.RUN_DECIDED, f"{made.action}: {reason}"),
         PostEvent(seen.suite, "Normal", RunEvent.RUN_DECIDED, message),
     ]
+    return writes, decision_values(made.entry, made.steps)
+
+
+def _decision_lost(suite: Obj, runs: Sequence[Run], decide: Decide) -> Mapping[str, Any]:
+    """What the suite's status lacks of the newest decision: it was cut short after that, or wiped."""
+    newest = newest_decided(runs)
+    status = suite.get("status") or {}
+    if newest is None:
+        return {}
+    same = {"lastDecision": "action", "lastReason": "reason", "state": "state"}
+    if all(status.get(key) == newest.decision.get(of) for key, of in same.items()):
+        return {}
+    return decision_values(newest.decision, decide.steps_of(str(newest.decision.get("state") or "")))
 
 
 def _facts(seen: ObservedSuite, run: Run, spec: SuiteSpec, in_force: InForce, before: Run | None) -> Facts:
@@ -131,19 +145,26 @@ def _facts(seen: ObservedSuite, run: Run, spec: SuiteSpec, in_force: InForce, be
     status = (seen.suite or {}).get("status") or {}
     state = before.decision.get("state") if before is not None else status.get("state")
     document, asked = in_force.document, in_force.asked
-    tiers = tuple(
-        TierInForce(name=tier.name, rank=tier.rank, model=tier.model, provider=tier.provider)
-        for tier in document.tiers.values()
-    )
+    spec_of_router = asked.router.spec
     return Facts(
         policy=spec.policy,
         state=str(state) if state else None,
         run=run.name,
         revision=run.revision,
-        tiers=tiers,
-        thresholds=asked.router.spec.thresholds,
+        revision_in_force=in_force.revision.name,
+        made_at=str(run.obj["metadata"].get("creationTimestamp") or ""),
+        suite_tiers=spec.tiers or tuple(document.tiers),
+        tiers=tuple(
+            replace(tier, model=document.tiers[tier.name].model)
+            for tier in spec_of_router.tiers
+            if tier.name in document.tiers
+        ),
+        thresholds=tuple(
+            replace(each, value=document.thresholds.get(each.name, each.value)) for each in spec_of_router.thresholds
+        ),
         overlay=asked.overlay,
         cells=gathered.cells,
+        without_results=gathered.without,
         errors=gathered.errors,
     )
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from tierrouter_operator.planning.conditions import Judgement, condition, status_body
 from tierrouter_operator.planning.kinds import SUITE, Obj
-from tierrouter_operator.planning.run_seen import Run
 from tierrouter_operator.planning.writes import ApplyStatus
 
 _OURS: Final = (
@@ -36,11 +35,8 @@ def suite_status(suite: Obj, ready: Judgement, values: Mapping[str, Any], now: d
         yield ApplyStatus(status_body(SUITE, suite, wanted))
 
 
-def decision_values(decided: Run | None, steps: tuple[str, ...]) -> Mapping[str, Any]:
-    """What the suite says of the newest decision; nothing where there is none (or none is kept any more)."""
-    if decided is None:
-        return {}
-    decision = decided.decision
+def decision_values(decision: Mapping[str, Any], steps: tuple[str, ...]) -> Mapping[str, Any]:
+    """What the suite says of a run's ``status.decision``, and of the steps that stand after it."""
     return {
         "lastDecision": decision.get("action"),
         "lastReason": decision.get("reason"),

@@ -6,6 +6,7 @@ is refused, results and decisions are written once. Its Job controller and its c
 
 import base64
 import copy
+import itertools
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from tierrouter_operator.planning.suite_plan import plan_suite
 from tierrouter_operator.planning.writes import ApplyStatus, Create, Delete, Plan, PostEvent, Write
 
 Obj = dict[str, Any]
+_GENERATIONS = itertools.count(2)
 
 
 class Overtaken(Exception):
@@ -40,7 +42,13 @@ class FakeDecide:
     def __call__(self, facts: Facts) -> Decided:
         self.asked.append(facts)
         number = int(facts.state or 0) + 1
-        return Decided(action=self.action, reason=f"decision {number}", low_percent="90.5", state=str(number))
+        return Decided(
+            action=self.action,
+            reason=f"decision {number}",
+            low_percent="90.5",
+            steps=(f"as of decision {number}",),
+            state=str(number),
+        )
 
     def steps_of(self, state: str) -> tuple[str, ...]:
         return (f"as of decision {state}",) if state else ()
@@ -49,16 +57,24 @@ class FakeDecide:
 @cache
 def published() -> World:
     """The example router in force; to be copied."""
-    world = World()
+    world = Routers()
     world.settle()
     return world
+
+
+class Routers(World):
+    """What was read of a spec is remembered by its generation, and copies have each specs of their own."""
+
+    def change(self) -> None:
+        self.router["metadata"]["generation"] = next(_GENERATIONS)
 
 
 class SuiteWorld:
     """One suite of the example router, which has been published."""
 
     def __init__(self, **spec: Any) -> None:
-        self.routers = copy.deepcopy(published())
+        # Kinds are told apart by identity.
+        self.routers = copy.deepcopy(published(), {id(kind): kind for kind, _ in published().objects})
         self.now = datetime.fromisoformat("2026-03-01T12:00:30+00:00")
         self.objects: dict[tuple[Kind, str], Obj] = {}
         self.events: list[PostEvent] = []

@@ -101,7 +101,7 @@ def test_no_job_is_made_twice_and_no_run_is_decided_twice(steps: list[tuple[str,
 
 
 @given(st.integers(0, 40))
-@settings(max_examples=41, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_killed_after_any_write_the_operator_comes_to_the_same_end(killed_after: int) -> None:
     def lived(kill: int | None) -> tuple[Any, ...]:
         world = SuiteWorld(parallelism=1)
