@@ -291,6 +291,19 @@ def operator_(
             max=3600,
         ),
     ] = 30.0,
+    results_image: Annotated[
+        str,
+        variable(
+            "TIERROUTER_OPERATOR_RESULTS_IMAGE",
+            "IMAGE",
+            "What collects the results of regression runs; without it none can begin.",
+            show_default=False,
+        ),
+    ] = "",
+    results_role: Annotated[
+        str,
+        variable("TIERROUTER_OPERATOR_RESULTS_ROLE", "NAME", "The ClusterRole of the account that does so."),
+    ] = "tierrouter-results",
 ) -> None:
     """Run the operator: compile every TierRouter of a cluster into what its sidecars mount."""
     check_log_format(log_format)
@@ -308,6 +321,8 @@ def operator_(
                 metrics_port=metrics_port,
                 health_port=health_port,
                 resync_s=resync,
+                results_image=results_image,
+                results_role=results_role,
             )
         )
 

@@ -17,12 +17,15 @@ from tierrouter_operator.events import EventPoster
 from tierrouter_operator.execute import Executor
 from tierrouter_operator.metrics import Metrics
 from tierrouter_operator.model_servers import ModelServers
-from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, ROUTER, SECRET, Key, Obj
+from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, ROUTER, RUN, SECRET, SUITE, Key, Obj
 from tierrouter_operator.planning.references import router_of
+from tierrouter_operator.planning.suite_observed import JobSettings
 from tierrouter_operator.planning.writes import Apply, Create, Replace, Write
 from tierrouter_operator.queue import WorkQueue
 from tierrouter_operator.reconcile import Reconciler
 from tierrouter_operator.resync import Resync
+from tierrouter_operator.runs import SuiteReconciler
+from tierrouter_operator.runs_observe import suites_concerned
 from tierrouter_operator.serving import health_app, metrics_app, port_of, serve
 from tierrouter_operator.settings import Settings
 from tierrouter_operator.sidecars import Sidecars
@@ -80,15 +83,25 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         model_servers = ModelServers(client, store, seen)
         reconciler = Reconciler(store, executor, metrics, sidecars.of, model_servers.follow)
         queue = reconciler.queue
+        jobs = JobSettings(results_image=settings.results_image, results_role=settings.results_role)
+        suites = SuiteReconciler(store, executor, metrics, jobs)
 
         def changed(key: Key, obj: Obj) -> None:
             for concerned in keys_concerned(store, key, obj):
                 queue.add(concerned)
+            for suite in suites_concerned(store, key, obj):
+                suites.queue.add(suite)
 
-        resync = Resync(client, store, executor, queue.add, metrics, settings.namespaces, settings.resync_s)
+        def enqueue(key: Key) -> None:
+            if key.kind in (SUITE, RUN):
+                changed(key, store.get(key) or {})
+            else:
+                queue.add(key)
+
+        resync = Resync(client, store, executor, enqueue, metrics, settings.namespaces, settings.resync_s)
 
         def refresh() -> None:
-            metrics.queue_depth.set(len(queue))
+            metrics.queue_depth.set(len(queue) + len(suites.queue))
             for kind in WATCHED:
                 metrics.objects.labels(kind.kind).set(sum(1 for _ in store.keys(kind)))
 
@@ -99,7 +112,8 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         watches = Watches(store, changed, access)
         # The first look fills the store; only then is there anything to decide, and only then are there events.
         tasks = [asyncio.create_task(_watch(watches, settings, resync, queue)), asyncio.create_task(events.run())]
-        tasks += [asyncio.create_task(_work(reconciler, resync)), asyncio.create_task(resync.run())]
+        tasks += [asyncio.create_task(_work(each, resync)) for each in (queue, suites.queue)]
+        tasks += [asyncio.create_task(resync.run())]
         tasks += [asyncio.create_task(_count(sidecars, resync)), asyncio.create_task(model_servers.run())]
         ended = asyncio.ensure_future(_first_end(tasks))
         try:
@@ -144,10 +158,10 @@ async def _count(sidecars: Sidecars, resync: Resync) -> None:
     await sidecars.run()
 
 
-async def _work(reconciler: Reconciler, resync: Resync) -> None:
+async def _work(queue: WorkQueue[Key], resync: Resync) -> None:
     """Nothing is decided before everything was seen: half a picture looks like a loss."""
     await resync.first_look.wait()
-    await reconciler.queue.run()
+    await queue.run()
 
 
 async def _watch(watches: Watches, settings: Settings, resync: Resync, queue: WorkQueue[Key]) -> None:

@@ -3,10 +3,20 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from tierrouter_core.contract import REVISION_LABEL, ROUTER_LABEL
+from tierrouter_core.contract import REVISION_LABEL, ROUTER_LABEL, RUN_LABEL
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError, RefusedError
-from tierrouter_operator.planning.kinds import CONFIG_MAP, MODEL_SERVER, SECRET, Key, Obj, key_of
+from tierrouter_operator.planning.kinds import (
+    CONFIG_MAP,
+    JOB,
+    MODEL_SERVER,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE_ACCOUNT,
+    Key,
+    Obj,
+    key_of,
+)
 from tierrouter_operator.planning.observed import Refusal
 from tierrouter_operator.planning.writes import (
     Apply,
@@ -92,6 +102,9 @@ class Executor:
             raise WriteRefused(Refusal(str(key), key.kind, error.said)) from None
         if _is_watched(answer):
             self._store.strangers.discard(key)
+        elif key.kind in (SERVICE_ACCOUNT, ROLE_BINDING):
+            # Looked at with each resync: should they go, they are made again.
+            self._store.strangers.add(key)
         self._store.put(key, answer)
 
     async def _send(self, write: Create | Apply | Replace | ApplyStatus, key: Key) -> Obj:
@@ -149,6 +162,10 @@ class NamespaceEnds(Exception):  # noqa: N818 (no fault of anybody's)
 
 
 def _is_watched(obj: Obj) -> bool:
-    """Whether a watch tells of it: of many kinds only those with a router's label do."""
-    kinds = {CONFIG_MAP.kind, SECRET.kind, *(kind.kind for kind in MODEL_SERVER)}
-    return obj.get("kind") not in kinds or ROUTER_LABEL in (obj["metadata"].get("labels") or {})
+    """Whether a watch tells of it: of many kinds only those with a certain label do, of two none."""
+    kind, labels = obj.get("kind"), obj["metadata"].get("labels") or {}
+    if kind in (SERVICE_ACCOUNT.kind, ROLE_BINDING.kind):
+        return False
+    if kind == JOB.kind:
+        return RUN_LABEL in labels
+    return kind not in {CONFIG_MAP.kind, SECRET.kind, *(each.kind for each in MODEL_SERVER)} or ROUTER_LABEL in labels

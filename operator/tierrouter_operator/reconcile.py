@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Final
 
-from tierrouter_core.errors import TierRouterError
 from tierrouter_core.spend.price import Price
-from tierrouter_operator.errors import ApiError, UnavailableError
+from tierrouter_operator.attempts import attempt
 from tierrouter_operator.execute import Executor, NamespaceEnds, Superseded, WriteRefused
 from tierrouter_operator.metrics import Metrics
 from tierrouter_operator.observe import (
@@ -81,36 +79,7 @@ class Reconciler:
         self.queue: WorkQueue[Key] = WorkQueue(self._work, workers=8)
 
     async def _work(self, key: Key) -> None:
-        began = time.perf_counter()
-        result = "error"
-        try:
-            result = await self._reconcile(key)
-        except UnavailableError as error:
-            self._metrics.errors.labels("unavailable").inc()
-            log.info("%s: %s; trying again", key, error)
-            raise Again(error.retry_after_s) from None
-        except ApiError as error:
-            self._metrics.errors.labels("api").inc()
-            log.warning("%s: %s; trying again", key, error)
-            raise Again from None
-        except WriteRefused:
-            result = "refused"
-            self._metrics.errors.labels("refused").inc()
-            raise Again from None
-        except TierRouterError as error:
-            self._metrics.errors.labels("defect").inc()
-            log.error("%s: %s; trying again", key, error)
-            raise Again from None
-        except (Again, asyncio.CancelledError):
-            raise
-        except Exception:
-            # A defect of ours in one router must not end the work on all the others; the log has where it is.
-            self._metrics.errors.labels("defect").inc()
-            log.exception("%s: this is a defect of the operator; trying again", key)
-            raise Again from None
-        finally:
-            self._metrics.reconciles.labels(key.kind.kind, result).inc()
-            self._metrics.duration.labels(key.kind.kind).observe(time.perf_counter() - began)
+        await attempt(key, self._reconcile, self._metrics)
 
     async def _reconcile(self, key: Key) -> str:
         wrote = False

@@ -10,7 +10,7 @@ from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ApiError, NotFoundError, RefusedError
 from tierrouter_operator.execute import Executor
 from tierrouter_operator.metrics import Metrics
-from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Key, Kind
+from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, RUN, SUITE, Key, Kind
 from tierrouter_operator.store import Store, version_of
 from tierrouter_operator.watches import LABELLED, WATCHED
 
@@ -79,7 +79,7 @@ class Resync:
         self.first_look.set()
         self._metrics.api_reachable.set(1)
         self._metrics.last_resync_success.set_to_current_time()
-        for kind in (ROUTER, PROVIDER):
+        for kind in (ROUTER, PROVIDER, SUITE, RUN):
             for key in self._store.keys(kind):
                 self._enqueue(key)
         return True

@@ -6,6 +6,7 @@ from typing import Final
 
 DEFAULT_METRICS_PORT: Final = 9465
 DEFAULT_HEALTH_PORT: Final = 9466
+DEFAULT_RESULTS_ROLE: Final = "tierrouter-results"
 
 
 class LogFormat(StrEnum):
@@ -31,3 +32,7 @@ class Settings:
     resync_s: float = 30.0
     census_s: float = 20.0
     """How often all pods are looked at: which lack a sidecar, and what the others serve."""
+    results_image: str = ""
+    """What collects the results of regression runs; empty: none can begin."""
+    results_role: str = DEFAULT_RESULTS_ROLE
+    """The ClusterRole of the account that does so."""

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from tierrouter_core.contract import ROUTER_LABEL
-from tierrouter_operator.planning.kinds import PROVIDER, SECRET, Key, Kind, Obj
+from tierrouter_core.contract import ROUTER_LABEL, RUN_LABEL
+from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, SECRET, Key, Kind, Obj
 from tierrouter_operator.planning.references import router_of, secret_of
 
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -117,7 +117,11 @@ class Store:
         if annotations and _LAST_APPLIED in annotations:
             metadata["annotations"] = {name: text for name, text in annotations.items() if name != _LAST_APPLIED}
         kept: dict[str, Any] = {**obj, "apiVersion": key.kind.api_version, "kind": key.kind.kind, "metadata": metadata}
-        is_needed = ROUTER_LABEL in (metadata.get("labels") or {}) or key in self.strangers
+        labels = metadata.get("labels") or {}
+        if key.kind is CONFIG_MAP and RUN_LABEL in labels:
+            # A run's results, up to 900 KiB: that they are there is all that is asked.
+            kept = {**kept, "binaryData": {}}
+        is_needed = ROUTER_LABEL in labels or key in self.strangers
         if key.kind is SECRET and not is_needed and not self._naming_secret.get((key.namespace, key.name)):
             kept = {**kept, "data": {}, "withoutData": True}
         return kept

@@ -15,14 +15,16 @@ from typing import Any, Final
 import kopf
 from kubernetes.aio.client import Configuration
 
-from tierrouter_core.contract import ROUTER_LABEL
+from tierrouter_core.contract import ROUTER_LABEL, RUN_LABEL
 from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.planning.kinds import (
     CONFIG_MAP,
+    JOB,
     MODEL_SERVER,
     PROVIDER,
     REVISION,
     ROUTER,
+    RUN,
     SECRET,
     SUITE,
     Key,
@@ -32,8 +34,8 @@ from tierrouter_operator.planning.kinds import (
 from tierrouter_operator.store import Store, version_of
 
 _STOPPING_S: Final = 3.0
-WATCHED: Final = (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET, *MODEL_SERVER)
-LABELLED: Final = dict.fromkeys((CONFIG_MAP, *MODEL_SERVER), ROUTER_LABEL)
+WATCHED: Final = (ROUTER, PROVIDER, REVISION, SUITE, RUN, JOB, CONFIG_MAP, SECRET, *MODEL_SERVER)
+LABELLED: Final = {**dict.fromkeys((CONFIG_MAP, *MODEL_SERVER), ROUTER_LABEL), JOB: RUN_LABEL}
 """Kinds of which only objects with this label are watched. Users' Secrets carry none of ours, so all are watched."""
 
 

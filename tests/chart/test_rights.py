@@ -18,9 +18,15 @@ OPERATOR = {
     ("tierrouter.dev", "tierrouters/status"): {"patch"},
     ("tierrouter.dev", "modelproviders/status"): {"patch"},
     ("tierrouter.dev", "routerrevisions/status"): {"patch"},
+    ("tierrouter.dev", "regressionsuites/status"): {"patch"},
+    ("tierrouter.dev", "regressionruns"): READ | {"create", "delete"},
+    ("tierrouter.dev", "regressionruns/status"): {"get", "patch"},
+    ("batch", "jobs"): READ | {"create", "delete"},
+    ("", "serviceaccounts"): {"get", "create"},
+    ("rbac.authorization.k8s.io", "rolebindings"): {"get", "create"},
     ("", "configmaps"): MAKE | {"update", "deletecollection"},
     ("", "secrets"): MAKE | {"update"},
-    ("", "pods"): {"list", "patch"},
+    ("", "pods"): {"get", "list", "patch"},
     ("apps", "deployments"): OWN,
     ("", "services"): OWN,
     ("networking.k8s.io", "networkpolicies"): OWN,
@@ -28,6 +34,10 @@ OPERATOR = {
     ("", "persistentvolumeclaims"): MAKE,
     ("", "namespaces"): {"get", "list"},
     ("events.k8s.io", "events"): {"create"},
+}
+RESULTS = {
+    ("tierrouter.dev", "regressionruns/status"): {"get", "patch"},
+    ("", "pods"): {"get"},
 }
 WEBHOOK = {
     ("tierrouter.dev", "tierrouters"): {"list"},
@@ -82,6 +92,17 @@ def unnamed(grants: dict[tuple[str, str], set[str]]) -> Grants:
 
 def test_the_operator_has_these_rights_and_no_others() -> None:
     assert granted(render("--skip-tests"), "tierrouter-operator") == {"": unnamed(OPERATOR)}
+
+
+def test_the_account_of_jobs_may_write_results_and_the_operator_may_let_it() -> None:
+    role = render().one("ClusterRole", "-results")
+    grants: Grants = {}
+    for rule in role["rules"]:
+        for key in keys(rule):
+            grants.setdefault(key, set()).update(rule["verbs"])
+    assert grants == unnamed(RESULTS)
+    # Nobody can grant what they may not do.
+    assert all(verbs <= OPERATOR[key] for key, verbs in RESULTS.items())
 
 
 def test_the_webhook_has_these_rights_and_no_others() -> None:

@@ -320,6 +320,11 @@ class RunStatus:
     )
     start_time: str | None = setting(TIMESTAMP, "When its first Job was made.", default=None)
     completion_time: str | None = setting(TIMESTAMP, "When it came to its end.", default=None)
+    started: tuple[str, ...] = setting(
+        ListOf(item=_CELL, max_items=128, unique=True, ordered=False),
+        "Cells whose Job was made: a Job that is gone is not made again.",
+        default=(),
+    )
     results: tuple[CellResult, ...] = setting(
         ListOf(item=ObjectOf(cls=CellResult), max_items=128, ordered=False, keyed_by="name"),
         "What came of each cell. An entry never changes or leaves.",

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from tierrouter_core.contract import ConditionReason, ConditionType
+from tierrouter_core.regression.words import RunCondition, RunReason
+from tierrouter_core.resources.regression import RunAction
 from tierrouter_operator.planning.kinds import Kind, Obj
 from tierrouter_operator.planning.writes import ApplyStatus
 
@@ -14,10 +16,10 @@ from tierrouter_operator.planning.writes import ApplyStatus
 class Judgement:
     """One condition as it is seen now."""
 
-    type: ConditionType
+    type: ConditionType | RunCondition
     status: str
     """``True``, ``False`` or ``Unknown``."""
-    reason: ConditionReason
+    reason: ConditionReason | RunReason | RunAction
     message: str
 
 
@@ -26,10 +28,10 @@ def timestamp(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def found_condition(obj: Obj, type_: ConditionType) -> Mapping[str, Any]:
+def found_condition(obj: Obj, type_: str) -> Mapping[str, Any]:
     """The condition as the object has it; empty where it has none."""
     conditions = (obj.get("status") or {}).get("conditions") or ()
-    return next((condition for condition in conditions if condition.get("type") == type_), {})
+    return next((each for each in conditions if each.get("type") == type_), {})
 
 
 def as_before(obj: Obj, type_: ConditionType, otherwise: str) -> Judgement:
@@ -54,7 +56,7 @@ def status_write(
         now: when a condition that has changed its status did so.
     """
     generation = obj["metadata"].get("generation", 0)
-    conditions = [_condition(judgement, obj, generation, now) for judgement in judgements]
+    conditions = [condition(judgement, obj, now) for judgement in judgements]
     values = {key: value for key, value in values.items() if value is not None} | {"observedGeneration": generation}
     found = obj.get("status") or {}
     by_type = {condition.get("type"): condition for condition in found.get("conditions") or ()}
@@ -71,13 +73,14 @@ def status_body(kind: Kind, obj: Obj, status: Mapping[str, Any]) -> Obj:
     return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": dict(status)}
 
 
-def _condition(judgement: Judgement, obj: Obj, generation: int, now: datetime) -> Mapping[str, Any]:
+def condition(judgement: Judgement, obj: Obj, now: datetime) -> Mapping[str, Any]:
+    """The judgement as the status has it, with the time since when it is so."""
     before = found_condition(obj, judgement.type)
     is_as_before = before.get("status") == judgement.status and "lastTransitionTime" in before
     return {
         "type": str(judgement.type),
         "status": judgement.status,
-        "observedGeneration": generation,
+        "observedGeneration": obj["metadata"].get("generation", 0),
         "lastTransitionTime": before["lastTransitionTime"] if is_as_before else timestamp(now),
         "reason": str(judgement.reason),
         "message": judgement.message,

@@ -30,6 +30,10 @@ ROUTER: Final = Kind(API_VERSION, router.KIND, "tierrouters")
 PROVIDER: Final = Kind(API_VERSION, provider.KIND, "modelproviders")
 REVISION: Final = Kind(API_VERSION, revision.KIND, "routerrevisions")
 SUITE: Final = Kind(API_VERSION, regression.SUITE_KIND, "regressionsuites")
+RUN: Final = Kind(API_VERSION, regression.RUN_KIND, "regressionruns")
+JOB: Final = Kind("batch/v1", "Job", "jobs")
+SERVICE_ACCOUNT: Final = Kind("v1", "ServiceAccount", "serviceaccounts")
+ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 SECRET: Final = Kind("v1", "Secret", "secrets")
 POD: Final = Kind("v1", "Pod", "pods")
@@ -44,7 +48,10 @@ EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 
 _BY_NAME: Final = {
     (kind.api_version, kind.kind): kind
-    for kind in (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET, EVENT, *MODEL_SERVER)
+    for kind in (
+        *(ROUTER, PROVIDER, REVISION, SUITE, RUN, JOB, SERVICE_ACCOUNT, ROLE_BINDING),
+        *(CONFIG_MAP, SECRET, EVENT, *MODEL_SERVER),
+    )
 }
 
 

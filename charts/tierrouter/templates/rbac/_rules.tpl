@@ -10,8 +10,28 @@
   verbs: [get, list, watch, create, deletecollection]
 # What the operator says. Server-side apply is a patch.
 - apiGroups: [tierrouter.dev]
-  resources: [tierrouters/status, modelproviders/status, routerrevisions/status]
+  resources: [tierrouters/status, modelproviders/status, routerrevisions/status, regressionsuites/status]
   verbs: [patch]
+# Runs of suites are made, said of what came of them, and go when there are too many. It reads their status by itself
+# only to be able to let the account of their Jobs do so.
+- apiGroups: [tierrouter.dev]
+  resources: [regressionruns]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [tierrouter.dev]
+  resources: [regressionruns/status]
+  verbs: [get, patch]
+# Their Jobs, which never change. An admission policy says which Jobs may be made.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+# The account of these Jobs, and what binds it to its role; an admission policy holds both to these names. Nothing can be
+# granted that the operator may not do itself.
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, create]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [get, create]
 # Documents of revisions, and the active ConfigMaps. It watches those with its label alone, but RBAC knows no labels.
 - apiGroups: [""]
   resources: [configmaps]
@@ -20,10 +40,11 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, patch, update]
-# Pods with a sidecar are told to look at their mounts; an admission policy holds a patch to that.
+# Pods with a sidecar are told to look at their mounts; an admission policy holds a patch to that. One pod by itself is
+# read by the account of Jobs alone, which the operator has to be able to let do so.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, patch]
+  verbs: [get, list, patch]
 # Model servers. An admission policy says what may run in them; a claim is never deleted, weights took long to come.
 - apiGroups: [apps]
   resources: [deployments]
@@ -47,6 +68,18 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- end }}
+
+{{/* What the account of regression runs' Jobs may do, in the namespaces of suites. */}}
+{{- define "tierrouter.resultsRules" -}}
+# Results, once a cell; an admission policy holds it to the cell of its own pod, and to nothing else of a status.
+- apiGroups: [tierrouter.dev]
+  resources: [regressionruns/status]
+  verbs: [get, patch]
+# How its pod ended: one that was taken away is made again, and has no results.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get]
 {{- end }}
 
 {{/* The same for the webhook. Keys and documents are mounted by the kubelet: it reads neither Secrets nor ConfigMaps. */}}

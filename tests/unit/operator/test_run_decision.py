@@ -1,0 +1,58 @@
+"""The core's own decision, from a run's results to the status of run and suite."""
+
+from typing import Any
+
+import pytest
+from suite_world import SuiteWorld
+
+from tierrouter_operator.planning.run_decision import DecideByCore
+
+pytest.importorskip("tierrouter_core.regression.decide")
+
+
+def night(world: SuiteWorld, number: int, resolved: dict[str, int]) -> dict[str, Any]:
+    world.run_now(str(number))
+    world.settle()
+    (run,) = (run for run in world.runs if run["status"].get("phase") not in ("Decided", "Failed"))
+    name = run["metadata"]["name"]
+    for index, cell in enumerate(run["spec"]["matrix"]):
+        world.collector(name, cell["name"], resolved[cell["name"]], tasks=200)
+        world.job_ends(f"{name}-{index}")
+    world.settle()
+    world.pass_(hours=24)
+    (run,) = (run for run in world.runs if run["metadata"]["name"] == name)
+    return dict(run["status"]["decision"])
+
+
+@pytest.fixture
+def world() -> SuiteWorld:
+    found = SuiteWorld()
+    found.decide = DecideByCore()  # type: ignore[assignment]
+    return found
+
+
+def test_results_that_are_well_change_nothing(world: SuiteWorld) -> None:
+    decision = night(world, 1, {"routine": 199, "deep": 200})
+    assert decision["action"] == "Nothing"
+    assert "overlay" not in decision and decision["state"]
+    assert {each["name"] for each in decision["cells"]} == {"routine", "deep"}
+    assert world.suite["status"]["lastDecision"] == "Nothing"
+
+
+def test_a_slip_moves_thresholds_one_step_and_says_so_in_the_suites_status(world: SuiteWorld) -> None:
+    decision = night(world, 1, {"routine": 120, "deep": 199})
+    assert decision["action"] == "Regress"
+    before = world.routers.stable["thresholds"]
+    assert decision["overlay"]["thresholds"]["file_count"] == before["file_count"] - 1
+    (step,) = world.suite["status"]["steps"]
+    assert "routine" in step
+    assert world.suite["status"]["state"] == decision["state"]
+
+
+def test_a_suites_status_that_was_lost_is_made_again_from_its_runs(world: SuiteWorld) -> None:
+    night(world, 1, {"routine": 120, "deep": 199})
+    before = world.suite.pop("status")
+    world.settle()
+    after = world.suite["status"]
+    assert (after["state"], after["lastDecision"]) == (before["state"], before["lastDecision"])
+    assert len(after["steps"]) == len(before["steps"])
