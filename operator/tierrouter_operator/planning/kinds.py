@@ -30,6 +30,7 @@ ROUTER: Final = Kind(API_VERSION, router.KIND, "tierrouters")
 PROVIDER: Final = Kind(API_VERSION, provider.KIND, "modelproviders")
 REVISION: Final = Kind(API_VERSION, revision.KIND, "routerrevisions")
 SUITE: Final = Kind(API_VERSION, regression.SUITE_KIND, "regressionsuites")
+RUN: Final = Kind(API_VERSION, regression.RUN_KIND, "regressionruns")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 SECRET: Final = Kind("v1", "Secret", "secrets")
 POD: Final = Kind("v1", "Pod", "pods")
@@ -44,7 +45,7 @@ EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 
 _BY_NAME: Final = {
     (kind.api_version, kind.kind): kind
-    for kind in (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET, EVENT, *MODEL_SERVER)
+    for kind in (ROUTER, PROVIDER, REVISION, SUITE, RUN, CONFIG_MAP, SECRET, EVENT, *MODEL_SERVER)
 }
 
 
