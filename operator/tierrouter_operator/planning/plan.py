@@ -4,7 +4,7 @@ Document, revision, keys, what is in force, then what is said about it. Whatever
 is gone on with from what is there; nothing depends on having been told.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -85,10 +85,10 @@ class RouterPlanner:
             return _only_said(self._observed, self._history, self._trouble)
         if self._chooser is None or self._roller is None:
             return Plan()
-        # What has been begun is said in its run before anything else is: so no decision is acted on twice.
-        begun = said_in_run(self._observed, self._history.rollout)
-        if begun:
-            return Plan(tuple(begun))
+        # What has been begun or ended is said of it before anything else is: so no decision is acted on twice.
+        said = [*said_in_run(self._observed, self._history.rollout), *_phase_of_tried(self._history)]
+        if said:
+            return Plan(tuple(said))
         choice = self._chooser.choose(price_of)
         if isinstance(choice, Trouble):
             return _only_said(self._observed, self._history, choice)
@@ -173,6 +173,18 @@ def _published(observed: Observed, history: History, rolled: Rolled, asked: Aske
     if rolled.rollout is not None and rolled.rollout.stage is Stage.CANARY:
         waits.append(COUNT_EVERY_S)
     return Plan(tuple(writes), min(waits, default=None))
+
+
+def _phase_of_tried(history: History) -> Iterator[Write]:
+    """The phase of the revision that the newest rollout is about, where its status does not say it."""
+    rollout = history.rollout
+    revision = None if rollout is None else history.find(rollout.revision)
+    if rollout is None or revision is None or revision.obj is None or revision == history.stable:
+        return
+    in_force = history.stable
+    if in_force is not None and rollout.phase is not None:
+        activation, phases = activation_of(history), rolled_phases(rollout)
+        yield from revision_status(revision, revision.obj, in_force.name, activation, in_force.number, phases)
 
 
 def _protected(observed: Observed, history: History, rolled: Rolled) -> set[str]:

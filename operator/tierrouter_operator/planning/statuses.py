@@ -139,7 +139,7 @@ def revision_status(
             activations = [*activations, dict(activation)][-MAX_ACTIVATIONS:]
     elif revision.name in phases:
         phase = str(phases[revision.name])
-    elif phase in ("", Phase.ACTIVE, Phase.CANDIDATE):
+    elif phase in ("", Phase.ACTIVE, Phase.CANDIDATE, Phase.CANARY):
         is_rolled_back = activation["reason"] == OriginType.MANUAL and number_in_force < revision.number
         phase = str(Phase.ROLLED_BACK if is_rolled_back and phase == Phase.ACTIVE else Phase.SUPERSEDED)
     status = {"observedGeneration": obj["metadata"].get("generation", 1), "phase": phase, "activations": activations}
