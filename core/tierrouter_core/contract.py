@@ -104,7 +104,17 @@ UNPINNED_REVISION: Final = "tierrouter.dev/unpinned-revision"
 """While a revision is pinned: the one that was in force before."""
 
 ROLLOUT: Final = "tierrouter.dev/rollout"
-"""While a revision is tried: which, since when, what was counted so far and how often it was looked at, as JSON."""
+"""The newest revision by a regression run that did not act at once: which, since when, what was counted so far and how
+often it was looked at, and at last what became of it, as JSON."""
+MOVED: Final = "tierrouter.dev/moved"
+"""What regression runs have moved, ``{"base", "overlay"}`` as JSON, where that is not what the spec of the revision in
+force says: a document that was there before, made of other inputs, is what they came to."""
+
+# Annotations of TierRouters, by the plugin: a person's word on the revision that is tried, or waits to be.
+PROMOTE: Final = "tierrouter.dev/promote"
+"""``REVISION@SINCE``: this trial's revision shall be in force. It says nothing of any other trial."""
+ABORT: Final = "tierrouter.dev/abort"
+"""``REVISION@SINCE``: this trial shall end. It wins over ``promote``."""
 
 # Annotation of users' RegressionSuites.
 RUN_NOW: Final = "tierrouter.dev/run-now"
@@ -170,6 +180,8 @@ class ConditionType(StrEnum):
     MODEL_SERVER_READY = "ModelServerReady"
     BUDGETS_SHARED = "BudgetsShared"
     """False where a limit is meant for all pods and each pod's sidecar counts for itself."""
+    ROLLOUT_SETTLED = "RolloutSettled"
+    """Of routers and runs: Unknown while a revision is tried, False where it waits for a person or can't be made."""
 
 
 def is_bad(type_: str, status: str) -> bool:
@@ -244,6 +256,21 @@ class ConditionReason(StrEnum):
     """An external model server has the model, and says no more of it."""
     EACH_FOR_ITSELF = "EachForItself"
     """Sidecars have no ledger that they share."""
+    NOTHING_TO_ROLL_OUT = "NothingToRollOut"
+    CANARY_RUNS = "CanaryRuns"
+    ROLLOUT_HELD = "RolloutHeld"
+    """It begins again when a pin is gone, or what has changed is in force."""
+    WAITING_FOR_PROMOTION = "WaitingForPromotion"
+    ROLLOUT_BLOCKED = "RolloutBlocked"
+    """The revision that a run decided on can't be made."""
+    PROMOTED = "Promoted"
+    ROLLED_BACK = "RolledBack"
+    GIVEN_UP = "GivenUp"
+    REJECTED = "Rejected"
+    """A person did not want it."""
+    SUPERSEDED = "Superseded"
+    NOT_ACTED_ON = "NotActedOn"
+    """Of runs: nothing of the decision was left to be done."""
     NOT_OBSERVED = "NotObserved"
     """Nothing looks at this yet."""
 
@@ -299,6 +326,16 @@ class EventReason(StrEnum):
     CHILD_RESTORED = "ChildRestored"
     """Something that the operator made was changed or deleted by somebody else."""
     WRITE_REFUSED = "WriteRefused"
+    ROLLOUT_BEGAN = "RolloutBegan"
+    ROLLOUT_WAITS = "RolloutWaits"
+    """For a person: ``rollout.strategy: Manual``, or ``autoPromote: false``."""
+    ROLLOUT_PROMOTED = "RolloutPromoted"
+    ROLLOUT_ROLLED_BACK = "RolloutRolledBack"
+    ROLLOUT_ENDED = "RolloutEnded"
+    """Without a verdict: given up, rejected or overtaken."""
+    ROLLOUT_HELD = "RolloutHeld"
+    ROLLOUT_BLOCKED = "RolloutBlocked"
+    DECISION_NOT_ACTED_ON = "DecisionNotActedOn"
     NOT_INJECTED = "SidecarNotInjected"
     """A pod that asked for a sidecar starts without one; the message says why."""
     INJECTED_IN_PART = "SidecarInjectedInPart"

@@ -46,7 +46,7 @@ def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
     """Fields that are read and checked though nothing acts on them. Take a line out when something does."""
     local = spec.local_model
     rests = {
-        "spec.rollout": "only regression runs make revisions that roll out" if spec.rollout else "",
+        "spec.rollout": "outside of a cluster no regression run makes a revision" if spec.rollout else "",
         "spec.localModel": "outside of a cluster no Ollama is started, run it yourself"
         if local and local.runtime == "Ollama"
         else "",

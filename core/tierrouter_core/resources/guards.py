@@ -1,6 +1,6 @@
 """The parts of a TierRouter that guard it: budgets, shares, the ledger, rollouts and the local model.
 
-This version reads and checks them; ``compile`` warns about those that nothing acts on yet.
+``compile`` warns about those that nothing acts on outside of a cluster.
 """
 
 from collections.abc import Mapping
@@ -103,7 +103,11 @@ class Ledger:
 class Rollout:
     """How a revision that a regression run made takes over."""
 
-    strategy: str = setting(Choice(of=("Canary", "Immediate")), "`Immediate`: every session at once.", default="Canary")
+    strategy: str = setting(
+        Choice(of=("Canary", "Immediate", "Manual")),
+        "`Immediate`: every session at once; `Manual`: none until somebody says `kubectl tierrouter promote`.",
+        default="Canary",
+    )
     canary_percent: int = setting(
         Integer(minimum=1, maximum=100), "New sessions that try it first, in percent.", default=10
     )

@@ -77,23 +77,78 @@ def rebased(overlay: TunedValues, base: TunedValues, router: TierRouter) -> Tune
     """What is left of an overlay when the spec has changed since.
 
     A field that the spec now sets to something else than ``base`` has been decided by its user, and one that is gone
-    or whose bounds exclude the value can't be moved any more; the other fields stay as the runs left them.
+    can't be moved any more; the other fields stay as the runs left them, within the bounds that now hold.
     """
     now = base_values(router.spec)
     bounds = {threshold.name: (threshold.min, threshold.max) for threshold in router.spec.thresholds}
+    return _less_what_is_written(
+        TunedValues(
+            thresholds={
+                name: min(max(value, bounds[name][0]), bounds[name][1])
+                for name, value in overlay.thresholds.items()
+                if name in bounds and now.thresholds[name] == base.thresholds.get(name)
+            },
+            tiers={
+                name: model
+                for name, model in overlay.tiers.items()
+                if name in now.tiers and now.tiers[name] == base.tiers.get(name)
+            },
+        ),
+        now,
+    )
+
+
+def carried(
+    current: TunedValues, before: TunedValues, after: TunedValues, base: TunedValues, router: TierRouter
+) -> TunedValues:
+    """``current`` with what a decision has moved: the step from ``before`` to ``after``, and no more than that.
+
+    What others have moved since stays. A field that the user has set to something else than ``base`` is the user's.
+
+    Args:
+        current: the overlay in force, rebased on the router.
+        before: the overlay that the decision was made from.
+        after: the overlay that it wants to hold.
+        base: what the spec said when it was made.
+        router: as its user wrote it, without an overlay.
+    """
+    now = base_values(router.spec)
+    left = rebased(after, base, router)
+    moved = TunedValues(
+        thresholds=_moved(
+            current.thresholds,
+            (before.thresholds, after.thresholds),
+            left.thresholds,
+            (base.thresholds, now.thresholds),
+        ),
+        tiers=_moved(current.tiers, (before.tiers, after.tiers), left.tiers, (base.tiers, now.tiers)),
+    )
+    return _less_what_is_written(moved, now)
+
+
+def _moved(
+    current: Mapping[str, Any],
+    step: tuple[Mapping[str, Any], Mapping[str, Any]],
+    left: Mapping[str, Any],
+    written: tuple[Mapping[str, Any], Mapping[str, Any]],
+) -> dict[str, Any]:
+    (before, after), (base, now) = step, written
+    moved = dict(current)
+    for name in sorted(before.keys() | after.keys()):
+        is_decided_by_user = now.get(name) != base.get(name)
+        if before.get(name) == after.get(name) or is_decided_by_user:
+            continue
+        moved.pop(name, None)
+        if name in left:
+            moved[name] = left[name]
+    return moved
+
+
+def _less_what_is_written(overlay: TunedValues, now: TunedValues) -> TunedValues:
+    """A value that the spec has anyway is not moved."""
     return TunedValues(
-        thresholds={
-            name: value
-            for name, value in overlay.thresholds.items()
-            if name in bounds
-            and now.thresholds[name] == base.thresholds.get(name)
-            and bounds[name][0] <= value <= bounds[name][1]
-        },
-        tiers={
-            name: model
-            for name, model in overlay.tiers.items()
-            if name in now.tiers and now.tiers[name] == base.tiers.get(name)
-        },
+        thresholds={name: value for name, value in overlay.thresholds.items() if value != now.thresholds.get(name)},
+        tiers={name: model for name, model in overlay.tiers.items() if model != now.tiers.get(name)},
     )
 
 

@@ -236,7 +236,7 @@ class RouterSpec:
         Choice(of=("Upstream", "Requested")), "What an answer's own `model` field says.", default="Upstream"
     )
     rollout: Rollout | None = setting(
-        ObjectOf(cls=Rollout), "How revisions made by regression runs take over. Not acted on yet.", default=None
+        ObjectOf(cls=Rollout), "How revisions made by regression runs take over. Acts in a cluster alone.", default=None
     )
     local_model: LocalModel | None = setting(
         ObjectOf(cls=LocalModel), "The local tier's model server. Acts in a cluster alone.", default=None

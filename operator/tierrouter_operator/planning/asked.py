@@ -9,6 +9,7 @@ from tierrouter_core.errors import ConfigurationError
 from tierrouter_core.resources.inputs import (
     NOTHING_MOVED,
     base_values,
+    carried,
     inputs_digest,
     rebased,
     spec_digest,
@@ -18,7 +19,7 @@ from tierrouter_core.resources.load import ProviderKey, Resources, load_document
 from tierrouter_core.resources.provider import ModelProvider
 from tierrouter_core.resources.revision import TunedValues
 from tierrouter_core.resources.router import TierRouter
-from tierrouter_operator.planning.history import Revision
+from tierrouter_operator.planning.history import Moved
 from tierrouter_operator.planning.kinds import PROVIDER, ROUTER, Obj
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.providers import Specs, as_raw, read_provider
@@ -31,6 +32,8 @@ class Asked:
 
     router: TierRouter
     """With the overlay in it: as it is to be compiled."""
+    written: TierRouter
+    """As its user wrote it."""
     providers: Mapping[ProviderKey, ModelProvider]
     """Those that it uses, for its tiers or as the baseline."""
     base: TunedValues
@@ -39,18 +42,27 @@ class Asked:
     spec_digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a decision moves: see :func:`~tierrouter_core.resources.inputs.carried`."""
+
+    base: TunedValues
+    before: TunedValues
+    after: TunedValues
+
+
 def providers_named(router: Obj) -> frozenset[str]:
     """The ModelProviders that the router's tiers name."""
     tiers = (router.get("spec") or {}).get("tiers") or ()
     return frozenset(tier["provider"] for tier in tiers if isinstance(tier.get("provider"), str))
 
 
-def read_asked(observed: Observed, basis: Revision | None) -> Asked | Trouble:
+def read_asked(observed: Observed, moved: Moved | None) -> Asked | Trouble:
     """Read the router with the providers that it uses.
 
     Args:
         observed: what there is.
-        basis: the revision that regression runs moved values from, by spec changes since or not.
+        moved: what regression runs have moved, by spec changes since or not; None where there is no revision yet.
     """
     named = providers_named(observed.router)
     missing = sorted(named - observed.providers.keys())
@@ -60,14 +72,25 @@ def read_asked(observed: Observed, basis: Revision | None) -> Asked | Trouble:
     if isinstance(resources, ConfigurationError):
         return Trouble(_reason(resources, missing), problems_of(resources))
     router = resources.one_router()
-    overlay = NOTHING_MOVED if basis is None else rebased(basis.overlay, basis.base, router)
-    overlay = _offered(overlay, router, resources.providers)
+    overlay = NOTHING_MOVED if moved is None else rebased(moved.overlay, moved.base, router)
+    return _asked(router, resources.providers, overlay)
+
+
+def asked_with(asked: Asked, step: Step) -> Asked:
+    """The same with what a decision moves: with nothing else in it than before where nothing of it is left."""
+    overlay = carried(asked.overlay, step.before, step.after, step.base, asked.written)
+    return _asked(asked.written, asked.providers, overlay)
+
+
+def _asked(router: TierRouter, providers: Mapping[ProviderKey, ModelProvider], overlay: TunedValues) -> Asked:
+    offered = _offered(overlay, router, providers)
     return Asked(
-        router=with_overlay(router, overlay),
-        providers=resources.providers,
+        router=with_overlay(router, offered),
+        written=router,
+        providers=providers,
         base=base_values(router.spec),
-        overlay=overlay,
-        inputs_digest=inputs_digest(router, resources.providers.values(), overlay),
+        overlay=offered,
+        inputs_digest=inputs_digest(router, providers.values(), offered),
         spec_digest=spec_digest(router),
     )
 

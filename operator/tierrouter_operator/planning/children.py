@@ -106,9 +106,14 @@ def brought_to(wanted: Obj, found: Obj | None) -> list[Write]:
     return [] if is_there else [Apply({**wanted, "metadata": {**metadata, "uid": there["uid"]}})]
 
 
-def split_file(percent: int, salt: str, generation: int) -> str:
-    """``split.json``: which sessions try the canary (``percent`` of those that start), and the bundle's number."""
-    body = {"percent": percent, "salt": salt, "generation": generation, "schema": SPLIT_SCHEMA}
+def split_file(percent: int, salt: str, generation: int, since: str = "") -> str:
+    """``split.json``: which sessions try the canary (``percent`` of those that start), and the bundle's number.
+
+    ``since``: when this trial began; with the canary's name and the salt it is what counts of it go by.
+    """
+    body: dict[str, Any] = {"percent": percent, "salt": salt, "generation": generation, "schema": SPLIT_SCHEMA}
+    if since:
+        body["since"] = since
     return canonical_json({**body, "sha256": digest(canonical_json(body))}).decode()
 
 
@@ -121,10 +126,15 @@ def generation_of(active: Obj | None) -> int:
     return value if isinstance(value, int) else 0
 
 
-def stable_document(active: Obj | None) -> bytes:
-    """The document that the active ConfigMap holds; empty where there is none."""
-    text = ((active or {}).get("data") or {}).get(STABLE_FILE, "")
+def document_in(active: Obj | None, file: str) -> bytes:
+    """A document that the active ConfigMap holds, the stable one or the canary's; empty where there is none."""
+    text = ((active or {}).get("data") or {}).get(file, "")
     return text.encode() if isinstance(text, str) else b""
+
+
+def stable_document(active: Obj | None) -> bytes:
+    """The stable one."""
+    return document_in(active, STABLE_FILE)
 
 
 def owner_reference(router: Obj) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from tierrouter_core.resources.revision import OriginType
 from tierrouter_operator.planning.asked import Asked, read_asked
 from tierrouter_operator.planning.changes import what_changed
 from tierrouter_operator.planning.children import Whose, whose
-from tierrouter_operator.planning.history import History, Revision, is_document
+from tierrouter_operator.planning.history import History, Moved, Revision, is_document
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.providers import judge
 from tierrouter_operator.planning.references import secret_of
@@ -34,6 +34,20 @@ class Choice:
     is_pinned: bool = False
     trouble: Trouble | None = None
     """Why this is not, or not all, that was asked for."""
+    run: str = ""
+    """The RegressionRun that decided it; empty for none."""
+    moved: Moved | None = None
+    """What regression runs have moved of it; None where the revision's own spec says that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """What makes a new revision."""
+
+    cause: OriginType
+    run: str
+    message: str
+    number: int
 
 
 class Chooser:
@@ -42,12 +56,12 @@ class Chooser:
     def __init__(self, observed: Observed, history: History) -> None:
         self._observed = observed
         self._history = history
-        self._basis = history.unpinned or history.stable
-        self.asked = read_asked(observed, self._basis)
+        self._basis = history.basis
+        self.asked = read_asked(observed, history.moved)
 
     def wanted_prices(self) -> tuple[tuple[str, str, str], ...]:
         """What has to be looked up before :meth:`choose`; empty where nothing has to be compiled."""
-        if isinstance(self.asked, Trouble) or self._pinned() is not None or self._settled(self.asked) is not None:
+        if isinstance(self.asked, Trouble) or self._pinned() is not None or self.settled(self.asked) is not None:
             return ()
         try:
             return needs_prices(self.asked.router, self.asked.providers)
@@ -68,7 +82,7 @@ class Chooser:
     def _newest(self, price_of: PriceOf) -> Choice | Trouble:
         if isinstance(self.asked, Trouble):
             return self._in_force(self.asked) or self.asked
-        chosen = self._settled(self.asked) or self._compiled(self.asked, price_of)
+        chosen = self.settled(self.asked) or self.compiled(self.asked, price_of)
         if isinstance(chosen, Trouble):
             return self._in_force(chosen) or chosen
         stable = self._history.stable
@@ -78,7 +92,7 @@ class Chooser:
                 return self._in_force(trouble) or chosen
         return chosen
 
-    def _settled(self, asked: Asked) -> Choice | None:
+    def settled(self, asked: Asked) -> Choice | None:
         """A revision that is there and stands for exactly what is asked; prices of today play no part in it."""
         history = self._history
         candidates = [revision for revision in history.revisions if revision.inputs_digest == asked.inputs_digest]
@@ -94,9 +108,10 @@ class Chooser:
         is_unpinned = self._history.unpinned is not None
         reason = OriginType.MANUAL if is_unpinned else self._cause(asked)
         message = f"{'the pin is gone' if is_unpinned else 'asked for again'}: what revision {revision.number} holds"
-        return Choice(revision, document, reason, message, asked.inputs_digest, asked.spec_digest)
+        return _choice(revision, document, reason, message, asked)
 
-    def _compiled(self, asked: Asked, price_of: PriceOf) -> Choice | Trouble:
+    def compiled(self, asked: Asked, price_of: PriceOf, why: Why | None = None) -> Choice | Trouble:
+        """A revision of what is asked, a new one where there is none; ``why`` it is made, if not by its user."""
         try:
             document = compile_router(asked.router, asked.providers, price_of).document
         except ConfigurationError as error:
@@ -121,10 +136,23 @@ class Chooser:
         if begun is not None and is_document(data, begun.document_digest):
             # The ConfigMap was written, and then nothing more.
             cause, said = OriginType(begun.spec["origin"]["type"]), begun.spec["origin"]["message"]
-            return Choice(begun, data, cause, said, asked.inputs_digest, asked.spec_digest)
-        return self._taken(name, data) or self._new(name, data, document, asked)
+            return _choice(begun, data, cause, said, asked)
+        return self._taken(name, data) or self._new(name, data, document, asked, why)
 
-    def _new(self, name: str, data: bytes, document: Document, asked: Asked) -> Choice:
+    def _new(self, name: str, data: bytes, document: Document, asked: Asked, why: Why | None) -> Choice:
+        why = why or self._by_user(document, asked)
+        spec = {
+            "router": asked.router.name,
+            "number": why.number,
+            "inputsDigest": asked.inputs_digest,
+            "documentDigest": document_digest(document),
+            "base": canonical(asked.base),
+            "overlay": canonical(asked.overlay),
+            "origin": {"type": str(why.cause), "run": why.run, "message": why.message},
+        }
+        return _choice(Revision(name, spec, None), data, why.cause, why.message, asked)
+
+    def _by_user(self, document: Document, asked: Asked) -> Why:
         cause, message = self._cause(asked), "the first revision"
         if self._basis is not None:
             before = self._history.document_of(self._basis)
@@ -132,16 +160,7 @@ class Chooser:
             message = "made again" if before is None else what_changed(document_from_bytes(before), document)
         if self._basis is not None and self._basis.inputs_digest == asked.inputs_digest:
             cause, message = OriginType.RECOVERY, f"the document of revision {self._basis.number} was lost"
-        spec = {
-            "router": asked.router.name,
-            "number": self._history.next_number,
-            "inputsDigest": asked.inputs_digest,
-            "documentDigest": document_digest(document),
-            "base": canonical(asked.base),
-            "overlay": canonical(asked.overlay),
-            "origin": {"type": str(cause), "run": "", "message": message},
-        }
-        return Choice(Revision(name, spec, None), data, cause, message, asked.inputs_digest, asked.spec_digest)
+        return Why(cause=cause, run="", message=message, number=self._history.next_number)
 
     def _cause(self, asked: Asked) -> OriginType:
         before = self._history.spec_digest
@@ -197,7 +216,8 @@ class Chooser:
         if self._history.stable is not None and self._history.stable.name == revision.name:
             digest, spec = self._history.inputs_digest or digest, self._history.spec_digest
         message = f"spec.pinnedRevision holds revision {revision.number}"
-        return Choice(revision, document, OriginType.MANUAL, message, digest, spec, is_pinned=True)
+        moved = self._history.moved
+        return Choice(revision, document, OriginType.MANUAL, message, digest, spec, is_pinned=True, moved=moved)
 
     def _in_force(self, trouble: Trouble) -> Choice | None:
         """What is in force stays so; None where there is nothing, or its document is lost."""
@@ -208,19 +228,26 @@ class Chooser:
             if document is not None:
                 message = f"the pin is gone: back to revision {unpinned.number}"
                 digest = unpinned.inputs_digest
-                return Choice(unpinned, document, OriginType.MANUAL, message, digest, "", trouble=trouble)
+                moved = self._history.moved
+                return Choice(unpinned, document, OriginType.MANUAL, message, digest, "", trouble=trouble, moved=moved)
         document = self._stable_document()
         if stable is None or document is None:
             return None
         digest = self._history.inputs_digest or stable.inputs_digest
         spec = self._history.spec_digest
-        return Choice(stable, document, OriginType.RECOVERY, "put back in force", digest, spec, trouble=trouble)
+        said, moved = "put back in force", self._history.moved
+        return Choice(stable, document, OriginType.RECOVERY, said, digest, spec, trouble=trouble, moved=moved)
 
     def _stable_document(self) -> bytes | None:
         return None if self._history.stable is None else self._history.document_of(self._history.stable)
 
     def _with_trouble(self, choice: Choice | Trouble, trouble: Trouble) -> Choice | Trouble:
         return replace(choice, trouble=trouble) if isinstance(choice, Choice) else trouble
+
+
+def _choice(revision: Revision, document: bytes, reason: OriginType, message: str, asked: Asked) -> Choice:
+    moved = Moved(asked.base, asked.overlay)
+    return Choice(revision, document, reason, message, asked.inputs_digest, asked.spec_digest, moved=moved)
 
 
 def taken(what: str, name: str) -> Trouble:

@@ -8,19 +8,24 @@ import orjson
 
 from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.contract import (
+    CANARY_FILE,
     CANARY_REVISION,
     DOCUMENT_FILE,
     INPUTS_DIGEST,
+    MOVED,
     REVISION_SPEC,
+    ROLLOUT,
     SPEC_DIGEST,
+    STABLE_FILE,
     STABLE_REVISION,
     UNPINNED_REVISION,
     active_name,
 )
 from tierrouter_core.resources.revision import Phase, TunedValues
-from tierrouter_operator.planning.children import annotation, generation_of, is_ours, stable_document
+from tierrouter_operator.planning.children import annotation, document_in, generation_of, is_ours
 from tierrouter_operator.planning.kinds import Obj
 from tierrouter_operator.planning.observed import Observed
+from tierrouter_operator.planning.rollout import rollout_from, values_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +55,26 @@ class Revision:
     @property
     def base(self) -> TunedValues:
         """What the router's spec said of what may be moved."""
-        return _values(self.spec["base"])
+        return values_from(self.spec["base"])
 
     @property
     def overlay(self) -> TunedValues:
         """What regression runs made of it."""
-        return _values(self.spec["overlay"])
+        return values_from(self.spec["overlay"])
 
     @property
     def phase(self) -> str:
         """Its phase as its status says it; empty where it says none."""
         return str(((self.obj or {}).get("status") or {}).get("phase", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What regression runs have moved, and from what."""
+
+    base: TunedValues
+    """What the spec said then."""
+    overlay: TunedValues
 
 
 class History:
@@ -78,12 +92,15 @@ class History:
         self._numbers = [revision.number for revision in found.values()]
         stable, unpinned = self._annotation(STABLE_REVISION), self._annotation(UNPINNED_REVISION)
         self.canary_name = self._annotation(CANARY_REVISION)
+        self.rollout = rollout_from(self._annotation(ROLLOUT))
+        """The newest one, whether it is over or not; None where there was none yet."""
+        tried = self.rollout.revision if self.rollout is not None and self.rollout.is_live else ""
         for name in observed.config_maps:
             remembered = None if name in found else self.remembered(name)
             if remembered is not None:
                 # Its number stays taken even where the revision itself is not wanted any more.
                 self._numbers.append(remembered.number)
-                if name in (stable, unpinned, router["spec"].get("pinnedRevision")):
+                if name in (stable, unpinned, tried, router["spec"].get("pinnedRevision")):
                     found[name] = remembered
         if stable and stable not in found and (lost := self._spec_in(self.active)) is not None:
             # Its ConfigMap is gone as well: all there is of it is in force.
@@ -95,6 +112,22 @@ class History:
         """In force: by the truth, or where that is lost, by what the statuses still say."""
         self.unpinned = found.get(unpinned)
         """In force when the pin began; None where there is no pin."""
+
+    @property
+    def basis(self) -> Revision | None:
+        """The revision that decisions change: in force, or kept out of force by a pin."""
+        return self.unpinned or self.stable
+
+    @property
+    def moved(self) -> Moved | None:
+        """What regression runs have moved of the basis: the overlay in force, unless a pin holds another revision."""
+        if self.basis is None:
+            return None
+        try:
+            said = orjson.loads(self._annotation(MOVED))
+            return Moved(values_from(said["base"]), values_from(said["overlay"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return Moved(self.basis.base, self.basis.overlay)
 
     @property
     def inputs_digest(self) -> str:
@@ -132,8 +165,11 @@ class History:
         text = ((own or {}).get("data") or {}).get(DOCUMENT_FILE)
         if isinstance(text, str) and is_document(text.encode(), revision.document_digest):
             return text.encode()
-        active = stable_document(self.active)
-        return active if is_document(active, revision.document_digest) else None
+        for file in (STABLE_FILE, CANARY_FILE):
+            mounted = document_in(self.active, file)
+            if is_document(mounted, revision.document_digest):
+                return mounted
+        return None
 
     def has_own_config_map(self, revision: Revision) -> bool:
         """Whether the revision's ConfigMap is there, whatever it holds."""
@@ -173,6 +209,3 @@ def is_document(data: bytes, sha256: str) -> bool:
     except (ValueError, KeyError, AttributeError, TypeError):
         return False
 
-
-def _values(found: Mapping[str, Any]) -> TunedValues:
-    return TunedValues(thresholds=dict(found.get("thresholds") or {}), tiers=dict(found.get("tiers") or {}))

@@ -41,6 +41,10 @@ class Observed:
     """What has the names of its model server's parts, whoever made it."""
     said: Said | None = None
     """How far its model server is."""
+    suites: Mapping[str, Obj] = field(default_factory=dict)
+    """RegressionSuites of the router, by name."""
+    runs: tuple[Obj, ...] = ()
+    """RegressionRuns of those suites."""
     fleet: Fleet = NOTHING_SEEN
     """What was seen of its pods."""
     refused: Refusal | None = None

@@ -4,17 +4,19 @@ Document, revision, keys, what is in force, then what is said about it. Whatever
 is gone on with from what is there; nothing depends on having been told.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-
-import orjson
 
 from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.contract import (
     ACTIVATION,
+    CANARY_FILE,
+    CANARY_REVISION,
     INPUTS_DIGEST,
+    MOVED,
     REVISION_SPEC,
+    ROLLOUT,
     SPEC_DIGEST,
     SPLIT_FILE,
     STABLE_FILE,
@@ -33,13 +35,19 @@ from tierrouter_operator.planning.asked import Asked
 from tierrouter_operator.planning.children import Whose, annotation, brought_to, stable_document, whose
 from tierrouter_operator.planning.choice import Choice, Chooser, taken, waiting
 from tierrouter_operator.planning.collection import collect
-from tierrouter_operator.planning.conditions import found_condition, timestamp
+from tierrouter_operator.planning.conditions import as_before, found_condition, timestamp
 from tierrouter_operator.planning.credentials import Credentials, compose
-from tierrouter_operator.planning.history import History, Revision
+from tierrouter_operator.planning.decided import revision_in_use
+from tierrouter_operator.planning.history import History, Moved, Revision
 from tierrouter_operator.planning.kinds import MODEL_SERVER, Obj
 from tierrouter_operator.planning.model_server_plan import plan_model_server
 from tierrouter_operator.planning.observed import Observed
-from tierrouter_operator.planning.statuses import revision_status, router_judgements, router_status
+from tierrouter_operator.planning.rollout import Stage, moved_text, rollout_text
+from tierrouter_operator.planning.rollout_analysis import core_analysis
+from tierrouter_operator.planning.rollout_told import rollout_events, router_judgement, said_in_run, said_of_dropped
+from tierrouter_operator.planning.rollout_verdict import Analysis
+from tierrouter_operator.planning.statuses import revision_status, rolled_phases, router_judgements, router_status
+from tierrouter_operator.planning.trial import COUNT_EVERY_S, Rolled, Roller, activation_of
 from tierrouter_operator.planning.trouble import Trouble
 from tierrouter_operator.planning.writes import Plan, PostEvent, Write
 
@@ -49,30 +57,43 @@ _WAIT_S = 2.0
 class RouterPlanner:
     """Plans for one state of a router: reads what is asked for once, then answers two questions about it."""
 
-    def __init__(self, observed: Observed) -> None:
+    def __init__(self, observed: Observed, analysis: Analysis | None = None) -> None:
+        """``analysis`` judges canaries; None for the one of the core."""
         self._observed = observed
         self._history = History(observed)
         self._trouble = None if _is_leaving(observed) else _refusal(observed) or _obstacle(observed)
         is_to_choose = self._trouble is None and not _is_leaving(observed)
         self._chooser = Chooser(observed, self._history) if is_to_choose else None
+        self._roller = (
+            None
+            if self._chooser is None
+            else Roller(observed, self._history, self._chooser, analysis or core_analysis())
+        )
 
     def wanted_prices(self) -> tuple[tuple[str, str, str], ...]:
         """What :meth:`plan` will ask its ``price_of``: ``(provider's name, base URL, model id)``, each once.
 
         Empty where nothing has to be compiled, which is nearly always.
         """
-        return () if self._chooser is None else self._chooser.wanted_prices()
+        if self._chooser is None or self._roller is None:
+            return ()
+        return tuple(dict.fromkeys((*self._chooser.wanted_prices(), *self._roller.wanted_prices())))
 
     def plan(self, price_of: PriceOf) -> Plan:
         """Everything that differs from what should be, as writes in their order."""
         if self._trouble is not None:
             return _only_said(self._observed, self._history, self._trouble)
-        if self._chooser is None:
+        if self._chooser is None or self._roller is None:
             return Plan()
+        # What has been begun or ended is said of it before anything else is: so no decision is acted on twice.
+        said = [*said_in_run(self._observed, self._history.rollout), *_phase_of_tried(self._history)]
+        if said:
+            return Plan(tuple(said))
         choice = self._chooser.choose(price_of)
         if isinstance(choice, Trouble):
             return _only_said(self._observed, self._history, choice)
-        return _published(self._observed, self._history, choice, self._chooser.asked)
+        rolled = self._roller.roll(choice, price_of)
+        return _published(self._observed, self._history, rolled, self._chooser.asked)
 
 
 def _refusal(observed: Observed) -> Trouble | None:
@@ -103,88 +124,115 @@ def _obstacle(observed: Observed) -> Trouble | None:
     return None
 
 
-def _published(observed: Observed, history: History, choice: Choice, asked: Asked | Trouble) -> Plan:
-    router, revision = observed.router, choice.revision
+def _published(observed: Observed, history: History, rolled: Rolled, asked: Asked | Trouble) -> Plan:
+    router, choice, revision = observed.router, rolled.choice, rolled.choice.revision
     document = document_from_bytes(choice.document)
     credentials = compose(observed, document)
     writes: list[Write] = []
-    restored = _documents(router, history, choice, writes)
+    restored = _documents(router, history, choice.revision, choice.document, writes)
+    if rolled.tried is not None:
+        _documents(router, history, *rolled.tried, writes)
     if credentials.data or observed.credentials is not None:
         writes += brought_to(children.credentials_secret(router, credentials.data), observed.credentials)
     activation = _activation(observed, history, choice)
-    wanted = _active(observed, history, choice, activation)
+    wanted = _active(observed, history, rolled, activation)
     is_put_right = history.active is not None and annotation(history.active, STABLE_REVISION) == revision.name
     active_writes = brought_to(wanted, history.active)
     writes += active_writes
+    for dropped in rolled.dropped:
+        writes += said_of_dropped(observed, dropped)
+    if rolled.rollout != history.rollout:
+        writes += said_in_run(observed, rolled.rollout)
 
-    protected = {revision.name, history.canary_name, annotation(wanted, UNPINNED_REVISION)}
-    protected |= {str(router["spec"].get("pinnedRevision") or "")}
-    protected |= observed.fleet.report.served if observed.fleet.report is not None else set()
-    kept = _kept(history, revision, protected)
+    protected = _protected(observed, history, rolled) | {annotation(wanted, UNPINNED_REVISION)}
+    made = {revision.name} | ({rolled.tried[0].name} if rolled.tried is not None else set())
+    kept = _kept(history, rolled, protected)
+    phases = rolled_phases(rolled.rollout)
     for each in kept:
-        if each.obj is None and each is not revision:
+        if each.obj is None and each.name not in made:
             writes.append(children.router_revision(router, each.name, each.spec))
         obj = each.obj or children.router_revision(router, each.name, each.spec).body
-        writes += revision_status(each, obj, revision.name, activation, revision.number)
+        writes += revision_status(each, obj, revision.name, activation, revision.number, phases)
     deletions, again = collect(observed, history, kept, protected)
     held = _held(choice, asked)
     server = plan_model_server(observed)
     writes += server.writes
-    judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet, server.judgement)
+    rollout = router_judgement(router, rolled)
+    judgements = router_judgements(
+        router, choice, credentials.trouble, held, observed.fleet, server.judgement, rollout
+    )
     gone = {name for deletion in deletions for name in deletion.revisions}
     count = sum(each.name not in gone for each in kept)
-    writes += router_status(router, judgements, revision.name, history.canary_name, count, observed.fleet, observed.now)
+    canary = annotation(wanted, CANARY_REVISION)
+    writes += router_status(router, judgements, revision.name, canary, count, observed.fleet, observed.now)
     writes += _events(observed, history, choice, credentials, restored, bool(active_writes) and is_put_right)
+    writes += rollout_events(observed, history, rolled)
     writes += deletions
     is_waiting = choice.trouble is not None and choice.trouble.reason is ConditionReason.WAITING_FOR_DELETION
-    return Plan(tuple(writes), _WAIT_S if is_waiting or server.is_waiting else again)
+    waits = [_WAIT_S] if is_waiting or server.is_waiting else [again] if again is not None else []
+    if rolled.rollout is not None and rolled.rollout.stage is Stage.CANARY:
+        waits.append(COUNT_EVERY_S)
+    return Plan(tuple(writes), min(waits, default=None))
 
 
-def _documents(router: Obj, history: History, choice: Choice, writes: list[Write]) -> bool:
-    """Adds what is missing of the revision in force; whether its document was lost and is put back."""
-    revision = choice.revision
+def _phase_of_tried(history: History) -> Iterator[Write]:
+    """The phase of the revision that the newest rollout is about, where its status does not say it."""
+    rollout = history.rollout
+    revision = None if rollout is None else history.find(rollout.revision)
+    if rollout is None or revision is None or revision.obj is None or revision == history.stable:
+        return
+    in_force = history.stable
+    if in_force is not None and rollout.phase is not None:
+        activation, phases = activation_of(history), rolled_phases(rollout)
+        yield from revision_status(revision, revision.obj, in_force.name, activation, in_force.number, phases)
+
+
+def _protected(observed: Observed, history: History, rolled: Rolled) -> set[str]:
+    """Revisions that something still needs, however old they are."""
+    needed = {rolled.choice.revision.name, history.canary_name, str(observed.router["spec"].get("pinnedRevision") or "")}
+    if rolled.rollout is not None and rolled.rollout.is_live:
+        needed.add(rolled.rollout.revision)
+    needed |= set(revision_in_use(observed.runs))
+    return needed | (observed.fleet.report.served if observed.fleet.report is not None else set())
+
+
+def _documents(router: Obj, history: History, revision: Revision, document: bytes, writes: list[Write]) -> bool:
+    """Adds what is missing of a revision that is served, or may be; whether its document was lost and is put back."""
     was_there = history.has_own_config_map(revision)
     if not was_there:
-        writes.append(children.revision_config_map(router, revision.name, choice.document, revision.spec))
+        writes.append(children.revision_config_map(router, revision.name, document, revision.spec))
     if revision.obj is None:
         writes.append(children.router_revision(router, revision.name, revision.spec))
     return revision.obj is not None and not was_there
 
 
-def _kept(history: History, in_force: Revision, protected: Collection[str]) -> tuple[Revision, ...]:
+def _kept(history: History, rolled: Rolled, protected: Collection[str]) -> tuple[Revision, ...]:
     """Every revision that there is when the plan is done, newest first."""
+    served = {rolled.choice.revision.name: rolled.choice.revision}
+    if rolled.tried is not None:
+        served[rolled.tried[0].name] = rolled.tried[0]
     others = [
         revision
         for revision in history.revisions
-        if revision.name != in_force.name and (revision.obj is not None or revision.name in protected)
+        if revision.name not in served and (revision.obj is not None or revision.name in protected)
     ]
-    return tuple(sorted([*others, in_force], key=lambda revision: -revision.number))
+    return tuple(sorted([*others, *served.values()], key=lambda revision: -revision.number))
 
 
 def _activation(observed: Observed, history: History, choice: Choice) -> Mapping[str, Any]:
     """Why and since when the revision is in force: as the truth says it, or beginning now."""
     active = history.active
     if active is not None and annotation(active, STABLE_REVISION) == choice.revision.name:
-        try:
-            found = orjson.loads(annotation(active, ACTIVATION))
-            if isinstance(found, dict) and {"time", "reason"} <= found.keys():
-                return found
-        except orjson.JSONDecodeError:
-            pass
-    return {"time": timestamp(observed.now), "reason": str(choice.reason), "run": "", "message": choice.message}
+        found = activation_of(history)
+        if found:
+            return found
+    time = timestamp(observed.now)
+    return {"time": time, "reason": str(choice.reason), "run": choice.run, "message": choice.message}
 
 
-def _active(observed: Observed, history: History, choice: Choice, activation: Mapping[str, Any]) -> Obj:
-    router, active = observed.router, history.active
-    name = choice.revision.name
-    is_as_before = (
-        active is not None
-        and annotation(active, STABLE_REVISION) == name
-        and stable_document(active) == choice.document
-        and children.generation_of(active) > 0
-    )
-    generation = children.generation_of(active) if is_as_before else history.next_generation
-    salt = digest(str(router["metadata"]["uid"]).encode())[:16]
+def _active(observed: Observed, history: History, rolled: Rolled, activation: Mapping[str, Any]) -> Obj:
+    router, choice, rollout = observed.router, rolled.choice, rolled.rollout
+    name, basis = choice.revision.name, choice.revision
     annotations = {
         STABLE_REVISION: name,
         ACTIVATION: canonical_json(dict(activation)).decode(),
@@ -195,8 +243,35 @@ def _active(observed: Observed, history: History, choice: Choice, activation: Ma
     if router["spec"].get("pinnedRevision"):
         before = history.unpinned or history.stable
         annotations[UNPINNED_REVISION] = name if before is None else before.name
-    data = {STABLE_FILE: choice.document.decode(), SPLIT_FILE: children.split_file(0, salt, generation)}
-    return children.active_config_map(router, annotations, data)
+        basis = before or basis
+    moved = choice.moved
+    if moved is not None and moved != Moved(basis.base, basis.overlay):
+        annotations[MOVED] = moved_text(moved.base, moved.overlay)
+    if rollout is not None:
+        annotations[ROLLOUT] = rollout_text(rollout)
+        if rollout.is_served:
+            annotations[CANARY_REVISION] = rollout.revision
+    return children.active_config_map(router, annotations, _mounted(observed, history, rolled))
+
+
+def _mounted(observed: Observed, history: History, rolled: Rolled) -> Mapping[str, str]:
+    """The files that pods mount: of another bundle than was there, with a higher number."""
+    documents, rollout = {STABLE_FILE: rolled.choice.document.decode()}, rolled.rollout
+    percent, since = 0, ""
+    salt = digest(str(observed.router["metadata"]["uid"]).encode())[:16]
+    if rollout is not None and rollout.is_served and rolled.tried is not None:
+        documents[CANARY_FILE] = rolled.tried[1].decode()
+        percent, salt, since = rollout.settings.canary_percent, rollout.salt, rollout.since
+
+    def of(generation: int) -> Mapping[str, str]:
+        return {**documents, SPLIT_FILE: children.split_file(percent, salt, generation, since)}
+
+    active, generation = history.active, children.generation_of(history.active)
+    if active is not None and annotation(active, STABLE_REVISION) == rolled.choice.revision.name and generation > 0:
+        wanted, there = of(generation), active.get("data") or {}
+        if all(there.get(file) == wanted.get(file) for file in (STABLE_FILE, CANARY_FILE, SPLIT_FILE)):
+            return wanted
+    return of(history.next_generation)
 
 
 def _held(choice: Choice, asked: Asked | Trouble) -> str:
@@ -259,7 +334,8 @@ def _only_said(observed: Observed, history: History, trouble: Trouble) -> Plan:
     if stable is not None and history.active is not None:
         published = _standing(history, stable, trouble)
     server = plan_model_server(observed)
-    judgements = router_judgements(router, published, credentials.trouble, "", observed.fleet, server.judgement)
+    rollout = as_before(router, ConditionType.ROLLOUT_SETTLED, "nothing is in force that something could be tried beside")
+    judgements = router_judgements(router, published, credentials.trouble, "", observed.fleet, server.judgement, rollout)
     name = "" if history.active is None or stable is None else stable.name
     count = len(history.revisions)
     writes: list[Write] = list(server.writes)

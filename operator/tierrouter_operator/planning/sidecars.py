@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tierrouter_core.contract import ConditionReason, ConditionType
 from tierrouter_operator.planning.conditions import Judgement, as_before
@@ -54,11 +55,21 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What sidecars have counted of one trial."""
+
+    trial: str
+    counts: Any
+    """As the analysis gathers them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """All that is known of the pods of one router; what is None was not looked at yet."""
 
     report: SidecarReport | None = None
     census: Census | None = None
+    counted: Counted | None = None
 
 
 NOTHING_SEEN = Fleet()

@@ -10,6 +10,7 @@ from tierrouter_operator.planning.choice import Choice
 from tierrouter_operator.planning.conditions import Judgement, status_body, status_write
 from tierrouter_operator.planning.history import Revision
 from tierrouter_operator.planning.kinds import REVISION, ROUTER, Obj
+from tierrouter_operator.planning.rollout import Rollout
 from tierrouter_operator.planning.sidecars import Fleet, fleet_counts, fleet_judgements
 from tierrouter_operator.planning.trouble import Trouble
 from tierrouter_operator.planning.writes import ApplyStatus
@@ -22,8 +23,9 @@ def router_judgements(
     held: str,
     fleet: Fleet,
     server: Judgement,
+    rollout: Judgement,
 ) -> list[Judgement]:
-    """All eight conditions.
+    """All nine conditions.
 
     Args:
         router: the TierRouter.
@@ -32,6 +34,7 @@ def router_judgements(
         held: what a pin keeps from being done; empty for nothing.
         fleet: what was seen of its pods.
         server: what is said of its model server; it keeps nobody from serving, since turns spill.
+        rollout: what is said of what regression runs have decided; it keeps nobody from serving either.
     """
     published = _published(choice, held)
     if credentials is None:
@@ -46,7 +49,7 @@ def router_judgements(
         else Judgement(ConditionType.READY, "True", ConditionReason.READY, published.message)
     )
     in_force = choice.revision.name if isinstance(choice, Choice) else ""
-    return [ready, published, providers, *fleet_judgements(router, fleet, in_force), server, _budgets(router)]
+    return [ready, published, providers, *fleet_judgements(router, fleet, in_force), server, _budgets(router), rollout]
 
 
 def _budgets(router: Obj) -> Judgement:
@@ -104,8 +107,18 @@ def router_status(
     yield from writes
 
 
+def rolled_phases(rollout: Rollout | None) -> Mapping[str, Phase]:
+    """The phase of the revision that the newest rollout is about, where that says it."""
+    return {} if rollout is None or rollout.phase is None else {rollout.revision: rollout.phase}
+
+
 def revision_status(
-    revision: Revision, obj: Obj, in_force: str, activation: Mapping[str, Any], number_in_force: int
+    revision: Revision,
+    obj: Obj,
+    in_force: str,
+    activation: Mapping[str, Any],
+    number_in_force: int,
+    phases: Mapping[str, Phase],
 ) -> Iterator[ApplyStatus]:
     """The status of one revision, where it differs.
 
@@ -115,6 +128,7 @@ def revision_status(
         in_force: the name of the revision that is in force.
         activation: why and since when that is so.
         number_in_force: its number.
+        phases: those of revisions that a rollout is about, in force or not, by name.
     """
     found = obj.get("status") or {}
     activations = list(found.get("activations") or ())
@@ -123,7 +137,9 @@ def revision_status(
         phase = str(Phase.ACTIVE)
         if not activations or activations[-1] != activation:
             activations = [*activations, dict(activation)][-MAX_ACTIVATIONS:]
-    elif phase in ("", Phase.ACTIVE, Phase.CANDIDATE):
+    elif revision.name in phases:
+        phase = str(phases[revision.name])
+    elif phase in ("", Phase.ACTIVE, Phase.CANDIDATE, Phase.CANARY):
         is_rolled_back = activation["reason"] == OriginType.MANUAL and number_in_force < revision.number
         phase = str(Phase.ROLLED_BACK if is_rolled_back and phase == Phase.ACTIVE else Phase.SUPERSEDED)
     status = {"observedGeneration": obj["metadata"].get("generation", 1), "phase": phase, "activations": activations}

@@ -34,6 +34,16 @@ class ApplyStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeStatus:
+    """Merge patch of the status alone, at the ``metadata.resourceVersion`` seen.
+
+    For a few fields of a status that others write too: an apply would take back what an earlier one of ours had.
+    """
+
+    body: Obj
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteRevisions:
     """Delete those objects of ``kind`` (RouterRevision or ConfigMap) that are labelled with these revisions' names."""
 
@@ -63,7 +73,18 @@ class PostEvent:
     message: str
 
 
-Write = Create | Apply | Replace | ApplyStatus | DeleteRevisions | Delete | PostEvent
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell those whom a suite names in ``spec.notify``; whether it reaches them holds nothing up."""
+
+    namespace: str
+    secret: str
+    """The Secret that has the address."""
+    key: str
+    text: str
+
+
+Write = Create | Apply | Replace | ApplyStatus | MergeStatus | DeleteRevisions | Delete | PostEvent | Tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,21 +16,35 @@ import orjson
 import yaml
 
 from tierrouter_core.canonical import canonical_json, digest
-from tierrouter_core.contract import STABLE_FILE, active_name, credentials_name, model_server_name
+from tierrouter_core.contract import CANARY_REVISION, STABLE_FILE, active_name, credentials_name, model_server_name
 from tierrouter_core.spend.price import Price
-from tierrouter_operator.planning.kinds import CONFIG_MAP, MODEL_SERVER, REVISION, ROUTER, SECRET, Kind, kind_of
+from tierrouter_operator.planning.kinds import (
+    CONFIG_MAP,
+    MODEL_SERVER,
+    REVISION,
+    ROUTER,
+    RUN,
+    SECRET,
+    SUITE,
+    Kind,
+    kind_of,
+)
 from tierrouter_operator.planning.model_server_state import Said
 from tierrouter_operator.planning.observed import Observed, Refusal
 from tierrouter_operator.planning.plan import RouterPlanner
+from tierrouter_operator.planning.rollout_verdict import Analysis
+from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 from tierrouter_operator.planning.writes import (
     Apply,
     ApplyStatus,
     Create,
     Delete,
     DeleteRevisions,
+    MergeStatus,
     Plan,
     PostEvent,
     Replace,
+    Tell,
     Write,
 )
 
@@ -50,6 +64,9 @@ class World:
         self.objects: dict[tuple[Kind, str], Obj] = {}
         self.providers: dict[str, Obj] = {}
         self.events: list[PostEvent] = []
+        self.told: list[Tell] = []
+        self.fleet: Fleet = NOTHING_SEEN
+        self.analysis: Analysis | None = None
         self.refused: Refusal | None = None
         self.said: Said | None = None
         self.prices: Mapping[tuple[str, str, str], Price] = {}
@@ -89,6 +106,12 @@ class World:
         """What the credentials Secret holds, decoded."""
         data = self.objects[SECRET, credentials_name("coding")]["data"]
         return {name: base64.b64decode(value).decode() for name, value in data.items()}
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether a canary lasts: then there is always something to look at again."""
+        found = self.objects.get((CONFIG_MAP, active_name("coding")))
+        return found is not None and CANARY_REVISION in (found["metadata"].get("annotations") or {})
 
     @property
     def revisions(self) -> list[Obj]:
@@ -135,11 +158,14 @@ class World:
                 if (obj := objects.get((kind, model_server_name("coding")))) is not None
             },
             said=self.said,
+            suites={name: obj for (kind, name), obj in objects.items() if kind == SUITE},
+            runs=tuple(obj for (kind, _), obj in objects.items() if kind == RUN),
+            fleet=self.fleet,
             refused=self.refused,
         )
 
     def plan(self) -> Plan:
-        planner = RouterPlanner(self.observed())
+        planner = RouterPlanner(self.observed(), self.analysis)
         wanted = set(planner.wanted_prices())
 
         def price_of(*asked: str) -> Price | None:
@@ -159,7 +185,7 @@ class World:
                 after(write)
             self.now += timedelta(seconds=1)
             if not plan.writes:
-                if not wait or plan.look_again_after_s is None:
+                if self.is_tried or not wait or plan.look_again_after_s is None:
                     return done
                 self.now += timedelta(seconds=plan.look_again_after_s)
         raise AssertionError(f"it never settles; the last writes were {done[-5:]}")
@@ -181,6 +207,13 @@ class World:
                 del self.objects[kind, gone["metadata"]["name"]]
             case Apply(body) | Replace(body):
                 self._update(dict(body), replaces=isinstance(write, Replace))
+            case Tell():
+                self.told.append(write)
+            case MergeStatus(body):
+                found = self.objects[kind_of(body), body["metadata"]["name"]]
+                assert body["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"]
+                _merge(found.setdefault("status", {}), copy.deepcopy(body["status"]))
+                self._touch(found)
             case ApplyStatus(body):
                 found = self.objects[kind_of(body), body["metadata"]["name"]]
                 found["status"] = copy.deepcopy(dict(body["status"]))
@@ -213,3 +246,12 @@ class World:
     def _touch(self, obj: Obj) -> None:
         self._version += 1
         obj["metadata"]["resourceVersion"] = str(self._version)
+
+
+def _merge(found: Obj, patch: Mapping[str, Any]) -> None:
+    """A merge patch: maps are merged, all else is replaced."""
+    for key, value in patch.items():
+        if isinstance(value, Mapping):
+            _merge(found.setdefault(key, {}), value)
+        else:
+            found[key] = value

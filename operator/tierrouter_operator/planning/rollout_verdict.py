@@ -1,0 +1,72 @@
+"""What is made of a canary's counts: the operator's one door to the analysis in the core."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tierrouter_core.resources.guards import Rollout as Settings
+from tierrouter_core.resources.revision import OriginType
+
+
+class Action(StrEnum):
+    """What follows from the counts."""
+
+    WAIT = "Wait"
+    PROMOTE = "Promote"
+    ROLL_BACK = "RollBack"
+    GIVE_UP = "GiveUp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """All that a verdict is made of."""
+
+    settings: Settings
+    origin: OriginType
+    since: datetime
+    """When the canary began, in UTC."""
+    age_s: float
+    """For how long it has lasted; never negative."""
+    looks: Mapping[str, Any]
+    """What earlier looks have used up; empty at first."""
+    counts: Any
+    """As :class:`Analysis` gathers them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows, why, and what is used up now."""
+
+    action: Action
+    reason: str
+    """One sentence with its numbers."""
+    looks: Mapping[str, Any]
+
+
+class Analysis(Protocol):
+    """Gathers what sidecars count of a trial, and judges it. All of it is pure."""
+
+    def gathered(self, written: Mapping[str, Any]) -> Any:
+        """What was written down, read; nothing for an empty or a broken one."""
+        ...
+
+    def written(self, counts: Any) -> Mapping[str, Any]:
+        """What is written down of the counts."""
+        ...
+
+    def after_look(self, counts: Any, said: Mapping[str, Any], running: Collection[str], trial: str) -> Any:
+        """The counts after pods were asked.
+
+        Args:
+            counts: what was known.
+            said: each pod's ``/status`` by its uid; None where it gave no answer.
+            running: the uids of all pods that run.
+            trial: which trial is counted.
+        """
+        ...
+
+    def judge(self, question: Question) -> Verdict:
+        """What follows from the counts."""
+        ...
