@@ -11,7 +11,10 @@ _WIDTH, _HEIGHT = 920, 380
 _TOP, _BOTTOM = 70, 320
 _OURS, _PLAIN, _INK, _PALE = "#1f6feb", "#c8553d", "#24292f", "#d8dee4"
 _DASHES = ("", "7 4", "2 3")
-_STYLE = f"text{{font:13px system-ui,sans-serif;fill:{_INK}}}.small{{font-size:12px}}.title{{font-weight:600;font-size:14px}}"
+_STYLE = (
+    f"text{{font:13px system-ui,sans-serif;fill:{_INK}}}.small{{font-size:12px}}"
+    ".title{font-weight:600;font-size:14px}"
+)
 
 
 class _Frame:

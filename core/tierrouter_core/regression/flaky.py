@@ -43,6 +43,7 @@ def key_of(task: str) -> str:
     return digest(task.encode())[:_KEY]
 
 
+@lru_cache(maxsize=16_384)
 def flips(outcomes: str) -> int:
     """How often the outcome changed."""
     known = outcomes.replace(".", "")
