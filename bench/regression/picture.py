@@ -87,12 +87,12 @@ def picture(caught: Sequence[tuple[str, Caught]], wound: Wound) -> str:
     ]
     for (words, found), dashes, at in zip(caught, _DASHES, range(3), strict=False):
         shares = [float(np.mean(found.nights <= night)) for night in range(9)]
-        pieces += [first.line(shares, _OURS, dashes), _key(270, 232 + 22 * at, _OURS, words, dashes)]
+        pieces += [first.line(shares, _OURS, dashes), _key(60 + 110 * at, 50, _OURS, words, dashes)]
     pieces += [
         second.line([start, *wound.ours], _OURS),
         second.line([start, *wound.plain], _PLAIN),
-        _key(700, 232, _OURS, "as decided here"),
-        _key(700, 254, _PLAIN, "by the plain rule"),
+        _key(530, 50, _OURS, "as decided here"),
+        _key(700, 50, _PLAIN, "by the plain rule"),
         "</svg>",
     ]
     return "".join(pieces) + "\n"
