@@ -1,6 +1,6 @@
 """Whether a candidate takes a tier over: good enough, and not worse than the incumbent on the same tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ from tierrouter_core.regression.evidence import (
     rise_gains,
     strength,
 )
-from tierrouter_core.regression.results import TaskOutcome
+from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.regression.state import MAX_CANDIDATES, CandidateKey, CandidateState, SuiteState
 from tierrouter_core.regression.statistics import at_most, mcnemar, worse
 from tierrouter_core.resources.regression import RegressionPolicy
@@ -39,7 +39,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """A candidate and the incumbent on the tasks that both tried in this run."""
+    """A candidate and the incumbent on tasks that both tried in this run."""
 
     gained: int
     """Only the candidate solved them."""
@@ -62,6 +62,7 @@ class Judged:
     standing: Standing
     why: str = ""
     pairing: Pairing | None = None
+    """On the tasks that are not flaky."""
     known: CandidateState = field(default_factory=CandidateState)
     """Of all its runs beside this incumbent."""
 
@@ -95,12 +96,12 @@ def _judged(
     if incumbent is None or not incumbent.counts:
         why = f"the model of tier {counted.cell.tier} has no results that count to compare it with"
         return Judged(counted=counted, incumbent=None, standing=Standing.UNKNOWN, why=why)
-    pairing = paired(counted, incumbent)
+    pairing, whole = paired(counted.steady, incumbent.steady), paired(counted.tasks, incumbent.tasks)
     result = Judged(counted=counted, incumbent=incumbent, standing=Standing.OPEN, pairing=pairing)
-    if pairing.pairs < policy.min_tasks:
-        why = f"only {pairing.pairs:,} tasks were tried by both, and fewer than {policy.min_tasks:,} decide nothing"
+    if whole.pairs < policy.min_tasks:
+        why = f"only {whole.pairs:,} tasks were tried by both, and fewer than {policy.min_tasks:,} decide nothing"
         return replace(result, standing=Standing.UNKNOWN, why=why)
-    known = _known(policy, state.candidates.get(result.key, CandidateState()), counted, pairing)
+    known = _known(policy, state.candidates.get(result.key, CandidateState()), counted, whole)
     known = replace(known, last=state.runs)
     standing, why = _standing(policy, known, counted, pairing, goal, alpha)
     if standing is Standing.PROVEN and (held := _held(state, counted)):
@@ -108,10 +109,10 @@ def _judged(
     return replace(result, known=known, standing=standing, why=why)
 
 
-def paired(candidate: Counted, incumbent: Counted) -> Pairing:
+def paired(candidate: Sequence[TaskResult], incumbent: Sequence[TaskResult]) -> Pairing:
     """Both on the same tasks."""
-    theirs = {task.task: task.outcome for task in incumbent.tasks}
-    both = [(task.outcome, theirs[task.task]) for task in candidate.tasks if task.task in theirs]
+    theirs = {task.task: task.outcome for task in incumbent}
+    both = [(task.outcome, theirs[task.task]) for task in candidate if task.task in theirs]
     solved = TaskOutcome.RESOLVED
     return Pairing(
         gained=sum(ours is solved and other is not solved for ours, other in both),

@@ -16,9 +16,11 @@ class Counted:
 
     cell: CellResults
     tasks: tuple[TaskResult, ...] = ()
-    """Those that say something of the model and are not set aside; each once."""
+    """Those that say something of the model; each once."""
+    resolved: int = 0
+    """How many of them were solved."""
     aside: tuple[str, ...] = ()
-    """Ids of the flaky ones that are set aside."""
+    """Ids of the flaky ones among them: where models are compared, they are set aside."""
     why_not: str = ""
     """Why nothing of it counts; empty where it does."""
     is_current: bool = True
@@ -35,9 +37,10 @@ class Counted:
         return len(self.tasks)
 
     @property
-    def resolved(self) -> int:
-        """Those of them that were solved."""
-        return sum(task.outcome is TaskOutcome.RESOLVED for task in self.tasks)
+    def steady(self) -> tuple[TaskResult, ...]:
+        """The tasks that are not set aside."""
+        aside = frozenset(self.aside)
+        return tuple(task for task in self.tasks if task.task not in aside)
 
     @property
     def share(self) -> float:
@@ -134,14 +137,13 @@ def _counted(policy: RegressionPolicy, cell: CellResults, run: RunFacts, model: 
     if not known:
         example = next((f", the first because: {task.error}" for task in tried if task.error), "")
         return Counted(cell=cell, why_not=f"none of its {len(tried):,} tasks could be tried{example}"[:400])
-    aside = set_aside(known, memory)
-    counted = tuple(task for task in known if task.task not in aside)
-    few = f"only {len(counted):,} of its tasks count, and fewer than {policy.min_tasks:,} decide nothing"
+    few = f"only {len(known):,} of its tasks count, and fewer than {policy.min_tasks:,} decide nothing"
     return Counted(
         cell=cell,
-        tasks=counted,
-        aside=tuple(sorted(aside)),
-        why_not=few if len(counted) < policy.min_tasks else "",
+        tasks=known,
+        resolved=sum(task.outcome is TaskOutcome.RESOLVED for task in known),
+        aside=tuple(sorted(set_aside(known, memory))),
+        why_not=few if len(known) < policy.min_tasks else "",
     )
 
 

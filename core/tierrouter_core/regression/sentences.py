@@ -8,6 +8,7 @@ from tierrouter_core.regression.comparison import comparison_words, use_of, use_
 from tierrouter_core.regression.counting import Counted, Night
 from tierrouter_core.regression.evidence import strength
 from tierrouter_core.regression.recovery import Recovery
+from tierrouter_core.regression.results import TaskOutcome
 from tierrouter_core.regression.slips import Slip, night_limit, tier_limit, tier_needed
 from tierrouter_core.regression.state import Scope, SuiteState, Track
 from tierrouter_core.regression.statistics import wilson
@@ -105,9 +106,9 @@ def rejected(policy: RegressionPolicy, judged: Judged) -> str:
     what = f"{cell.model} solved {_rate(policy, judged.counted)}"
     if judged.standing is Standing.WORSE and pairing is not None and judged.incumbent is not None:
         why = (
-            f"significantly worse than {judged.incumbent.cell.model} with {_short(judged.incumbent)} (only it solved "
-            f"{pairing.gained:,}, only the incumbent {pairing.lost:,} of {pairing.pairs:,} common tasks; exact McNemar "
-            f"p = {pairing.p:.2g})"
+            f"significantly worse than {judged.incumbent.cell.model} with {_short(judged.incumbent)} (of "
+            f"{pairing.pairs:,} common steady tasks only it solved {pairing.gained:,}, only the incumbent "
+            f"{pairing.lost:,}; exact McNemar p = {pairing.p:.2g})"
         )
     else:
         why = f"significantly under {policy.promote_at_percent} %"
@@ -182,16 +183,18 @@ def _cell_sentence(policy: RegressionPolicy, counted: Counted, judged: Judged | 
         parts.append(f"{failed:,} could not be tried")
     if counted.aside:
         more = f" and {len(counted.aside) - _MOST_NAMED} more" if len(counted.aside) > _MOST_NAMED else ""
+        steady = sum(task.outcome is TaskOutcome.RESOLVED for task in counted.steady)
         parts.append(
-            f"set aside as flaky, for their outcome flipped on earlier nights: "
+            f"without {len(counted.aside):,} flaky, whose outcome flipped on earlier nights, {steady:,} of "
+            f"{len(counted.steady):,}; set aside where models are compared: "
             f"{', '.join(counted.aside[:_MOST_NAMED])}{more}"
         )
     incumbent = None if judged is None else judged.incumbent
     if judged is not None and incumbent is not None and judged.pairing is not None:
         pairing = judged.pairing
         parts.append(
-            f"of {pairing.pairs:,} tasks that {incumbent.cell.model} tried too only it solved {pairing.gained:,}, only "
-            f"the incumbent {pairing.lost:,} (exact McNemar p = {pairing.p:.2g})"
+            f"of {pairing.pairs:,} steady tasks that {incumbent.cell.model} tried too only it solved "
+            f"{pairing.gained:,}, only the incumbent {pairing.lost:,} (exact McNemar p = {pairing.p:.2g})"
         )
         used = comparison_words(use_of(counted.tasks), use_of(incumbent.tasks))
     else:

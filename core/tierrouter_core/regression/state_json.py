@@ -70,7 +70,14 @@ def _text(state: SuiteState) -> bytes:
             "decided": state.decided,
             "newest": state.newest,
             "newestRun": state.newest_run,
-            "tiers": {name: asdict(tier) for name, tier in state.tiers.items()},
+            "tiers": {
+                name: {
+                    "model": tier.model,
+                    "slip": asdict(tier.slip),
+                    "memory": {"nights": tier.memory.nights, "outcomes": dict(tier.memory.outcomes)},
+                }
+                for name, tier in state.tiers.items()
+            },
             "night": asdict(state.night),
             "nightTiers": state.night_tiers,
             "steps": [asdict(step) for step in state.steps],

@@ -99,9 +99,13 @@ class RegressionPolicy:
         default=3,
     )
     confidence_percent: int = setting(
-        Integer(minimum=50, maximum=99), "How sure a decision must be, in percent: of 30 runs on end, and of all tiers or candidates together.", default=95
+        Integer(minimum=50, maximum=99),
+        "How sure a decision must be, in percent: of 30 runs on end, and of all tiers or candidates together.",
+        default=95,
     )
-    min_tasks: int = setting(Integer(minimum=1, maximum=100_000), "A cell of which fewer tasks count decides nothing.", default=30)
+    min_tasks: int = setting(
+        Integer(minimum=1, maximum=100_000), "A cell of which fewer tasks count decides nothing.", default=30
+    )
 
 
 @resource

@@ -305,8 +305,21 @@ def test_flaky_tasks_are_set_aside_and_named() -> None:
     suite = Suite()
     for number in range(6):
         found = suite.run(cell(ROUTINE, tasks(199 + number % 2, 200)))
-    assert "set aside as flaky, for their outcome flipped on earlier nights: t0" in found.cells[0].sentence
-    assert "of 199 tasks" in found.cells[0].sentence
+    sentence = found.cells[0].sentence
+    assert "solved 200 of 200 tasks" in sentence
+    assert "without 1 flaky, whose outcome flipped on earlier nights, 199 of 199" in sentence
+    assert "set aside where models are compared: t0" in sentence
+
+
+def test_flaky_tasks_do_not_blur_the_test_of_a_candidate_but_its_proof_counts_them() -> None:
+    suite = Suite()
+    for number in range(6):
+        suite.run(cell(ROUTINE, tasks(195 + 5 * (number % 2), 200)))
+    found = suite.run(cell(ROUTINE, tasks(200, 200)), cell(ROUTINE, tasks(195, 200), model="glm"))
+    (sentence,) = (one.sentence for one in found.cells if one.name == "routine-glm")
+    assert "of 195 steady tasks that kimi tried too only it solved 0, only the incumbent 0" in sentence
+    assert found.action is NOTHING
+    assert "it is not proven to be less than 3 percentage points worse than the incumbent" in sentence
 
 
 # Properties.

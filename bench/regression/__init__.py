@@ -1,0 +1,1 @@
+"""What the nightly loop decides where the truth is known: ``python -m bench.regression``."""
