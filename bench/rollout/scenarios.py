@@ -6,15 +6,16 @@ from functools import partial
 
 import numpy as np
 
-from bench.rollout.fleets import SPAN_S, Fleet, Side, Truth, fleet
+from bench.rollout.fleets import LONGEST_S, Fleet, Side, Truth, fleet
 from tierrouter_core.resources.guards import Rollout
 from tierrouter_core.resources.revision import OriginType
 from tierrouter_core.rollout.analysis import Action, Progress, judge, settings_of
 from tierrouter_core.rollout.arms import Arms, Figure
+from tierrouter_core.rollout.bounds import MOST_LOOKS
 
 STEP_S = 90.0
 """How often counters are looked at here: each fifth of half an hour is one of these times."""
-SETTINGS = replace(settings_of(Rollout(), OriginType.PROMOTION), deadline_s=SPAN_S)
+SETTINGS = replace(settings_of(Rollout(), OriginType.PROMOTION), deadline_s=LONGEST_S)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ def run(scenario: Scenario, seed: int) -> Ran:
     progress, now_s = Progress(0.0), 0.0
     while True:
         now_s += STEP_S
+        turns, used = canary.turns_at(now_s), max((look.part for look in progress.looks), default=0)
+        part = min(turns * MOST_LOOKS // SETTINGS.min_turns, int(now_s * MOST_LOOKS / SETTINGS.window_s), MOST_LOOKS)
+        if part <= used and now_s < LONGEST_S:
+            # It would be told to wait.
+            continue
         arms = Arms(stable.at(now_s), canary.at(now_s))
         verdict = judge(SETTINGS, progress, arms, now_s)
         progress = Progress(0.0, verdict.looks)
