@@ -24,6 +24,7 @@ def main() -> None:
     """Print a Markdown table with a line for each scenario; write the plot where it is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fleets", type=int, default=1000)
+    parser.add_argument("--worse", type=int, default=1000, help="fleets of each scenario whose canary is worse")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
@@ -34,15 +35,15 @@ def main() -> None:
     curves = []
     with ProcessPoolExecutor(options.processes) as pool:
         for at, scenario in enumerate(SCENARIOS):
-            seeds = range(_FIRST_SEED, _FIRST_SEED + options.fleets)
-            done = list(pool.map(run, [scenario] * options.fleets, seeds, chunksize=10))
+            count = options.worse if scenario.is_worse else options.fleets
+            seeds = range(_FIRST_SEED, _FIRST_SEED + count)
+            done = list(pool.map(run, [scenario] * count, seeds, chunksize=10))
             print(_row(scenario, done), flush=True)
             if at != 1:
                 rolled = [one.after_s for one in done if one.action is Action.ROLL_BACK]
                 curves.append(Curve(scenario.name, rolled, len(done)))
     if options.plot is not None:
-        title = f"Canaries rolled back, of {options.fleets} fleets each"
-        options.plot.write_text(plot(curves, title, _SPAN_S))
+        options.plot.write_text(plot(curves, "Canaries rolled back, by when", _SPAN_S))
 
 
 def _row(scenario: Scenario, done: Sequence[Ran]) -> str:
