@@ -6,8 +6,10 @@ import numpy as np
 
 from tierrouter_core.rollout.arms import FIGURES, Arm, Figure, arm_from_numbers
 
-SPAN_S = 6 * 3600.0
-"""For so long sessions begin; no trial here lasts longer."""
+LONGEST_S = 6 * 3600.0
+"""No trial here lasts longer."""
+_SHORTEST_S = 45 * 60.0
+_TURNS_ASKED = 200
 _LONGEST_SESSION = 200
 _RATES = tuple(figure for figure in FIGURES if figure is not Figure.COST)
 
@@ -35,6 +37,12 @@ class Fleet:
     """From one turn of a session to the next."""
     percent: int
 
+    @property
+    def span_s(self) -> float:
+        """For so long sessions begin: three times what the canary needs for its turns."""
+        turns_per_s = self.sessions_per_hour / 3600 * self.percent / 100 * self.turns
+        return min(LONGEST_S, max(_SHORTEST_S, 3 * _TURNS_ASKED / turns_per_s + self.turns * self.turn_s))
+
 
 def fleet(rng: np.random.Generator) -> tuple[Fleet, Truth]:
     """One by chance, from small to large; its errors are such that ``maxErrorPercent: 2`` is none of its business."""
@@ -59,8 +67,8 @@ class Side:
     """One side of a trial: every session of it, turn by turn."""
 
     def __init__(self, rng: np.random.Generator, of: Fleet, truth: Truth, share: float) -> None:
-        count = rng.poisson(of.sessions_per_hour * share * SPAN_S / 3600)
-        self._began = np.sort(rng.uniform(0.0, SPAN_S, count))
+        count = rng.poisson(of.sessions_per_hour * share * of.span_s / 3600)
+        self._began = np.sort(rng.uniform(0.0, of.span_s, count))
         turns = np.minimum(rng.geometric(1.0 / of.turns, count), _LONGEST_SESSION)
         self._turn_s = of.turn_s
         self._turns = turns
@@ -79,8 +87,7 @@ class Side:
 
     def at(self, now_s: float) -> Arm:
         """What was counted until then."""
-        begun = int(np.searchsorted(self._began, now_s))
-        n = np.minimum((now_s - self._began[:begun]) / self._turn_s, self._turns[:begun]).astype(np.int64)
+        n = self._turns_at(now_s)
         seen = n > 0
         rows, n = np.nonzero(seen)[0], n[seen]
         numbers = [len(n), int(n.sum()), int((n * n).sum()), 0]
@@ -88,3 +95,11 @@ class Side:
             x = self._sums[figure][rows, n - 1] if len(n) else np.zeros(0, dtype=np.int64)
             numbers += [int(x.sum()), int((x * x).sum()), int((x * n).sum())]
         return arm_from_numbers(numbers)
+
+    def turns_at(self, now_s: float) -> int:
+        """How many turns there were until then."""
+        return int(self._turns_at(now_s).sum())
+
+    def _turns_at(self, now_s: float) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        begun = int(np.searchsorted(self._began, now_s))
+        return np.minimum((now_s - self._began[:begun]) / self._turn_s, self._turns[:begun]).astype(np.int64)

@@ -61,7 +61,8 @@ class AdminPlane:
                 return _json(self.status())
             case "/sessions" if self._turns.measured is not None:
                 return _json(self._turns.measured.state())
-        return _json({"error": "not found", "paths": list(_PATHS)}, 404)
+        paths = _PATHS if self._turns.measured is None else (*_PATHS, "/sessions")
+        return _json({"error": "not found", "paths": list(paths)}, 404)
 
     def _ready(self) -> web.Response:
         if self._is_draining():

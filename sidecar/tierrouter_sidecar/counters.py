@@ -92,6 +92,7 @@ class Counters:
         """A turn is over."""
         if record.in_force.is_forced:
             return
+        trial = self._trial
         tier = record.in_force.document.tiers.get(row.tier)
         micros = 0 if row.cost_usd is None else int(row.cost_usd * 1_000_000)
         first = record.decision.targets[0].key if record.decision.targets else None
@@ -100,12 +101,12 @@ class Counters:
             int(record.outcome in _FAILED),
             int(stood_in),
             int(record.decision.reason is Reason.ESCALATION),
-            int(came_with_a_failed_tool(record.request)),
+            # Reading results takes time, and nobody compares them while there is no canary.
+            int(trial is not None and came_with_a_failed_tool(record.request)),
             int(tier is not None and tier.expensive),
             micros,
         ]
         self._total(row, figures)
-        trial = self._trial
         if trial is not None and seat.trial == trial.id:
             side = self._canary if seat.in_canary else self._stable
             side.add(row.session, figures, is_unpriced=cost_is_unknown(row))

@@ -25,6 +25,16 @@ _WENT_WRONG: Final = re.compile(
     re.MULTILINE,
 )
 """In the words of Claude Code, Codex, and our own translation. OpenCode marks nothing."""
+_WRONG_MARKS: Final = (
+    "<tool_use_error>",
+    "[tool error]",
+    "unsupported call",
+    "failed to parse",
+    "aborted",
+    "exited with code",
+    "xit code",
+)
+"""Likewise: one of them is in whatever the expression finds."""
 
 
 def runs_tests(command: str) -> bool:
@@ -43,4 +53,5 @@ def went_wrong(text: str, *, said: bool) -> bool:
     if said:
         return True
     # Only where an agent writes it: what a tool read may hold such words too.
-    return _WENT_WRONG.search(text[:_HEAD]) is not None
+    head = text[:_HEAD]
+    return any(mark in head for mark in _WRONG_MARKS) and _WENT_WRONG.search(head) is not None

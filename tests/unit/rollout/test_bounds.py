@@ -2,6 +2,7 @@
 
 import random
 from math import sqrt
+from statistics import NormalDist
 
 import pytest
 from hypothesis import given, settings
@@ -80,3 +81,16 @@ def test_order_and_sign_are_kept(one: float, other: float, degrees: int) -> None
     assert as_normal(low, degrees) <= as_normal(high, degrees)
     assert as_normal(-low, degrees) == -as_normal(low, degrees)
     assert abs(as_normal(high, degrees)) <= abs(high) + 1e-3 or abs(high) > 8
+
+
+def test_few_failures_are_as_unlikely_as_the_binomial_distribution_has_it() -> None:
+    # 1 - 0.98^20 - 20 x 0.02 x 0.98^19: two or more of twenty.
+    assert NormalDist().cdf(-as_many(2, 20, 0.02)) == pytest.approx(0.0599, abs=1e-4)
+    assert as_many(0, 20, 0.02) < -8
+    assert as_many(20, 20, 0.02) > 8
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(1, 5000), st.floats(0.001, 0.9))
+def test_more_failures_are_never_more_likely(one: float, other: float, tries: float, chance: float) -> None:
+    low, high = sorted((one, other))
+    assert as_many(low * tries, tries, chance) <= as_many(high * tries, tries, chance) + 1e-9
