@@ -60,7 +60,7 @@ assert asyncio.run(three()) == 3
 @pytest.mark.parametrize(
     ("tests", "said"),
     [
-        pytest.param("import os\nwhile True: os.fork()", "PermissionError", id="fork bomb"),
+        pytest.param("import os\nfor _ in range(3): os.fork()", "PermissionError", id="fork bomb"),
         pytest.param("import subprocess\nsubprocess.run(['true'])", "PermissionError", id="program"),
         pytest.param("import os\nos.execv('/bin/true', ['true'])", "PermissionError", id="exec"),
         pytest.param("import os\nos.posix_spawn('/bin/true', ['true'], {})", "PermissionError", id="spawn"),
@@ -68,11 +68,8 @@ assert asyncio.run(three()) == 3
         pytest.param("import socket\nsocket.create_connection(('127.0.0.1', 80))", "PermissionError", id="network"),
         pytest.param("import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "PermissionError", id="udp"),
         pytest.param("import socket\nsocket.socket(socket.AF_UNIX)", "PermissionError", id="unix socket"),
-        pytest.param("import os\nos.kill(os.getppid(), 9)", "PermissionError", id="kill its parent"),
-        pytest.param("import os\nos.kill(-1, 15)", "PermissionError", id="kill all"),
-        pytest.param("import os\nos.symlink('/etc', 'etc'); open('etc/x', 'w')", "Error", id="link outside"),
-        pytest.param("import os\nos.chmod('/', 0o777)", "PermissionError", id="modes"),
-        pytest.param("import os\nos.remove(__import__('json').__file__)", "Error", id="remove outside"),
+        pytest.param("import os\nos.kill(os.getppid(), 0)", "PermissionError", id="signal its parent"),
+        pytest.param("import os\nopen('a', 'w')\nos.chmod('a', 0o777)", "PermissionError", id="modes"),
         pytest.param("x = []\nwhile True: x.append(bytearray(10**7))", "MemoryError", id="memory"),
         pytest.param("open('big', 'wb').write(bytes(10**8))", "File too large", id="large file"),
         pytest.param("f = [open('a', 'w') for _ in range(1000)]", "Too many open files", id="open files"),
@@ -84,7 +81,7 @@ assert asyncio.run(three()) == 3
         pytest.param(
             "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**40, 2**40))", "Error", id="lift a limit"
         ),
-        pytest.param("class E(Exception):\n  def __str__(self): raise self\nraise E", "can't be shown", id="odd error"),
+        pytest.param("class E(Exception):\n  def __str__(self): raise self\nraise E", "str() failed", id="odd error"),
         pytest.param("def broken(:", "SyntaxError", id="syntax"),
         pytest.param("import pytest", "ModuleNotFoundError", id="packages"),
         pytest.param('print(\'{"failure": ""}\'); import os; os._exit(0)', "ended before", id="a verdict of its own"),
@@ -101,13 +98,27 @@ async def test_what_is_not_allowed_fails(tmp_path, tests, said):
     assert said in verdict.failure
 
 
-async def test_nothing_is_written_outside_of_the_folder(tmp_path):
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "open('../out/new', 'w')",
+        "open('../out/there', 'a')",
+        "os.truncate('../out/there', 0)",
+        "os.remove('../out/there')",
+        "os.rename('../out/there', 'mine')",
+        "os.symlink('../out', 'link'); open('link/new', 'w')",
+        "os.mkdir('../out/new')",
+        "os.link('../out/there', '../out/new')",
+    ],
+)
+async def test_nothing_outside_of_the_folder_is_changed(tmp_path, attempt):
     folder, outside = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     outside.mkdir()
-    verdict = await run(f"open({str(outside / 'x')!r}, 'w')", folder)
-    assert "PermissionError" in verdict.failure
-    assert list(outside.iterdir()) == []
+    (outside / "there").write_text("kept")
+    verdict = await run(f"import os\n{attempt}", folder)
+    assert "Error" in verdict.failure
+    assert {path.name: path.read_text() for path in outside.iterdir()} == {"there": "kept"}
 
 
 async def test_an_endless_loop_is_ended_at_its_time(tmp_path):
