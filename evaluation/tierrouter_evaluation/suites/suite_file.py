@@ -120,9 +120,11 @@ def _wrong(suite: Suite, raw: RawDocument, label: str) -> Iterator[Problem]:
                 "answerFiles",
                 message="python checks files, and nothing else does: name those that the answer gives",
             )
-        for path in (*task.files, *task.answer_files):
-            if ".." in PurePosixPath(path).parts or path.endswith("/"):
-                yield problem("answerFiles", message=f"{path} leads out of the task's folder")
+        paths = {*task.files, *task.answer_files}
+        for path in sorted(paths):
+            for parent in PurePosixPath(path).parents:
+                if str(parent) in paths:
+                    yield problem("files", message=f"{parent} can't be a file and, for {path}, a folder")
         if task.check.regex is not None:
             try:
                 re.compile(task.check.regex)

@@ -1,9 +1,14 @@
 """A suite's file: every mistake is told, with its place."""
 
+from pathlib import Path
+
 import pytest
 
 from tierrouter_core.errors import ConfigurationError
-from tierrouter_evaluation.suites.suite_file import suite_from
+from tierrouter_core.resources.fields import describe
+from tierrouter_evaluation.suites.suite_file import Suite, suite_from
+
+PAGE = Path(__file__).parents[3] / "docs" / "suites.md"
 
 GOOD = """\
 name: mine
@@ -48,6 +53,7 @@ def test_a_suite_is_read():
         ("answerFiles: [a.py]", "answerFiles: [../a.py]", "expected a relative path"),
         ("answerFiles: [a.py]", "answerFiles: [/a.py]", "expected a relative path"),
         ("{a.py: ", "{a/../b.py: ", "expected a relative path"),
+        ("answerFiles: [a.py]", "answerFiles: [a.py/b.py]", "a.py can't be a file and, for a.py/b.py, a folder"),
         ("prompt: Say x.", "promt: Say x.", 'did you mean "prompt"?'),
         ("name: mine", "nme: mine", "name: is missing"),
         ("id: one", "id: a b", "letters, digits, dots, dashes and underscores"),
@@ -70,3 +76,8 @@ def test_all_mistakes_are_told_at_once():
     with pytest.raises(ConfigurationError) as refused:
         suite_from(GOOD.replace("id: two", "id: one").replace("{exact: x}", "{}"), "s.yaml")
     assert len(refused.value.problems) == 2
+
+
+@pytest.mark.parametrize("field", [pytest.param(each, id=each.path) for each in describe(Suite)])
+def test_every_field_is_in_the_table_of_its_page(field):
+    assert field.markdown_row in PAGE.read_text().splitlines()
