@@ -255,3 +255,26 @@ async def test_options_that_make_no_sense_are_refused(tmp_path, suite, words, sa
     code, text = await run(*(word.format(suite=suite) for word in words), "--out", tmp_path / "r.jsonl")
     assert code in (1, 2)
     assert said in " ".join(text.split())
+
+
+async def test_on_a_terminal_there_is_a_bar(tmp_path, clever, suite):
+    master, slave = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "regress", "suite", "-f", suite, "--base-url", clever.origin, "--out", tmp_path / "r.jsonl"),
+        stderr=slave,
+        env=environment(TERM="xterm"),
+        start_new_session=True,
+    )
+    os.close(slave)
+    said = b""
+    async with asyncio.timeout(PATIENCE_S):
+        with contextlib.suppress(OSError):
+            while part := await asyncio.to_thread(os.read, master, 65536):
+                said += part
+        assert await process.wait() == 0
+    os.close(master)
+    text = said.decode()
+    assert "never: not solved" in text
+    assert "2 of 4 tasks solved" in text
+    assert "double: solved" not in text
+    assert "━" in text
