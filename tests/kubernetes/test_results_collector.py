@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from crd_install import install_crds
 
 from control_plane import Api, Cluster
@@ -98,6 +100,19 @@ async def test_a_cells_results_stand_in_the_runs_status(api, namespace, collecti
     assert (cell.cell, cell.tier, cell.model, cell.is_candidate) == ("routine", "routine", "small", False)
     assert [(task.task, task.outcome.value) for task in cell.tasks] == [("a", "resolved"), ("b", "unresolved")]
     assert "1 of 2 tasks solved" in said
+
+
+async def test_what_the_router_says_of_sessions_fills_in_what_the_harness_does_not_know(api, namespace, collecting):
+    async def sessions(_: web.Request) -> web.Response:
+        return web.json_response({"a": {"calls": 3, "costUsd": 0.25, "outputTokens": 70, "durationS": 1.5}})
+
+    app = web.Application()
+    app.router.add_get("/sessions", sessions)
+    async with TestServer(app) as router:
+        code, said = await collecting("routine", {"r.xml": JUNIT}, admin_url=str(router.make_url("")).rstrip("/"))
+    assert code == 0, said
+    entry = (await results(api, namespace))["routine"]
+    assert (entry["costUSD"], entry["calls"], entry["outputTokens"], entry["durationMs"]) == ("0.250000", 3, 70, 1500)
 
 
 async def test_two_cells_that_are_written_at_once_leave_each_other_and_the_operators_fields(api, namespace, collecting):

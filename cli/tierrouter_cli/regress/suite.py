@@ -36,7 +36,7 @@ def suite(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the results of --out: what is solved or not is not tried again."),
+        typer.Option("--resume", help="Go on with the results of --out: only errors are tried again."),
     ] = False,
     max_cost: Annotated[
         str | None,

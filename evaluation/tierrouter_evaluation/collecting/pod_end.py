@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+_KILLED: Final = 137
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +32,8 @@ def pod_end(pod: Mapping[str, Any]) -> PodEnd:
     for name, state in ended.items():
         if state.get("reason") == "OOMKilled":
             return PodEnd(is_over=True, taken_away=f"container {name} ran out of memory")
+        # The Job counts it as a pod that was lost, and makes another.
+        if state.get("exitCode") == _KILLED:
+            return PodEnd(is_over=True, taken_away=f"container {name} was killed")
     exits = ", ".join(f"{name}: {state.get('exitCode')}" for name, state in ended.items() if state.get("exitCode"))
     return PodEnd(is_over=bool(states) and len(ended) == len(states), exits=exits)

@@ -23,7 +23,10 @@ class ResultFormat(StrEnum):
 
 
 _MIB: Final = 1024 * 1024
-MAX_FILE_MIB: Final = {ResultFormat.JUNIT: 64, ResultFormat.INSPECT_LOG: 256, ResultFormat.JSON_LINES: 64}
+MAX_FILE_MIB: Final = 64
+"""Of text: as values it takes several times as much."""
+MAX_ZIP_MIB: Final = 256
+"""Of a log of Inspect, of which its summaries are read."""
 _SUFFIXES: Final = {
     ResultFormat.JUNIT: junit.SUFFIXES,
     ResultFormat.INSPECT_LOG: (".eval", ".json"),
@@ -60,8 +63,7 @@ def read_files(paths: Sequence[Path], format_: ResultFormat, *, base: Path | Non
     """
     if len(paths) > MAX_FILES:
         raise ResultFilesError(f"{len(paths):,} files of results; at most {MAX_FILES:,} are read")
-    limit = MAX_FILE_MIB[format_]
-    texts = ((_content(path, limit), str(path.relative_to(base) if base else path)) for path in paths)
+    texts = ((_content(path), str(path.relative_to(base) if base else path)) for path in paths)
     if format_ is ResultFormat.INSPECT_LOG:
         return _inspect_logs(texts)
     read: Callable[[bytes, str], Found] = junit.read if format_ is ResultFormat.JUNIT else json_lines.read
@@ -95,7 +97,8 @@ def _is_plain(path: Path) -> bool:
         return False
 
 
-def _content(path: Path, limit_mib: int) -> bytes:
+def _content(path: Path) -> bytes:
+    limit_mib = MAX_ZIP_MIB if path.suffix.lower() == ".eval" else MAX_FILE_MIB
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size > limit_mib * _MIB:

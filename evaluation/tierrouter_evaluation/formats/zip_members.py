@@ -12,8 +12,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import zipfile
 
-MAX_MEMBER_BYTES: Final = 256 * 1024 * 1024
-MAX_TOTAL_BYTES: Final = 1024 * 1024 * 1024
+MAX_MEMBER_BYTES: Final = 64 * 1024 * 1024
+MAX_TOTAL_BYTES: Final = 512 * 1024 * 1024
 """Of all members that are read, uncompressed."""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -84,11 +85,10 @@ def suite_from(text: str, source: str) -> Suite:
     """
     documents, problems = parse_yaml(text, source)
     if not problems and len(documents) != 1:
-        problems.append(
-            Problem(source, "", "", f"expected one YAML document with name and tasks, found {len(documents)}")
-        )
+        problems.append(Problem(source, "", "", f"found {len(documents)} YAML documents, expected one: {_EXPECTED}"))
     if problems:
-        raise ConfigurationError(problems)
+        # The parser is that of router files, and takes it for one.
+        raise ConfigurationError([replace(each, message=_AS_ROUTER.sub(_EXPECTED, each.message)) for each in problems])
     (raw,) = documents
     label = f"suite {raw.value.get('name') or source}"
     reading = read(Suite, raw, label)
@@ -118,11 +118,13 @@ def _wrong(suite: Suite, raw: RawDocument, label: str) -> Iterator[Problem]:
         if (task.check.python is not None) != bool(task.answer_files):
             yield problem(
                 "answerFiles",
-                message="python checks files, and nothing else does: name the files that the answer gives",
+                message="python checks files, and nothing else does: name those that the answer gives",
             )
-        for path in (*task.files, *task.answer_files):
-            if ".." in PurePosixPath(path).parts or path.endswith("/"):
-                yield problem("answerFiles", message=f"{path} leads out of the task's folder")
+        paths = {*task.files, *task.answer_files}
+        for path in sorted(paths):
+            for parent in PurePosixPath(path).parents:
+                if str(parent) in paths:
+                    yield problem("files", message=f"{parent} can't be a file and, for {path}, a folder")
         if task.check.regex is not None:
             try:
                 re.compile(task.check.regex)

@@ -136,6 +136,7 @@ DISRUPTED = {"type": "DisruptionTarget", "status": "True", "message": "preempted
         (pod(DONE, RUNNING), False, ""),
         (pod({"terminated": {"exitCode": 1, "reason": "Error"}}), True, ""),
         (pod({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), True, "container c0 ran out of memory"),
+        (pod({"terminated": {"exitCode": 137, "reason": "Error"}}), True, "container c0 was killed"),
         (pod(RUNNING, deletionTimestamp="2026"), True, "the pod was deleted while the harness ran"),
         (pod(DONE, conditions=[DISRUPTED]), True, "the pod is disrupted: preempted"),
         ({"metadata": {}}, False, ""),

@@ -1,5 +1,8 @@
 """JUnit XML, as those who write it write it."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tierrouter_core.regression.results import TaskOutcome
@@ -183,3 +186,64 @@ def test_what_is_no_result_is_refused_with_its_reason(text, said):
 def test_other_encodings_are_read_as_the_file_names_them():
     text = '<?xml version="1.0" encoding="iso-8859-1"?><testsuite><testcase name="stra\u00dfe"/></testsuite>'
     assert [task.task for task in read(text.encode("latin-1"), "r.xml").tasks] == ["straße"]
+
+
+TESTS = """
+import pytest
+
+@pytest.fixture
+def broken(): raise OSError("no database")
+
+@pytest.fixture
+def untidy():
+    yield
+    raise OSError("can't clean up")
+
+class TestCart:
+    def test_adds(self, record_property):
+        record_property("calls", 3)
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_takes(self, n): assert n == 1
+
+def test_raises(): raise KeyError("x")
+def test_set_up(broken): pass
+def test_tear_down(untidy): pass
+def test_both(untidy): assert False
+@pytest.mark.skip(reason="later")
+def test_skipped(): pass
+@pytest.mark.xfail
+def test_known(): assert False
+@pytest.mark.xfail(strict=True)
+def test_surprise(): pass
+"""
+
+
+def test_a_file_of_this_very_pytest_is_read(tmp_path):
+    (tmp_path / "test_shop.py").write_text(TESTS)
+    (tmp_path / "test_broken.py").write_text("import nothing_of_this_name")
+    words = [
+        "-p",
+        "no:cacheprovider",
+        "--continue-on-collection-errors",
+        f"--junitxml={tmp_path}/r.xml",
+        "-c",
+        "/dev/null",
+    ]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", *words, str(tmp_path)], capture_output=True, cwd=tmp_path, check=False
+    )
+    found = read((tmp_path / "r.xml").read_bytes(), "r.xml")
+    assert {task.task.rpartition("test_shop")[2]: task.outcome.value for task in found.tasks} == {
+        ".TestCart::test_adds": "resolved",
+        ".TestCart::test_takes[1]": "resolved",
+        ".TestCart::test_takes[2]": "unresolved",
+        "::test_raises": "unresolved",
+        "::test_set_up": "error",
+        "::test_tear_down": "error",
+        "::test_both": "unresolved",
+        "::test_surprise": "unresolved",
+        "pytest::test_broken": "error",
+    }
+    assert found.notes == ("r.xml: 2 skipped tests were left out",)
+    assert [task.calls for task in found.tasks if task.task.endswith("test_adds")] == [3]
