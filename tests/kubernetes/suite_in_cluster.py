@@ -139,5 +139,12 @@ class SuiteInCluster:
             for each in (before, type_)
         ]
         done = {"completionTime": time, "succeeded": 1} if type_ == "Complete" else {"failed": 1}
-        status = {"startTime": time, "conditions": conditions, "uncountedTerminatedPods": {}, **done}
+        status = {
+            "startTime": time,
+            "active": 0,
+            "ready": 0,
+            "conditions": conditions,
+            "uncountedTerminatedPods": {},
+            **done,
+        }
         await self.api.patch(f"{self.jobs_path}/{name}/status", {"status": status})
