@@ -126,7 +126,7 @@ async def test_the_account_of_jobs_writes_the_results_of_its_own_cell_and_nothin
         lambda: collector.get(f"/api/v1/namespaces/{namespace}/secrets/openai"),
         lambda: collector.get(f"{GROUP}/namespaces/{namespace}/regressionruns"),
     ):
-        with pytest.raises(Refused, match="forbidden|cannot"):
+        with pytest.raises(Refused, match=r"forbidden|cannot"):
             await refused()
     await collector.get(f"{path}/status")
     await collector.get(f"/api/v1/namespaces/{namespace}/pods/nightly-1-1-abcde")
@@ -225,6 +225,6 @@ async def test_the_operator_makes_one_account_and_binds_it_to_one_role(
         {"subjects": [{**subject, "namespace": "kube-system"}]},
         {"roleRef": {**role, "name": "cluster-admin"}},
     ):
-        with pytest.raises(Refused, match="and no other|attempting to grant"):
+        with pytest.raises(Refused, match=r"and no other|attempting to grant"):
             await as_operator.create(bindings, {**good, **other})
     await as_operator.create(bindings, good)

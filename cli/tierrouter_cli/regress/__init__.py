@@ -1,0 +1,1 @@
+"""``tierrouter regress``: suites of tasks, their results, and what follows from them."""
