@@ -60,7 +60,8 @@ def submit(
     """Submit results of a suite's tasks, and follow the run to its decision.
 
     Exit code 0 where nothing is to be done, a candidate is promoted or a step is undone; 4 where a tier has slipped or
-    a candidate is rejected; 1 where the results can't be read or the run fails; 124 where it has not ended in --timeout.
+    a candidate is rejected; 1 where the results can't be read or the run fails; 124 where it has not ended in
+    --timeout.
     """
     given = {"JUnit": junit, "InspectLog": inspect, "JSONLines": json_lines}
     formats = [format_ for format_, files in given.items() if files]

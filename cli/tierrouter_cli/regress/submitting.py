@@ -75,7 +75,7 @@ def cell_of(document: Document, tier: str, candidate: str) -> Cell:
         hint = did_you_mean(tier, document.tiers) or f"; there are: {', '.join(document.tiers)}"
         raise RegressError(f"router {document.router} has no tier {tier}{hint}")
     known = document.tiers[tier]
-    candidates = ()
+    candidates: tuple[Candidate, ...] = ()
     if candidate and candidate != known.model:
         candidates = (Candidate(tier=tier, provider=known.provider, model=candidate),)
     spec = SuiteSpec(router=document.router, job_template={}, tiers=(tier,), candidates=candidates)
@@ -114,8 +114,8 @@ async def _made(client: Client, namespace: str, suite: Mapping[str, Any], name: 
         run = Run(await client.get(RUN.path(namespace, name)))
     if run.suite != suite["metadata"]["name"] or cell not in run.cells or run.has_jobs:
         raise RegressError(
-            f"there is a run {name} already, and it is not one of these results ({cell.tier} with {cell.model}); choose "
-            "another --name"
+            f"there is a run {name} already, and it is not one of results of tier {cell.tier} with {cell.model}; "
+            "choose another --name"
         )
     return run
 
