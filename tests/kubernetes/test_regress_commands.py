@@ -57,7 +57,7 @@ async def test_a_run_that_can_not_begin_says_why(suite: SuiteInCluster, where: W
 
 async def test_a_suite_that_is_not_there_is_said(suite: SuiteInCluster, where: Where) -> None:
     with pytest.raises(
-        RegressError, match='there is no RegressionSuite nightl in namespace .*; did you mean "nightly"'
+        RegressError, match=r'there is no RegressionSuite nightl in namespace .*; did you mean "nightly"'
     ):
         await run_command._run(where, "nightl", True, 60)
 

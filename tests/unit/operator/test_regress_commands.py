@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import typer
+from router_world import World
 from typer.testing import CliRunner
 
-from router_world import World
 from tierrouter_cli.regress.connection import RegressError
 from tierrouter_cli.regress.following import exit_code, steps
 from tierrouter_cli.regress.run import run
@@ -91,7 +91,7 @@ def test_what_is_submitted_is_a_cell_of_the_tier_in_force(world: World) -> None:
     ids=["no results", "two formats"],
 )
 def test_submit_takes_results_in_one_format(arguments: list[str]) -> None:
-    app = typer.Typer()
+    app = typer.Typer(rich_markup_mode=None)
     app.command()(submit)
     done = CliRunner().invoke(app, ["-s", "nightly", "--tier", "routine", *arguments])
     assert done.exit_code == 2
@@ -99,7 +99,7 @@ def test_submit_takes_results_in_one_format(arguments: list[str]) -> None:
 
 
 def test_a_cluster_that_is_not_there_is_an_error_in_one_line() -> None:
-    app = typer.Typer()
+    app = typer.Typer(rich_markup_mode=None)
     app.command()(run)
     done = CliRunner().invoke(app, ["-s", "nightly", "--kubeconfig", "/nowhere"])
     assert done.exit_code == 3
