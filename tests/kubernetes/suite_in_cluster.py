@@ -1,4 +1,8 @@
-"""A suite in a namespace of the real API server. No Job controller runs there: tests play it, and the collectors."""
+"""A suite in a namespace of the real API server.
+
+The Job controller is Kubernetes' own, but there is no node: the pods of Jobs stay pending. So the tests say themselves
+when a Job has ended, as that controller writes it, and write results as collectors do.
+"""
 
 import base64
 from datetime import UTC, datetime
@@ -93,6 +97,13 @@ class SuiteInCluster:
 
         found: list[Obj] = await self.api.until(are_there, f"there are {count} Jobs")
         return found
+
+    async def until_jobs_of(self, run_name: str, count: int) -> None:
+        async def are_there() -> bool:
+            labels = [each["metadata"]["labels"] for each in await self.jobs()]
+            return sum(each.get("tierrouter.dev/run") == run_name for each in labels) == count
+
+        await self.api.until(are_there, f"there are {count} Jobs of run {run_name}")
 
     async def until_phase(self, phase: str, name: str = "") -> Obj:
         """The newest run, or that of the name, once it is in the phase."""

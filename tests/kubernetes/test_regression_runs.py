@@ -1,4 +1,4 @@
-"""From a suite to Jobs, results and a decision, on a real API server. The tests play the Job controller."""
+"""From a suite to Jobs, results and a decision, on a real API server. The tests play what runs on nodes."""
 
 import base64
 from collections.abc import AsyncIterator

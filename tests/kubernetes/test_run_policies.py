@@ -2,13 +2,18 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from suite_in_cluster import entry, run, suite
+import yaml
+from operators import running_operator
+from suite_in_cluster import SuiteInCluster, entry, run, suite
 from test_policies import as_operator, installed, operator_token  # noqa: F401 (fixtures)
 
-from control_plane import Api, Refused
+from control_plane import Api, Cluster, Refused
+from control_plane.access import write_kubeconfig
+from router_in_cluster import RouterInCluster
 
 GROUP = "/apis/tierrouter.dev/v1alpha1"
 ALL = ["get", "list", "create", "update", "patch", "delete"]
@@ -198,6 +203,41 @@ async def test_the_operator_makes_jobs_of_runs_and_no_others(
         await as_operator.delete(f"{path}/theirs")
     await as_operator.delete(f"{path}/nightly-1-0")
     await as_operator.delete(f"{runs}/nightly-1")
+
+
+async def test_with_the_rights_of_the_manifests_the_operator_brings_runs_to_their_decision(
+    cluster: Cluster,
+    installed: Api,  # noqa: F811
+    operator_token: str,  # noqa: F811
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("tierrouter_core.regression.decide")
+    where = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"][0]["cluster"]
+    ca_file = Path(where["certificate-authority"])
+    kubeconfig = write_kubeconfig(
+        tmp_path / "operator.kubeconfig", server=where["server"], ca_file=ca_file, token=operator_token
+    )
+    router = RouterInCluster(installed, namespace)
+    async with running_operator(kubeconfig, resync_s=2, results_image="collector:1") as running:
+        await router.apply(localModel=None)
+        await router.until_condition("ConfigPublished", "True")
+        there = SuiteInCluster(router)
+        await there.apply(historyLimit=1)
+        for number in ("1", "2"):
+            await there.run_now(number)
+            begun = await there.until_phase("Running")
+            name = begun["metadata"]["name"]
+            await there.until_jobs_of(name, 2)
+            for cell in ("routine", "deep"):
+                await there.collect(name, cell)
+            await there.until_phase("Decided", name)
+
+        async def is_one() -> bool:
+            return len(await there.runs()) == 1
+
+        await installed.until(is_one, "the older run is gone: the operator may delete")
+        assert running.resync.problem == ""
 
 
 async def test_the_operator_makes_one_account_and_binds_it_to_one_role(
