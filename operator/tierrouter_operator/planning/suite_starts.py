@@ -22,6 +22,7 @@ from tierrouter_operator.planning.run_seen import time_of
 from tierrouter_operator.planning.schedules import Schedule
 from tierrouter_operator.planning.writes import Create, PostEvent, Write
 
+_MAX_NOTED: Final = 253
 _SOON: Final = (RunReason.ROUTER_NOT_PUBLISHED, RunReason.ROUTER_MISSING)
 """What comes about by itself where everything is applied at once: a start that was asked for waits."""
 
@@ -58,13 +59,14 @@ def starts(
     """
     status = suite.get("status") or {}
     asked, done = annotation(suite, RUN_NOW), str(status.get("lastRunNow") or "")
+    noted = _noted(asked)
     next_time = time_of(status.get("nextScheduleTime")) if status.get("nextScheduleTime") else None
     last_time = status.get("lastScheduleTime")
     found = Starts(values={"lastRunNow": done or None, "lastScheduleTime": last_time})
     name = suite["metadata"]["name"]
-    is_to_run = bool(asked) and asked[:253] != done and not is_busy
+    is_to_run = bool(asked) and noted != done and not is_busy
     if is_to_run and not (isinstance(cells, Hindrance) and cells.reason in _SOON):
-        found.values["lastRunNow"] = asked[:253]
+        found.values["lastRunNow"] = noted
         _begin(found, suite, asked_name(name, asked), RunSource.MANUAL, cells, revision, taken)
         is_busy = True
     if schedule is None:
@@ -81,6 +83,12 @@ def starts(
     if next_time > now:
         found.looks_s.append((next_time - now).total_seconds())
     return found
+
+
+def _noted(asked: str) -> str:
+    """The annotation's value, as far as a status can hold it."""
+    is_plain = asked.isprintable() and len(asked) <= _MAX_NOTED
+    return asked if is_plain else f"sha256 {digest(asked.encode())}"
 
 
 def asked_name(suite: str, asked: str) -> str:
