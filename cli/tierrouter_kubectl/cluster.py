@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from kubernetes.aio.config import ConfigException, list_kube_config_contexts
 
 from tierrouter_core.contract import (
     ACTIVATION,
@@ -22,12 +21,11 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.errors import DocumentError
 from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_kubectl.errors import PluginError
-from tierrouter_operator.client import Client, read_access
+from tierrouter_operator.client import Client, context_namespace, read_access
 from tierrouter_operator.errors import ConflictError, NotFoundError, RefusedError
 from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, ROUTER
 
 Obj = Mapping[str, Any]
-_DEFAULT_NAMESPACE = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +203,4 @@ async def connected(where: Where) -> AsyncIterator[Cluster]:
     """
     access = await read_access(where.kubeconfig, where.context)
     async with Client(access, PLUGIN) as client:
-        yield Cluster(client, where.namespace or _context_namespace(where))
-
-
-def _context_namespace(where: Where) -> str:
-    """The namespace that kubectl would use."""
-    try:
-        contexts, active = list_kube_config_contexts(config_file=where.kubeconfig)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError):
-        return _DEFAULT_NAMESPACE
-    chosen = next((each for each in contexts if each["name"] == where.context), active)
-    return str((chosen or {}).get("context", {}).get("namespace") or _DEFAULT_NAMESPACE)
+        yield Cluster(client, where.namespace or context_namespace(where.kubeconfig, where.context))

@@ -14,7 +14,12 @@ from typing import Any, Final, Self
 import aiohttp
 import orjson
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
 
 from tierrouter_core.contract import OPERATOR
 from tierrouter_operator.errors import (
@@ -30,6 +35,7 @@ from tierrouter_operator.errors import (
 REQUEST_TIMEOUT_S: Final = 10.0
 _PAGE: Final = 500
 _CONNECTIONS: Final = 16
+_DEFAULT_NAMESPACE: Final = "default"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY: Final = "application/apply-patch+yaml"
 Answer = dict[str, Any]
@@ -66,6 +72,16 @@ async def read_access(kubeconfig: str | None, context: str | None) -> Configurat
             f"no cluster to work in: {said}. Run it in a pod, or name a kubeconfig with --kubeconfig or $KUBECONFIG"
         ) from None
     return access
+
+
+def context_namespace(kubeconfig: str | None, context: str | None) -> str:
+    """The namespace that kubectl would use."""
+    try:
+        contexts, active = list_kube_config_contexts(config_file=kubeconfig)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError):
+        return _DEFAULT_NAMESPACE
+    chosen = next((each for each in contexts if each["name"] == context), active)
+    return str((chosen or {}).get("context", {}).get("namespace") or _DEFAULT_NAMESPACE)
 
 
 class Client:

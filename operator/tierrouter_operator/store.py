@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tierrouter_core.contract import ROUTER_LABEL, RUN_LABEL
-from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, SECRET, Key, Kind, Obj
+from tierrouter_core.resources.regression import RunPhase
+from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, RUN, SECRET, Key, Kind, Obj
 from tierrouter_operator.planning.references import router_of, secret_of
 
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -121,10 +122,21 @@ class Store:
         if key.kind is CONFIG_MAP and RUN_LABEL in labels:
             # A run's results, up to 900 KiB: that they are there is all that is asked.
             kept = {**kept, "binaryData": {}}
+        if key.kind is RUN:
+            kept = _without_rows_of_old(kept)
         is_needed = ROUTER_LABEL in labels or key in self.strangers
         if key.kind is SECRET and not is_needed and not self._naming_secret.get((key.namespace, key.name)):
             kept = {**kept, "data": {}, "withoutData": True}
         return kept
+
+
+def _without_rows_of_old(run: dict[str, Any]) -> dict[str, Any]:
+    """A run that has ended needs its rows no more, which may be a megabyte."""
+    status = run.get("status") or {}
+    if status.get("phase") not in (RunPhase.DECIDED, RunPhase.FAILED) or not status.get("results"):
+        return run
+    results = [{key: value for key, value in each.items() if key != "rows"} for each in status["results"]]
+    return {**run, "status": {**status, "results": results}}
 
 
 def _drop(index: dict[Any, dict[str, Obj]], at: Any, name: str) -> None:

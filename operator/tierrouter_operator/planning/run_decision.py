@@ -28,8 +28,8 @@ class Facts:
     revision: str
     """The RouterRevision that was tested."""
     revision_in_force: str
-    made_at: str
-    """When the run was made, as Kubernetes writes it."""
+    collected_at: str
+    """When all results were there, as Kubernetes writes it."""
     suite_tiers: tuple[str, ...]
     """The tiers that the suite names."""
     tiers: tuple[TierSpec, ...]
@@ -110,7 +110,7 @@ class DecideByCore:
                 cells=(*facts.cells, *without),
                 errors=facts.errors,
                 suite_tiers=facts.suite_tiers,
-                time=facts.made_at,
+                time=facts.collected_at,
                 revision_in_force=facts.revision_in_force,
             ),
         )

@@ -99,9 +99,10 @@ def _decided(
     seen: ObservedSuite, runs: Sequence[Run], spec: SuiteSpec, in_force: InForce | Hindrance, decide: Decide
 ) -> tuple[list[Write], Mapping[str, Any]]:
     """The decision of one run, and what the suite's status says of it: each goes on from the one before."""
-    collected = next((run for run in runs if run.phase is RunPhase.COLLECTED), None)
-    if collected is None:
+    waiting = [run for run in runs if run.phase is RunPhase.COLLECTED]
+    if not waiting:
         return [], {}
+    collected = min(waiting, key=lambda run: (_collected_at(run), run.made_at, run.name))
     if isinstance(in_force, Hindrance):
         if found_condition(collected.obj, RunCondition.DECIDED).get("message") == in_force.message:
             return [], {}
@@ -140,6 +141,15 @@ def _decision_lost(suite: Obj, runs: Sequence[Run], decide: Decide) -> Mapping[s
     return decision_values(newest.decision, decide.steps_of(str(newest.decision.get("state") or "")))
 
 
+def _collected_at(run: Run) -> str:
+    """When its results were all there, by this operator's clock: which of two runs is the older is judged by that.
+
+    A run of a night takes hours, and one of CI's that was made meanwhile may be decided before it.
+    """
+    found = found_condition(run.obj, RunCondition.TASKS_STORED).get("lastTransitionTime")
+    return str(found or run.obj["metadata"].get("creationTimestamp") or "")
+
+
 def _facts(seen: ObservedSuite, run: Run, spec: SuiteSpec, in_force: InForce, before: Run | None) -> Facts:
     gathered = gather(run)
     status = (seen.suite or {}).get("status") or {}
@@ -152,7 +162,7 @@ def _facts(seen: ObservedSuite, run: Run, spec: SuiteSpec, in_force: InForce, be
         run=run.name,
         revision=run.revision,
         revision_in_force=in_force.revision.name,
-        made_at=str(run.obj["metadata"].get("creationTimestamp") or ""),
+        collected_at=_collected_at(run),
         suite_tiers=spec.tiers or tuple(document.tiers),
         tiers=tuple(
             replace(tier, model=document.tiers[tier.name].model)

@@ -22,6 +22,7 @@ from tierrouter_operator.planning.run_seen import time_of
 from tierrouter_operator.planning.schedules import Schedule
 from tierrouter_operator.planning.writes import Create, PostEvent, Write
 
+_MAX_NOTED: Final = 253
 _SOON: Final = (RunReason.ROUTER_NOT_PUBLISHED, RunReason.ROUTER_MISSING)
 """What comes about by itself where everything is applied at once: a start that was asked for waits."""
 
@@ -58,15 +59,15 @@ def starts(
     """
     status = suite.get("status") or {}
     asked, done = annotation(suite, RUN_NOW), str(status.get("lastRunNow") or "")
+    noted = _noted(asked)
     next_time = time_of(status.get("nextScheduleTime")) if status.get("nextScheduleTime") else None
     last_time = status.get("lastScheduleTime")
     found = Starts(values={"lastRunNow": done or None, "lastScheduleTime": last_time})
     name = suite["metadata"]["name"]
-    is_to_run = bool(asked) and asked[:253] != done and not is_busy
+    is_to_run = bool(asked) and noted != done and not is_busy
     if is_to_run and not (isinstance(cells, Hindrance) and cells.reason in _SOON):
-        found.values["lastRunNow"] = asked[:253]
-        run = f"{name}-{digest(asked.encode())[:10]}"
-        _begin(found, suite, run, RunSource.MANUAL, cells, revision, taken)
+        found.values["lastRunNow"] = noted
+        _begin(found, suite, asked_name(name, asked), RunSource.MANUAL, cells, revision, taken)
         is_busy = True
     if schedule is None:
         found.values["nextScheduleTime"] = None
@@ -82,6 +83,17 @@ def starts(
     if next_time > now:
         found.looks_s.append((next_time - now).total_seconds())
     return found
+
+
+def _noted(asked: str) -> str:
+    """The annotation's value, as far as a status can hold it."""
+    is_plain = asked.isprintable() and len(asked) <= _MAX_NOTED
+    return asked if is_plain else f"sha256 {digest(asked.encode())}"
+
+
+def asked_name(suite: str, asked: str) -> str:
+    """The run that begins by a value of the suite's annotation."""
+    return f"{suite}-{digest(asked.encode())[:10]}"
 
 
 def scheduled_name(suite: str, time: datetime) -> str:
@@ -105,14 +117,16 @@ def _begin(
         message = f"no run began, though one was due: {cells.message}"
         found.writes.append(PostEvent(suite, "Warning", RunEvent.RUN_SKIPPED, message))
         return False
-    found.writes.append(Create(_run(suite, name, source, cells, revision)))
+    found.writes.append(Create(run_body(suite, name, source, cells, revision)))
     message = f"run {name} of revision {revision} tests {', '.join(cell.name for cell in cells)}"
     found.writes.append(PostEvent(suite, "Normal", RunEvent.RUN_STARTED, message))
     return True
 
 
-def _run(suite: Obj, name: str, source: RunSource, cells: tuple[Cell, ...], revision: str) -> Mapping[str, Any]:
+def run_body(suite: Obj, name: str, source: RunSource, cells: tuple[Cell, ...], revision: str) -> Mapping[str, Any]:
+    """A new RegressionRun, which goes with its suite."""
     metadata = suite["metadata"]
+    labels = {SUITE_LABEL: metadata["name"]}
     reference = {
         "apiVersion": SUITE.api_version,
         "kind": SUITE.kind,
@@ -127,20 +141,19 @@ def _run(suite: Obj, name: str, source: RunSource, cells: tuple[Cell, ...], revi
         "metadata": {
             "name": name,
             "namespace": metadata["namespace"],
-            "labels": {MANAGED_BY_LABEL: OPERATOR, SUITE_LABEL: metadata["name"]},
+            "labels": labels if source is RunSource.CI else {MANAGED_BY_LABEL: OPERATOR, **labels},
             "ownerReferences": [reference],
         },
         "spec": {
             "suite": metadata["name"],
             "revision": revision,
-            "matrix": [matrix_entry(cell) for cell in cells],
+            "matrix": [_matrix_entry(cell) for cell in cells],
             "source": str(source),
         },
     }
 
 
-def matrix_entry(cell: Cell) -> Mapping[str, Any]:
-    """A cell as ``spec.matrix`` has it."""
+def _matrix_entry(cell: Cell) -> Mapping[str, Any]:
     return {
         "name": cell.name,
         "tier": cell.tier,

@@ -30,7 +30,8 @@ def suite_status(suite: Obj, ready: Judgement, values: Mapping[str, Any], now: d
     wanted = {key: value for key, value in wanted.items() if value not in (None, "", [])}
     wanted["observedGeneration"] = suite["metadata"].get("generation", 0)
     wanted["conditions"] = [condition(ready, suite, now)]
-    there = {key: value for key, value in found.items() if value not in (None, "", [])}
+    there = {key: found[key] for key in (*_OURS, "observedGeneration") if found.get(key) not in (None, "", [])}
+    there["conditions"] = [each for each in found.get("conditions") or () if each.get("type") == ready.type]
     if there != wanted:
         yield ApplyStatus(status_body(SUITE, suite, wanted))
 

@@ -56,3 +56,22 @@ def test_a_suites_status_that_was_lost_is_made_again_from_its_runs(world: SuiteW
     after = world.suite["status"]
     assert (after["state"], after["lastDecision"]) == (before["state"], before["lastDecision"])
     assert len(after["steps"]) == len(before["steps"])
+
+
+def test_a_run_that_ci_submits_during_a_nights_run_does_not_make_that_come_too_late(world: SuiteWorld) -> None:
+    world.run_now("1")
+    world.settle()
+    (long,) = (run["metadata"]["name"] for run in world.runs)
+    world.pass_(600)
+    ci = {**world.runs[0], "metadata": {"name": "ci-1", "namespace": "agents"}}
+    ci["spec"] = {**ci["spec"], "source": "CI", "matrix": ci["spec"]["matrix"][:1]}
+    world.put({key: value for key, value in ci.items() if key != "status"})
+    world.collector("ci-1", "routine", 199, tasks=200)
+    world.settle()
+    world.pass_(600)
+    for index, cell in enumerate(("routine", "deep")):
+        world.collector(long, cell, 120, tasks=200)
+        world.job_ends(f"{long}-{index}")
+    world.settle()
+    decided = {run["metadata"]["name"]: run["status"]["decision"]["action"] for run in world.runs}
+    assert decided == {"ci-1": "Nothing", long: "Regress"}

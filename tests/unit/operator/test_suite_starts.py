@@ -161,3 +161,14 @@ def test_a_start_that_comes_to_nothing_is_said_and_not_made_up_for() -> None:
     assert len(world.said("RunSkipped")) == 1
     assert world.suite["status"]["nextScheduleTime"] == "2026-03-03T03:00:00Z"
     assert "lastScheduleTime" not in world.suite["status"]
+
+
+def test_a_value_that_no_status_can_hold_begins_one_run_too() -> None:
+    world = SuiteWorld()
+    for value in ("a\nb", "x" * 1000):
+        world.run_now(value)
+        world.settle()
+        (run,) = (run for run in world.runs if run["status"]["phase"] == "Running")
+        world.finish(run["metadata"]["name"])
+        assert world.settle() == [] and world.suite["status"]["lastRunNow"].startswith("sha256 ")
+    assert len(world.runs) == 2

@@ -1,0 +1,98 @@
+"""How the commands that need a cluster reach it: the options that say so, and the errors that come of it."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from tierrouter_cli.exits import PROBLEM, explained_errors, say
+from tierrouter_core.errors import TierRouterError
+
+if TYPE_CHECKING:
+    from tierrouter_operator.client import Client
+
+FIELD_MANAGER: Final = "tierrouter-regress"
+Suite = Annotated[str, typer.Option("--suite", "-s", metavar="NAME", help="The RegressionSuite.")]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace", "-n", metavar="NAME", help="Its namespace. [default: the context's]", show_default=False
+    ),
+]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="How to reach the cluster. [default: as kubectl]", show_default=False),
+]
+Context = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="A context of the kubeconfig. [default: its current one]", show_default=False),
+]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its decision.")]
+Timeout = Annotated[
+    float,
+    typer.Option(min=1, max=7 * 86_400, metavar="SECONDS", help="How long to follow it; it goes on afterwards."),
+]
+A_DAY_S: Final = 86_400.0
+
+
+class RegressError(TierRouterError):
+    """What was asked for can't be done; the message says why, and what can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which cluster and which namespace."""
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str | None
+
+
+@asynccontextmanager
+async def connected(where: Where, manager: str = FIELD_MANAGER) -> AsyncIterator[tuple["Client", str]]:
+    """A client, and the namespace.
+
+    Raises:
+        OperatorError: there is no cluster, or it does not answer.
+    """
+    from tierrouter_operator.client import Client, context_namespace, read_access
+
+    access = await read_access(where.kubeconfig, where.context)
+    async with Client(access, manager) as client:
+        yield client, where.namespace or context_namespace(where.kubeconfig, where.context)
+
+
+async def the_suite(client: "Client", namespace: str, name: str) -> dict[str, Any]:
+    """The suite; raises RegressError where there is none of that name."""
+    from tierrouter_core.resources.kinds import did_you_mean
+    from tierrouter_operator.errors import NotFoundError
+    from tierrouter_operator.planning.kinds import SUITE
+
+    try:
+        return await client.get(SUITE.path(namespace, name))
+    except NotFoundError:
+        pass
+    try:
+        names = [str(each["metadata"]["name"]) async for each in client.list(SUITE.path(namespace))]
+    except NotFoundError:
+        raise RegressError("the cluster does not know RegressionSuites; apply crds/*.yaml first") from None
+    hint = did_you_mean(name, names) or (f"; there are: {', '.join(names)}" if names else "")
+    raise RegressError(f"there is no RegressionSuite {name} in namespace {namespace}{hint}")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors into one line on stderr and an exit code."""
+    with explained_errors():
+        from tierrouter_operator.errors import RefusedError
+
+        try:
+            yield
+        except RegressError as error:
+            say(f"tierrouter: {error}")
+            raise SystemExit(PROBLEM) from None
+        except RefusedError as error:
+            say(f"tierrouter: the API server refuses it: {error.said}")
+            raise SystemExit(PROBLEM) from None
