@@ -31,3 +31,5 @@ class Settings:
     resync_s: float = 30.0
     census_s: float = 20.0
     """How often all pods are looked at: which lack a sidecar, and what the others serve."""
+    count_s: float = 10.0
+    """While a canary lasts: how often sidecars are asked what they have counted."""

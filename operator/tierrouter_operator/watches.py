@@ -23,6 +23,7 @@ from tierrouter_operator.planning.kinds import (
     PROVIDER,
     REVISION,
     ROUTER,
+    RUN,
     SECRET,
     SUITE,
     Key,
@@ -32,7 +33,7 @@ from tierrouter_operator.planning.kinds import (
 from tierrouter_operator.store import Store, version_of
 
 _STOPPING_S: Final = 3.0
-WATCHED: Final = (ROUTER, PROVIDER, REVISION, SUITE, CONFIG_MAP, SECRET, *MODEL_SERVER)
+WATCHED: Final = (ROUTER, PROVIDER, REVISION, SUITE, RUN, CONFIG_MAP, SECRET, *MODEL_SERVER)
 LABELLED: Final = dict.fromkeys((CONFIG_MAP, *MODEL_SERVER), ROUTER_LABEL)
 """Kinds of which only objects with this label are watched. Users' Secrets carry none of ours, so all are watched."""
 
