@@ -10,12 +10,16 @@ from math import sqrt
 from typing import Final
 
 from tierrouter_core.rollout.arms import Arm, Arms, Figure
-from tierrouter_core.rollout.student import as_normal
+from tierrouter_core.rollout.chances import as_many, as_normal
 
 LEAST_SESSIONS: Final = 5
 """Of a side: with fewer nothing is said of it."""
 _LEAST_ALIKE: Final = 0.05
-"""Turns of a session are at least as much alike, whatever few sessions show."""
+"""Turns of a session are at least as much alike, whatever sessions show."""
+_ALIKE_BEFORE: Final = 0.3
+"""What is taken for true of that before anything was seen."""
+_WORTH_IT: Final = 20
+"""So many turns with the figure are worth as much as what was taken for true."""
 _LEAST_SPREAD: Final = 0.25
 """Cost by turn differs between sessions by at least that part of its mean."""
 
@@ -60,14 +64,19 @@ def compared(arms: Arms, tolerance: Tolerance) -> Comparison | None:
     before, now = _rate(stable, figure), _rate(canary, figure)
     limit = before + tolerance.above(before)
     if figure is Figure.COST:
-        per_session = _cost_variance(stable, before, max(before, tolerance.points))
-        larger = (limit / before) ** 2 if before else 1.0
-        variance = per_session * (larger * _spread(canary) + larger * _spread(stable))
-    else:
-        alike = _alike(stable, figure, before, canary)
-        variance = alike * (_of_one_turn(limit) * _spread(canary) + _of_one_turn(before) * _spread(stable))
-    degrees = min(stable.sessions, canary.sessions) - 1
-    return Comparison(figure, before, now, limit, _sure(now - limit, variance, degrees))
+        variance = _cost_variance(stable, before, max(before, tolerance.points))
+        variance *= ((limit / before) ** 2 if before else 1.0) * (_spread(canary) + _spread(stable))
+        sure = as_normal((now - limit) / sqrt(variance), min(stable.sessions, canary.sessions) - 1)
+        return Comparison(figure, before, now, limit, sure)
+    if limit >= 1.0:
+        return None
+    alike = _alike(stable, figure, before)
+    tries = _tries(canary, alike)
+    mine = _of_one_turn(limit, tries) / tries
+    its = _of_one_turn(before, _tries(stable, alike)) / _tries(stable, alike)
+    # The stable side's own figure is not known exactly either.
+    sure = as_many(now * tries, tries, limit) * sqrt(mine / (mine + its))
+    return Comparison(figure, before, now, limit, sure)
 
 
 def against(arms: Arms, figure: Figure, limit: float) -> Comparison | None:
@@ -75,10 +84,9 @@ def against(arms: Arms, figure: Figure, limit: float) -> Comparison | None:
     canary = arms.canary
     if canary.sessions < LEAST_SESSIONS or not canary.turns or limit >= 1.0:
         return None
-    stable = arms.stable
-    alike = _alike(stable, figure, _rate(stable, figure), canary)
-    now, variance = _rate(canary, figure), alike * _of_one_turn(limit) * _spread(canary)
-    return Comparison(figure, None, now, limit, _sure(now - limit, variance, canary.sessions - 1))
+    tries = _tries(canary, _alike(arms.stable, figure, _rate(arms.stable, figure)))
+    now = _rate(canary, figure)
+    return Comparison(figure, None, now, limit, as_many(now * tries, tries, limit))
 
 
 def _rate(arm: Arm, figure: Figure) -> float:
@@ -90,9 +98,10 @@ def _spread(arm: Arm) -> float:
     return arm.turns_squared / arm.turns**2
 
 
-def _of_one_turn(rate: float) -> float:
-    """The variance of one turn that fails with this chance; of a chance near 0 or 1 not nothing."""
-    rate = min(max(rate, 1e-4), 1.0 - 1e-4)
+def _of_one_turn(rate: float, tries: float) -> float:
+    """The variance of one turn that fails with this chance; not nothing where nothing has failed yet."""
+    least = min(0.5, 1.0 / tries)
+    rate = min(max(rate, least), 1.0 - least)
     return rate * (1.0 - rate)
 
 
@@ -103,19 +112,27 @@ def _left_over(arm: Arm, figure: Figure, rate: float) -> float:
     return max(squares, 0.0) * arm.sessions / max(arm.sessions - 1, 1)
 
 
-def _alike(stable: Arm, figure: Figure, rate: float, canary: Arm) -> float:
-    """How alike the turns of a session are: 1 where all of them fail or none, 1 by their number where none cares."""
-    mean = canary.turns_squared / canary.turns
-    least = (1.0 + _LEAST_ALIKE * (mean - 1.0)) / mean
-    if not stable.turns_squared or not stable.of(figure).total:
-        return least
-    return min(1.0, max(least, _left_over(stable, figure, rate) / (stable.turns_squared * _of_one_turn(rate))))
+def _alike(stable: Arm, figure: Figure, rate: float) -> float:
+    """How alike the turns of a session are: 1 where all of them fail or none does, 0 where each does for itself.
+
+    By what the stable side shows, the more so the more it has seen; never by the canary, whose failures must not make
+    it less certain that it fails.
+    """
+    seen = stable.of(figure).total
+    if not seen or rate >= 1.0 or stable.turns_squared <= stable.turns:
+        return _ALIKE_BEFORE
+    # The variance of sessions is rate (1 - rate) (turns + alike (turns² - turns)), added up over them.
+    by_turn = _left_over(stable, figure, rate) / (rate * (1.0 - rate))
+    shown = (by_turn - stable.turns) / (stable.turns_squared - stable.turns)
+    believed = (seen * shown + _WORTH_IT * _ALIKE_BEFORE) / (seen + _WORTH_IT)
+    return min(1.0, max(_LEAST_ALIKE, believed))
+
+
+def _tries(arm: Arm, alike: float) -> float:
+    """How many turns that have nothing to do with one another tell as much as those of ``arm``."""
+    return arm.turns / (1.0 + alike * (arm.turns_squared / arm.turns - 1.0))
 
 
 def _cost_variance(stable: Arm, rate: float, typical: float) -> float:
     """Of a session's cost by the square of its turns."""
     return max(_left_over(stable, Figure.COST, rate) / stable.turns_squared, (_LEAST_SPREAD * typical) ** 2, 1e-9)
-
-
-def _sure(difference: float, variance: float, degrees: int) -> float:
-    return as_normal(difference / sqrt(variance), degrees)

@@ -1,4 +1,7 @@
-"""Student's t, for differences whose spread is known from few sessions."""
+"""How unlikely something is, as a normal deviate: Student's t where few sessions tell a spread, and counts of failures.
+
+All keep order: what is further out is never said to be less so.
+"""
 
 from functools import lru_cache
 from math import exp, inf, lgamma, log, log1p
@@ -8,6 +11,8 @@ from typing import Final
 _NORMAL: Final = NormalDist()
 _MOST_TERMS = 300
 _TINY: Final = 1e-300
+_LEAST: Final = 1e-16
+_FARTHEST: Final = 8.3
 
 
 def as_normal(t: float, degrees: int) -> float:
@@ -15,10 +20,23 @@ def as_normal(t: float, degrees: int) -> float:
     if t < 0.0:
         return -as_normal(-t, degrees)
     chance = _beyond(round(t, 4), degrees)
-    if chance < 1e-16:
+    if chance < _LEAST:
         # So far out that the inverse has no digits left; no boundary lies there.
-        return 8.3 + min(t, 40.0) / 1000.0
+        return _FARTHEST + min(t, 40.0) / 1000.0
     return -_NORMAL.inv_cdf(chance)
+
+
+def as_many(failures: float, tries: float, chance: float) -> float:
+    """How unlikely it is to see so many failures, or more, where each try fails with this chance.
+
+    As the binomial distribution has it, which for few failures is far from normal; numbers need not be whole.
+    """
+    if failures <= 0.0:
+        return -_FARTHEST
+    likely = _incomplete_beta(chance, failures, max(tries - failures, 0.0) + 1.0)
+    if likely < _LEAST:
+        return _FARTHEST
+    return -_FARTHEST if likely > 1.0 - _LEAST else -_NORMAL.inv_cdf(likely)
 
 
 @lru_cache(maxsize=4096)
