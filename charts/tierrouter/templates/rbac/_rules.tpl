@@ -12,6 +12,13 @@
 - apiGroups: [tierrouter.dev]
   resources: [tierrouters/status, modelproviders/status, routerrevisions/status]
   verbs: [patch]
+# What regression runs have decided is acted on, and said in their status.
+- apiGroups: [tierrouter.dev]
+  resources: [regressionruns]
+  verbs: [get, list, watch]
+- apiGroups: [tierrouter.dev]
+  resources: [regressionruns/status]
+  verbs: [patch]
 # Documents of revisions, and the active ConfigMaps. It watches those with its label alone, but RBAC knows no labels.
 - apiGroups: [""]
   resources: [configmaps]
