@@ -12,6 +12,7 @@ from tierrouter_core.contract import (
     CANARY_REVISION,
     DOCUMENT_FILE,
     PLUGIN,
+    ROLLOUT,
     STABLE_REVISION,
     UNPINNED_REVISION,
     active_name,
@@ -23,7 +24,9 @@ from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_kubectl.errors import PluginError
 from tierrouter_operator.client import Client, context_namespace, read_access
 from tierrouter_operator.errors import ConflictError, NotFoundError, RefusedError
-from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, ROUTER
+from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, ROUTER, RUN, SUITE
+from tierrouter_operator.planning.references import suite_of
+from tierrouter_operator.planning.rollout import Rollout, rollout_from
 
 Obj = Mapping[str, Any]
 
@@ -80,6 +83,11 @@ class RouterState:
         except orjson.JSONDecodeError:
             return {}
         return found if isinstance(found, dict) else {}
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The newest revision that a regression run made and that did not act at once; None for none yet."""
+        return rollout_from(self._annotation(ROLLOUT))
 
     def find(self, wanted: str) -> Obj:
         """A revision by its name, its number, or ``active``, ``previous``.
@@ -147,6 +155,24 @@ class Cluster:
             active = None
         revisions = sorted(found, key=lambda each: -int(each["spec"]["number"]))
         return RouterState(router=router, revisions=revisions, active=active)
+
+    async def runs(self, name: str) -> list[Obj]:
+        """The RegressionRuns of a router's suites."""
+        suites = {
+            str(each["metadata"]["name"])
+            async for each in self._client.list(SUITE.path(self.namespace))
+            if each["spec"].get("router") == name
+        }
+        return [each async for each in self._client.list(RUN.path(self.namespace)) if suite_of(each) in suites]
+
+    async def annotate(self, router: Obj, annotation: str, value: str) -> None:
+        """Set an annotation of a TierRouter; raises PluginError where that is not allowed."""
+        metadata = router["metadata"]
+        body = {"metadata": {"uid": metadata["uid"], "annotations": {annotation: value}}}
+        try:
+            await self._client.merge(ROUTER.path(self.namespace, str(metadata["name"])), body)
+        except RefusedError as error:
+            raise PluginError(f"the API server refuses it: {error.said}") from None
 
     async def only_router(self) -> str:
         """The name of the namespace's only router; raises PluginError where that is not one."""

@@ -220,6 +220,63 @@ def unpin(
         typer.echo(_asked(lambda cluster: pinning.unpin(cluster, router, wait_s=wait), namespace, context, kubeconfig))
 
 
+@app.command(short_help="Tell the story of a router: runs, decisions, canaries, revisions; newest last.")
+def history(
+    router: Annotated[
+        str | None, typer.Argument(metavar="[ROUTER]", help="The TierRouter's name; none: the namespace's only one.")
+    ] = None,
+    output: Output = "table",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Tell what regression runs have decided, what was tried, with its numbers, and what came into force."""
+    _check_output(output)
+    with explained():
+        from tierrouter_kubectl.history import print_history, timeline
+        from tierrouter_kubectl.show import print_data
+
+        async def story(cluster: Any) -> tuple[str, list[Any]]:
+            name = router or await cluster.only_router()
+            return name, timeline(await cluster.state(name), await cluster.runs(name))
+
+        name, moments = _asked(story, namespace, context, kubeconfig)
+        if output == "table":
+            print_history(moments, name)
+        else:
+            print_data([each.data for each in moments], output)
+
+
+@app.command(short_help="Put the revision that is tried, or waits for a person, in force.")
+def promote(
+    router: Router,
+    wait: Wait = 10.0,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Put the revision that is tried, or waits for a person, in force."""
+    with explained():
+        from tierrouter_kubectl import words
+
+        typer.echo(_asked(lambda cluster: words.promote(cluster, router, wait_s=wait), namespace, context, kubeconfig))
+
+
+@app.command(short_help="End the revision that is tried, or waits for a person.")
+def abort(
+    router: Router,
+    wait: Wait = 10.0,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """End the revision that is tried, or waits for a person: what is in force serves everybody again."""
+    with explained():
+        from tierrouter_kubectl import words
+
+        typer.echo(_asked(lambda cluster: words.abort(cluster, router, wait_s=wait), namespace, context, kubeconfig))
+
+
 @app.command(short_help="Say which tier the router would serve a request by, and why.")
 def explain(
     router: Router,

@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tierrouter_core.contract import STABLE_REVISION, active_name, credentials_name
@@ -17,8 +17,10 @@ from tierrouter_operator.events import EventPoster
 from tierrouter_operator.execute import Executor
 from tierrouter_operator.metrics import Metrics
 from tierrouter_operator.model_servers import ModelServers
+from tierrouter_operator.notify import Notifier
 from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, REVISION, ROUTER, RUN, SECRET, SUITE, Key, Obj
-from tierrouter_operator.planning.references import router_of
+from tierrouter_operator.planning.references import router_of, suite_of
+from tierrouter_operator.planning.sidecars import Fleet
 from tierrouter_operator.planning.suite_observed import JobSettings
 from tierrouter_operator.planning.writes import Apply, Create, Replace, Write
 from tierrouter_operator.queue import WorkQueue
@@ -30,6 +32,7 @@ from tierrouter_operator.serving import health_app, metrics_app, port_of, serve
 from tierrouter_operator.settings import Settings
 from tierrouter_operator.sidecars import Sidecars
 from tierrouter_operator.store import Store
+from tierrouter_operator.trials import Trials
 from tierrouter_operator.watches import WATCHED, Watches, quieten
 
 log = logging.getLogger("tierrouter.operator")
@@ -74,14 +77,20 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
             if mounted is not None:
                 sidecars.spread(*mounted)
 
-        executor = Executor(client, store, events, wrote)
+        notifier = Notifier(client, lambda is_told: metrics.notifications.labels("told" if is_told else "lost").inc())
+        executor = Executor(client, store, events, wrote, notifier.tell)
 
         def seen(router: Key) -> None:
             queue.add(router)
 
         sidecars = Sidecars(client, store, seen, metrics, settings.namespaces, settings.census_s)
         model_servers = ModelServers(client, store, seen)
-        reconciler = Reconciler(store, executor, metrics, sidecars.of, model_servers.follow)
+        trials = Trials(store, sidecars, seen, settings.count_s)
+
+        def fleet_of(router: Key) -> Fleet:
+            return replace(sidecars.of(router), counted=trials.of(router))
+
+        reconciler = Reconciler(store, executor, metrics, fleet_of, model_servers.follow)
         queue = reconciler.queue
         jobs = JobSettings(results_image=settings.results_image, results_role=settings.results_role)
         suites = SuiteReconciler(store, executor, metrics, jobs)
@@ -114,6 +123,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         tasks = [asyncio.create_task(_watch(watches, settings, resync, queue)), asyncio.create_task(events.run())]
         tasks += [asyncio.create_task(_work(each, resync)) for each in (queue, suites.queue)]
         tasks += [asyncio.create_task(resync.run())]
+        tasks += [asyncio.create_task(_count(trials, resync)), asyncio.create_task(notifier.run())]
         tasks += [asyncio.create_task(_count(sidecars, resync)), asyncio.create_task(model_servers.run())]
         ended = asyncio.ensure_future(_first_end(tasks))
         try:
@@ -132,7 +142,7 @@ def keys_concerned(store: Store, key: Key, obj: Obj) -> set[Key]:
     everyone = {Key(ROUTER, key.namespace, name) for name in routers}
     if key.kind is PROVIDER:
         return {key} | everyone
-    owner = router_of(obj)
+    owner = router_of(store.get(Key(SUITE, key.namespace, suite_of(obj))) or {}) if key.kind is RUN else router_of(obj)
     if owner:
         return {Key(ROUTER, key.namespace, owner)} & everyone
     if key.kind is SECRET:
@@ -152,10 +162,10 @@ def _mounted(write: Write) -> tuple[Key, str] | None:
     return Key(ROUTER, metadata["namespace"], router), (metadata.get("annotations") or {}).get(STABLE_REVISION, "")
 
 
-async def _count(sidecars: Sidecars, resync: Resync) -> None:
+async def _count(pods: Sidecars | Trials, resync: Resync) -> None:
     """Pods are looked at when it is known which routers there are."""
     await resync.first_look.wait()
-    await sidecars.run()
+    await pods.run()
 
 
 async def _work(queue: WorkQueue[Key], resync: Resync) -> None:

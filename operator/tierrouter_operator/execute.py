@@ -24,9 +24,11 @@ from tierrouter_operator.planning.writes import (
     Create,
     Delete,
     DeleteRevisions,
+    MergeStatus,
     Plan,
     PostEvent,
     Replace,
+    Tell,
     Write,
 )
 from tierrouter_operator.store import Store
@@ -56,12 +58,20 @@ class WriteRefused(Exception):  # noqa: N818 (carries what a status will say)
 class Executor:
     """The hands of the operator."""
 
-    def __init__(self, client: Client, store: Store, events: EventSink, on_write: Callable[[Write], None]) -> None:
-        """``on_write`` is told of every write that was done."""
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        events: EventSink,
+        on_write: Callable[[Write], None],
+        tell: Callable[[Tell], None] = lambda _: None,
+    ) -> None:
+        """``on_write`` is told of every write that was done; ``tell`` takes what is to be told, and never waits."""
         self._client = client
         self._store = store
         self._events = events
         self._on_write = on_write
+        self._tell = tell
 
     async def execute(self, plan: Plan) -> None:
         """Do everything.
@@ -74,11 +84,13 @@ class Executor:
         for write in plan.writes:
             if isinstance(write, PostEvent):
                 self._events.post(write)
+            elif isinstance(write, Tell):
+                self._tell(write)
             else:
                 await self._do(write)
             self._on_write(write)
 
-    async def _do(self, write: Create | Apply | Replace | ApplyStatus | DeleteRevisions | Delete) -> None:
+    async def _do(self, write: Create | Apply | Replace | ApplyStatus | MergeStatus | DeleteRevisions | Delete) -> None:
         if isinstance(write, DeleteRevisions):
             await self._delete_revisions(write)
             return
@@ -107,7 +119,7 @@ class Executor:
             self._store.strangers.add(key)
         self._store.put(key, answer)
 
-    async def _send(self, write: Create | Apply | Replace | ApplyStatus, key: Key) -> Obj:
+    async def _send(self, write: Create | Apply | Replace | ApplyStatus | MergeStatus, key: Key) -> Obj:
         path = key.kind.path(key.namespace, key.name)
         match write:
             case Create(body):
@@ -118,6 +130,8 @@ class Executor:
                 return await self._client.replace(path, body)
             case ApplyStatus(body):
                 return await self._client.apply(f"{path}/status", body)
+            case MergeStatus(body):
+                return await self._client.merge(f"{path}/status", body)
 
     async def _delete(self, write: Delete) -> None:
         metadata = write.found["metadata"]

@@ -40,6 +40,12 @@ class Metrics:
         self.events_dropped = Counter(
             f"{PREFIX}events_dropped", "Kubernetes events that were not posted.", registry=registry
         )
+        self.notifications = Counter(
+            f"{PREFIX}notifications",
+            "Notifications of decisions and rollouts, by result: told, lost.",
+            ("result",),
+            registry=registry,
+        )
         self.objects = Gauge(f"{PREFIX}objects", "Objects that the operator knows.", ("kind",), registry=registry)
         self.queue_depth = Gauge(f"{PREFIX}queue_depth", "Keys that wait for a worker.", registry=registry)
         self.last_resync_attempt = Gauge(

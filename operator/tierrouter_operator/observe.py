@@ -4,10 +4,21 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tierrouter_core.contract import active_name, credentials_name, model_server_name
-from tierrouter_operator.planning.kinds import CONFIG_MAP, MODEL_SERVER, PROVIDER, REVISION, SECRET, Key, Kind, Obj
+from tierrouter_operator.planning.kinds import (
+    CONFIG_MAP,
+    MODEL_SERVER,
+    PROVIDER,
+    REVISION,
+    RUN,
+    SECRET,
+    SUITE,
+    Key,
+    Kind,
+    Obj,
+)
 from tierrouter_operator.planning.model_server_state import Said
 from tierrouter_operator.planning.observed import Observed, ObservedProvider, Refusal
-from tierrouter_operator.planning.references import secret_of
+from tierrouter_operator.planning.references import secret_of, suite_of
 from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 from tierrouter_operator.store import Store, newest_of
 
@@ -39,6 +50,7 @@ def observe_router(
     active = store.get(Key(CONFIG_MAP, namespace, active_name(name)))
     if active is not None:
         config_maps[active_name(name)] = active
+    suites = dict(store.of_router(SUITE, namespace, name))
     return Observed(
         router=router,
         providers=providers,
@@ -49,6 +61,8 @@ def observe_router(
         now=now,
         model_server=_model_server(store, key),
         said=said,
+        suites=suites,
+        runs=tuple(run for run in store.in_namespace(RUN, namespace).values() if suite_of(run) in suites),
         fleet=fleet,
         refused=refused,
     )
@@ -83,6 +97,8 @@ def fingerprint(observed: Observed | ObservedProvider) -> Fingerprint:
             *observed.revisions,
             *observed.config_maps.values(),
             *observed.model_server.values(),
+            *observed.suites.values(),
+            *observed.runs,
             *credentials,
         )
     )

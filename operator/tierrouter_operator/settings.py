@@ -36,3 +36,5 @@ class Settings:
     """What collects the results of regression runs; empty: none can begin."""
     results_role: str = DEFAULT_RESULTS_ROLE
     """The ClusterRole of the account that does so."""
+    count_s: float = 10.0
+    """While a canary lasts: how often sidecars are asked what they have counted."""

@@ -6,6 +6,7 @@ watch of pods: a router's are listed when there is something to tell, and all no
 """
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -16,14 +17,23 @@ import aiohttp
 import orjson
 
 from tierrouter_core import __version__
-from tierrouter_core.contract import ADMIN_PORT, INJECT_LABEL, POKE, ROUTER_LABEL, SIDECAR_VERSION
+from tierrouter_core.contract import (
+    ADMIN_PORT,
+    CANARY_REVISION,
+    INJECT_LABEL,
+    POKE,
+    ROUTER_LABEL,
+    SIDECAR_VERSION,
+    active_name,
+)
 from tierrouter_core.document.model import SCHEMA
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ApiError, ConflictError, NotFoundError, RefusedError
 from tierrouter_operator.injection.asked import Chosen, chosen_router, labels_of
 from tierrouter_operator.injection.inject import is_injected
 from tierrouter_operator.metrics import Metrics
-from tierrouter_operator.planning.kinds import POD, ROUTER, Key, Obj
+from tierrouter_operator.planning.children import annotation
+from tierrouter_operator.planning.kinds import CONFIG_MAP, POD, ROUTER, Key, Obj
 from tierrouter_operator.planning.sidecars import (
     NOTHING_SEEN,
     Census,
@@ -53,6 +63,8 @@ class _Answer:
 
     serves: str
     """A revision's name; empty for none."""
+    tries: str = ""
+    """The canary's; empty for none."""
     problem: str = ""
     came: bool = True
     schema: str = ""
@@ -122,20 +134,20 @@ class Sidecars:
     async def _spread(self, key: Key, revision: str) -> None:
         began = time.monotonic()
         try:
-            pods = await self._pods(key)
+            pods = await self.pods(key)
             if not pods:
                 self._know(key, Fleet(SidecarReport(asked_for=revision), self.of(key).census))
                 return
-            await self._poke(pods)
+            await self.poke(pods)
             for after_s in _ROUNDS_S:
                 await asyncio.sleep(max(0.0, began + after_s - time.monotonic()))
-                report, lagging = await self._ask(pods, revision)
+                report, lagging = await self._ask(key, pods, revision)
                 is_last = after_s == _ROUNDS_S[-1]
                 if not report.laggards or is_last:
                     self._know(key, Fleet(report, self.of(key).census))
-                if not report.laggards:
+                if not report.laggards and not lagging:
                     return
-                await self._poke(lagging)
+                await self.poke(lagging)
         except ApiError as error:
             self._tell(error)
 
@@ -165,20 +177,25 @@ class Sidecars:
         if not revision or key in self._spreading:
             self._know(key, Fleet(self.of(key).report, census))
             return
-        report, lagging = await self._ask(pods, revision)
+        report, lagging = await self._ask(key, pods, revision)
         self._know(key, Fleet(report, census))
-        await self._poke(lagging)
+        await self.poke(lagging)
 
     def _in_force(self, key: Key) -> str:
         router = self._store.get(key) or {}
         return str((router.get("status") or {}).get("activeRevision") or "")
+
+    def _canary(self, key: Key) -> str:
+        """The revision that new sessions should try; empty for none."""
+        active = self._store.get(Key(CONFIG_MAP, key.namespace, active_name(key.name)))
+        return "" if active is None else annotation(active, CANARY_REVISION)
 
     def _know(self, key: Key, fleet: Fleet) -> None:
         if self._fleets.get(key) != fleet:
             self._fleets[key] = fleet
             self._changed(key)
 
-    async def _pods(self, key: Key) -> list[Obj]:
+    async def pods(self, key: Key) -> list[Obj]:
         """The router's running pods, as the API server's cache has them."""
         labels = f"{ROUTER_LABEL}={key.name}"
         found = [pod async for pod in self._client.list(POD.path(key.namespace), labels=labels)]
@@ -228,12 +245,13 @@ class Sidecars:
         if isinstance(chosen, Chosen):
             without.setdefault(Key(ROUTER, namespace, chosen.router), []).append(pod["metadata"]["name"])
 
-    async def _ask(self, pods: list[Obj], revision: str) -> tuple[SidecarReport, list[Obj]]:
-        """What they serve, and the pods to tell once more: those that serve something else.
+    async def _ask(self, key: Key, pods: list[Obj], revision: str) -> tuple[SidecarReport, list[Obj]]:
+        """What they serve, and the pods to tell once more: those that serve something else, or try something else.
 
         One that does not answer is not helped by being told, and thousands of these would keep others waiting.
         """
-        answers = await asyncio.gather(*(self._served(pod, revision) for pod in pods))
+        canary = self._canary(key)
+        answers = await asyncio.gather(*(self._served(pod, revision, canary) for pod in pods))
         lagging = [(pod, answer) for pod, answer in zip(pods, answers, strict=True) if answer.serves != revision]
         laggards = (Laggard(pod["metadata"]["name"], answer.explained) for pod, answer in lagging)
         report = SidecarReport(
@@ -243,18 +261,36 @@ class Sidecars:
             served=frozenset(answer.serves for answer in answers if answer.serves),
             outdated=tuple(sorted(_outdated(pods, answers), key=lambda each: each.pod)),
         )
-        return report, [pod for pod, answer in lagging if answer.came]
+        is_behind = [answer.came and (answer.serves != revision or answer.tries != canary) for answer in answers]
+        return report, list(itertools.compress(pods, is_behind))
 
-    async def _served(self, pod: Obj, revision: str) -> "_Answer":
+    async def _served(self, pod: Obj, revision: str, canary: str) -> "_Answer":
         """What a pod's sidecar says that it serves."""
         uid = pod["metadata"]["uid"]
         known, seen_s = self._current.get(uid, (_Answer(""), 0.0))
         now = time.monotonic()
-        if known.serves == revision and now - seen_s < _ASKED_AGAIN_S:
+        if known.serves == revision and known.tries == canary and now - seen_s < _ASKED_AGAIN_S:
             return known
-        address = (pod.get("status") or {}).get("podIP") or ""
+        if not _address(pod):
+            return _Answer("", problem="it has no address yet", came=False)
+        said = await self.status_of(pod)
+        if said is None:
+            return _Answer("", problem="its sidecar does not answer", came=False)
+        found = _Answer(
+            str(said.get("stable") or ""),
+            tries=str(said.get("canary") or ""),
+            problem=str(said.get("refused") or "it serves nothing yet"),
+            schema=str(said.get("schema") or ""),
+        )
+        if found.serves == revision and found.tries == canary:
+            self._current[uid] = (found, now)
+        return found
+
+    async def status_of(self, pod: Obj) -> Mapping[str, Any] | None:
+        """What a pod's sidecar says of itself; None where it gives no answer that can be read."""
+        address = _address(pod)
         if not address:
-            return _Answer("", "it has no address yet", came=False)
+            return None
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
             self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
@@ -262,15 +298,11 @@ class Sidecars:
         try:
             async with self._limit, self._session.get(f"http://{host}:{ADMIN_PORT}/status") as answer:
                 said = orjson.loads(await answer.read())
-                served, schema = str(said.get("stable") or ""), str(said.get("schema") or "")
-        except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError, AttributeError):
-            return _Answer("", "its sidecar does not answer", came=False)
-        found = _Answer(served, str(said.get("refused") or "it serves nothing yet"), schema=schema)
-        if served == revision:
-            self._current[uid] = (found, now)
-        return found
+        except (aiohttp.ClientError, OSError, TimeoutError, orjson.JSONDecodeError):
+            return None
+        return said if isinstance(said, dict) else None
 
-    async def _poke(self, pods: Iterable[Obj]) -> None:
+    async def poke(self, pods: Iterable[Obj]) -> None:
         """Change an annotation of each pod, at most fifty in a second."""
         await asyncio.gather(*(self._poke_one(pod) for pod in pods))
 
@@ -295,6 +327,10 @@ class Sidecars:
         if str(error) != self._problem:
             log.warning("pods can't be looked at, or told of a change: %s", error)
         self._problem = str(error)
+
+
+def _address(pod: Obj) -> str:
+    return str((pod.get("status") or {}).get("podIP") or "")
 
 
 def _is_running(pod: Obj) -> bool:

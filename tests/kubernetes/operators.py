@@ -18,7 +18,12 @@ COMMAND = str(Path(sys.executable).with_name("tierrouter"))
 
 @asynccontextmanager
 async def running_operator(
-    kubeconfig: Path, *namespaces: str, resync_s: float = 30.0, census_s: float = 3600.0, results_image: str = ""
+    kubeconfig: Path,
+    *namespaces: str,
+    resync_s: float = 30.0,
+    census_s: float = 3600.0,
+    count_s: float = 10.0,
+    results_image: str = "",
 ) -> AsyncIterator[Running]:
     """An operator in this process, in touch with the API server; it counts pods only at its start, if not told."""
     settings = Settings(
@@ -29,6 +34,7 @@ async def running_operator(
         health_port=0,
         resync_s=resync_s,
         census_s=census_s,
+        count_s=count_s,
         results_image=results_image,
     )
     async with operator(settings) as running:

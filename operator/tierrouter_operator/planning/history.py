@@ -208,4 +208,3 @@ def is_document(data: bytes, sha256: str) -> bool:
         return body.pop("sha256") == sha256 and digest(canonical_json(body)) == sha256
     except (ValueError, KeyError, AttributeError, TypeError):
         return False
-

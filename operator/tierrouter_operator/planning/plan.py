@@ -158,9 +158,7 @@ def _published(observed: Observed, history: History, rolled: Rolled, asked: Aske
     server = plan_model_server(observed)
     writes += server.writes
     rollout = router_judgement(router, rolled)
-    judgements = router_judgements(
-        router, choice, credentials.trouble, held, observed.fleet, server.judgement, rollout
-    )
+    judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet, server.judgement, rollout)
     gone = {name for deletion in deletions for name in deletion.revisions}
     count = sum(each.name not in gone for each in kept)
     canary = annotation(wanted, CANARY_REVISION)
@@ -189,7 +187,11 @@ def _phase_of_tried(history: History) -> Iterator[Write]:
 
 def _protected(observed: Observed, history: History, rolled: Rolled) -> set[str]:
     """Revisions that something still needs, however old they are."""
-    needed = {rolled.choice.revision.name, history.canary_name, str(observed.router["spec"].get("pinnedRevision") or "")}
+    needed = {
+        rolled.choice.revision.name,
+        history.canary_name,
+        str(observed.router["spec"].get("pinnedRevision") or ""),
+    }
     if rolled.rollout is not None and rolled.rollout.is_live:
         needed.add(rolled.rollout.revision)
     needed |= set(revision_in_use(observed.runs))
@@ -334,8 +336,12 @@ def _only_said(observed: Observed, history: History, trouble: Trouble) -> Plan:
     if stable is not None and history.active is not None:
         published = _standing(history, stable, trouble)
     server = plan_model_server(observed)
-    rollout = as_before(router, ConditionType.ROLLOUT_SETTLED, "nothing is in force that something could be tried beside")
-    judgements = router_judgements(router, published, credentials.trouble, "", observed.fleet, server.judgement, rollout)
+    rollout = as_before(
+        router, ConditionType.ROLLOUT_SETTLED, "nothing is in force that something could be tried beside"
+    )
+    judgements = router_judgements(
+        router, published, credentials.trouble, "", observed.fleet, server.judgement, rollout
+    )
     name = "" if history.active is None or stable is None else stable.name
     count = len(history.revisions)
     writes: list[Write] = list(server.writes)

@@ -64,7 +64,7 @@ class Rollout:
     stage: Stage
     since: str
     """When this stage of it began to be counted, in UTC; tells one trial of a revision from another."""
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     """The router's ``spec.rollout`` when it began: changes of that act on the next one."""
     salt: str = ""
     base: TunedValues = NOTHING_MOVED
@@ -158,7 +158,9 @@ def rollout_text(rollout: Rollout) -> str:
         "said": rollout.said,
         "ended": rollout.ended,
     }
-    return canonical_json({key: value for key, value in body.items() if value not in ("", {}) or key in _ALWAYS}).decode()
+    return canonical_json(
+        {key: value for key, value in body.items() if value not in ("", {}) or key in _ALWAYS}
+    ).decode()
 
 
 _ALWAYS: Final = frozenset({"run", "suite", "message", "base", "before", "overlay"})

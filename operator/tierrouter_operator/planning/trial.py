@@ -115,7 +115,9 @@ class Roller:
             return self._go_on(live, choice, price_of)
         newer = None if live is None else self._newer(live)
         if live is not None and newer is not None:
-            return Rolled(choice=choice, rollout=_over(live, Stage.SUPERSEDED, f"run {newer.run} has decided since", now))
+            return Rolled(
+                choice=choice, rollout=_over(live, Stage.SUPERSEDED, f"run {newer.run} has decided since", now)
+            )
         if choice.trouble is not None or isinstance(self._chooser.asked, Trouble):
             return Rolled(choice=choice, rollout=history.rollout)
         if self._wish is None:
@@ -327,4 +329,3 @@ def _over(rollout: Rollout, stage: Stage, said: str, now: str) -> Rollout:
 
 def _what(choice: Choice) -> str:
     return f"revision {choice.revision.number} is in force: {choice.message}"
-

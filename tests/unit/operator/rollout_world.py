@@ -50,7 +50,9 @@ class RolloutWorld(World):
         notify = {"secretRef": {"name": "slack", "key": "url"}}
         spec = {"router": "coding", "notify": notify}
         metadata = {"name": name, "namespace": "agents"}
-        self.put(SUITE, {"apiVersion": "tierrouter.dev/v1alpha1", "kind": SUITE.kind, "metadata": metadata, "spec": spec})
+        self.put(
+            SUITE, {"apiVersion": "tierrouter.dev/v1alpha1", "kind": SUITE.kind, "metadata": metadata, "spec": spec}
+        )
 
     def decide(
         self,

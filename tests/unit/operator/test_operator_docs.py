@@ -24,6 +24,8 @@ OF_THE_ACTIVE = (
     contract.SPEC_DIGEST,
     contract.REVISION_SPEC,
     contract.UNPINNED_REVISION,
+    contract.ROLLOUT,
+    contract.MOVED,
 )
 
 

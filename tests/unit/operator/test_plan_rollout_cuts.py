@@ -224,5 +224,3 @@ def test_whatever_happens_no_decision_acts_twice_and_nothing_leaves_its_bounds(s
         said = world.said_in(run)
         assert said, "every decision is told of"
         assert said["status"] == "True" or world.rollout["run"] == run, "only one is under way"
-
-

@@ -74,7 +74,9 @@ def test_a_decision_on_what_is_in_force_gives_what_it_decided(current: TunedValu
 
 
 @given(OVERLAYS, OVERLAYS, OVERLAYS)
-def test_a_decision_moves_nothing_but_its_own_step(current: TunedValues, before: TunedValues, after: TunedValues) -> None:
+def test_a_decision_moves_nothing_but_its_own_step(
+    current: TunedValues, before: TunedValues, after: TunedValues
+) -> None:
     current = rebased(current, BASE, ROUTER)
     moved = carried(current, before, after, BASE, ROUTER)
     for name in NAMES:
