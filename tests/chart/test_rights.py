@@ -14,8 +14,6 @@ OPERATOR = {
     ("tierrouter.dev", "tierrouters"): READ,
     ("tierrouter.dev", "modelproviders"): READ,
     ("tierrouter.dev", "regressionsuites"): READ,
-    ("tierrouter.dev", "regressionruns"): READ,
-    ("tierrouter.dev", "regressionruns/status"): {"patch"},
     ("tierrouter.dev", "routerrevisions"): READ | {"create", "deletecollection"},
     ("tierrouter.dev", "tierrouters/status"): {"patch"},
     ("tierrouter.dev", "modelproviders/status"): {"patch"},
