@@ -16,7 +16,8 @@ def came_with_a_failed_tool(request: Request) -> bool:
     entries = request.parsed.get("input" if request.dialect is Dialect.RESPONSES else "messages")
     newest: list[dict[str, Any]] = []
     # From the end, and no further than needed: every turn is asked, and conversations are long.
-    for entry in reversed(entries if isinstance(entries, list) else ()):
+    entries = entries if isinstance(entries, list) else []
+    for entry in reversed(entries):
         if not isinstance(entry, dict) or entry.get("role") in SYSTEM_ROLES:
             continue
         if is_of_model(request.dialect, entry):

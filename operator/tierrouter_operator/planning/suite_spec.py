@@ -57,7 +57,7 @@ def read_in_force(router: Observed | None, name: str) -> InForce | Hindrance:
     data = None if history.stable is None else history.document_of(history.stable)
     if history.stable is None or data is None:
         return Hindrance(RunReason.ROUTER_NOT_PUBLISHED, f"no revision of TierRouter {name} is in force yet")
-    asked = read_asked(router, history.stable)
+    asked = read_asked(router, history.moved)
     if isinstance(asked, Trouble):
         return Hindrance(RunReason.ROUTER_INVALID, f"TierRouter {name} can't be used as it is: {asked.message}")
     try:
