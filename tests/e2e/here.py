@@ -13,6 +13,7 @@ from router_in_cluster import RouterInCluster
 AGENT_IMAGE = "tierrouter/e2e-agent:dev"
 SYSTEM = "tierrouter-system"
 _TIERROUTER = str(Path(sys.executable).with_name("tierrouter"))
+_PLUGIN = str(Path(sys.executable).with_name("kubectl-tierrouter"))
 Obj = dict[str, Any]
 
 
@@ -109,6 +110,15 @@ class Here:
         assert fails or process.returncode == 0, f"kubectl {' '.join(arguments)}: {error.decode()}"
         return out.decode()
 
+    async def plugin(self, *arguments: str) -> str:
+        """What ``kubectl tierrouter`` prints."""
+        process = await asyncio.create_subprocess_exec(
+            _PLUGIN, *arguments, "--namespace", self.namespace, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        out, error = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, error.decode()
+        return out.decode()
+
     async def does(self, pod: str, *command: str) -> list[Obj]:
         """What the agent says when it does something in its pod."""
         said = await self.kubectl("exec", pod, "-c", "agent", "--", "python3", "agent.py", *command)
@@ -126,6 +136,14 @@ class Here:
         """What the provider was sent: ``{requests, last, keys}``."""
         code = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9001/keys').read().decode())"
         return dict(json.loads(await self.kubectl("exec", "provider", "--", "python3", "-c", code)))
+
+    async def behave(self, models: Obj) -> None:
+        """From now on the provider's models do as well as this says, by their ids: ``{"gpt-5.5": {"errorEvery": 3}}``."""
+        code = (
+            "import sys, urllib.request as u; "
+            "u.urlopen(u.Request('http://127.0.0.1:9001/behaviour', sys.argv[1].encode(), method='PUT')).read()"
+        )
+        await self.kubectl("exec", "provider", "--", "python3", "-c", code, json.dumps(models))
 
     async def turn(self, pod: str = "agent") -> Obj | None:
         """One turn of an agent that may fail; None where it does."""
