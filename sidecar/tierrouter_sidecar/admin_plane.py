@@ -22,7 +22,7 @@ _WAITED_S = 30.0
 
 
 class AdminPlane:
-    """Reads only; no secret, no prompt and no spend is shown here."""
+    """Reads only; no secret and no prompt is shown here."""
 
     def __init__(
         self,
