@@ -42,7 +42,7 @@ SUREFIRE = """<?xml version="1.0" encoding="UTF-8"?>
 
 FOLDER = Path(__file__).parent / "junit_files"
 JEST = (FOLDER / "jest-junit.xml").read_text()
-"""Of jest-junit 16 for tests of ours, shortened by stacks."""
+"""Of jest-junit 17 for tests of ours, shortened by stacks."""
 GO = (FOLDER / "go-junit-report.xml").read_text()
 """Of go-junit-report 2 for tests of ours."""
 
