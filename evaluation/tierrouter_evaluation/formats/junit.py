@@ -18,7 +18,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from tierrouter_core.errors import ResultsError
-from tierrouter_core.regression.results import TaskResult
+from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import task_of
 from tierrouter_evaluation.errors import ResultFilesError
 from tierrouter_evaluation.formats.found import Found
@@ -43,28 +43,29 @@ def read(data: bytes, source: str) -> Found:
         raise ResultFilesError(
             f"{source}: no JUnit XML: the outermost element is <{root.tag[:60]}>, not <testsuites> or <testsuite>"
         )
-    tasks: dict[str, tuple[TaskResult, bool]] = {}
+    tasks: dict[str, TaskResult] = {}
     skipped = again = 0
     for case, suite in _cases(root, ""):
         if _is_skipped(case):
             skipped += 1
             continue
         again += _passed_when_tried_again(case)
-        task, is_teardown = _task(case, suite, source), _is_teardown(case)
-        # A test of pytest that failed and could not be cleaned up stands there twice; what it did itself counts.
-        before = tasks.get(task.task)
-        if before and before[1] == is_teardown:
+        task = _task(case, suite, source)
+        before = tasks.setdefault(task.task, task)
+        if before is task or task.outcome is TaskOutcome.ERROR:
+            # pytest's tear-down after a test that failed, jest's second word on a file: the first says it.
+            continue
+        if before.outcome is not TaskOutcome.ERROR:
             raise ResultFilesError(
                 f"{source}: task {task.task} stands twice in the file; each test needs a name of its own"
             )
-        if not before or before[1]:
-            tasks[task.task] = (task, is_teardown)
+        tasks[task.task] = task
     notes = []
     if skipped:
         notes.append(f"{source}: {skipped} skipped {'test was' if skipped == 1 else 'tests were'} left out")
     if again:
         notes.append(f"{source}: {again} passed only when the harness tried again")
-    return Found(tuple(task for task, _ in tasks.values()), tuple(notes))
+    return Found(tuple(tasks.values()), tuple(notes))
 
 
 def _cases(element: Element, suite: str) -> Iterator[tuple[Element, str]]:
@@ -96,30 +97,21 @@ def _task(case: Element, suite: str, source: str) -> TaskResult:
 
 
 def _verdict(case: Element) -> dict[str, bool | str | None]:
-    error = case.find("error")
-    if case.find("failure") is not None:
-        return {"resolved": False}
-    if error is None:
+    failure, error = case.find("failure"), case.find("error")
+    found = failure if failure is not None else error
+    if found is None:
         return {"resolved": True}
     if not _is_outside(case, error):
         return {"resolved": False}
-    said = error.get("message") or (error.text or "").strip() or error.get("type") or "no message"
+    said = found.get("message") or (found.text or "").strip() or found.get("type") or "no message"
     return {"resolved": None, "error": " ".join(said.split())}
 
 
-def _is_outside(case: Element, error: Element) -> bool:
-    said = (error.get("message") or "").lower()
-    name = case.get("name", "").strip().lower()
-    return (
-        said.startswith(_OUTSIDE)
-        or name in _NO_TEST
-        or case.get("classname", "").strip().lower() == "test suite failed to run"
-    )
-
-
-def _is_teardown(case: Element) -> bool:
-    error = case.find("error")
-    return error is not None and (error.get("message") or "").lower().startswith("failed on teardown")
+def _is_outside(case: Element, error: Element | None) -> bool:
+    """Whether it is no test's own body that went wrong."""
+    name, group = case.get("name", "").strip().lower(), case.get("classname", "").strip().lower()
+    said = "" if error is None else (error.get("message") or "").lower()
+    return said.startswith(_OUTSIDE) or name in _NO_TEST or group in _NO_TEST[1:]
 
 
 def _is_skipped(case: Element) -> bool:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,25 +40,11 @@ SUREFIRE = """<?xml version="1.0" encoding="UTF-8"?>
   <testcase name="off" classname="dev.acme.CartTest" time="0"><skipped/></testcase>
 </testsuite>"""
 
-JEST = """<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="jest tests" tests="3" failures="1" errors="1" time="1.5">
-  <testsuite name="slug" errors="0" failures="1" skipped="0" tests="2">
-    <testcase classname="slug keeps dots" name="slug keeps dots" time="0.004"/>
-    <testcase classname="slug trims" name="slug trims" time="0.004"><failure>Error: expect(received)</failure></testcase>
-  </testsuite>
-  <testsuite name="Test suite failed to run" errors="1"><testcase classname="Test suite failed to run" name="src/x.test.js"
-   time="0"><error>SyntaxError: unexpected token</error></testcase></testsuite>
-</testsuites>"""
-
-GO = """<?xml version="1.0" encoding="UTF-8"?>
-<testsuites tests="3" failures="1" errors="1">
-  <testsuite name="acme.dev/cart" tests="2" failures="1" errors="0" id="0" hostname="box" time="0.004">
-    <properties><property name="go.version" value="go1.26"/></properties>
-    <testcase name="TestAdd/empty" classname="acme.dev/cart" time="0.000"></testcase>
-    <testcase name="TestTake" classname="acme.dev/cart" time="0.000"><failure message="Failed"><![CDATA[x]]></failure></testcase>
-  </testsuite>
-  <testsuite name="acme.dev/stock"><testcase name="[build failed]" classname="acme.dev/stock" time="0"><error message="Build error"/></testcase></testsuite>
-</testsuites>"""
+FOLDER = Path(__file__).parent / "junit_files"
+JEST = (FOLDER / "jest-junit.xml").read_text()
+"""Of jest-junit 17 for tests of ours, shortened by stacks."""
+GO = (FOLDER / "go-junit-report.xml").read_text()
+"""Of go-junit-report 2 for tests of ours."""
 
 
 def outcomes(text: str) -> dict[str, str]:
@@ -94,16 +81,22 @@ def outcomes(text: str) -> dict[str, str]:
             {
                 "slug keeps dots": "resolved",
                 "slug trims": "unresolved",
-                "Test suite failed to run::src/x.test.js": "error",
+                "slug throws": "unresolved",
+                "slug some day": "resolved",
+                "Test suite failed to run::broken.test.js": "error",
             },
             id="jest",
         ),
         pytest.param(
             GO,
             {
-                "acme.dev/cart::TestAdd/empty": "resolved",
-                "acme.dev/cart::TestTake": "unresolved",
-                "acme.dev/stock::[build failed]": "error",
+                "acme.dev/shop/boom::TestFine": "resolved",
+                "acme.dev/shop/boom::TestBoom": "unresolved",
+                "acme.dev/shop/cart::TestAdd": "unresolved",
+                "acme.dev/shop/cart::TestAdd/empty": "resolved",
+                "acme.dev/shop/cart::TestAdd/full": "unresolved",
+                "acme.dev/shop/cart::TestTake": "resolved",
+                "acme.dev/shop/stock::[build failed]": "error",
             },
             id="go-junit-report",
         ),
