@@ -16,6 +16,11 @@ def router_of(obj: Obj) -> str:
     return _text(obj, "spec", "router") or _text(obj, "metadata", "labels", ROUTER_LABEL)
 
 
+def suite_of(run: Obj) -> str:
+    """The RegressionSuite of a RegressionRun; empty for none."""
+    return _text(run, "spec", "suite")
+
+
 def _text(value: Any, *path: str) -> str:
     for part in path:
         value = value.get(part) if isinstance(value, dict) else None
