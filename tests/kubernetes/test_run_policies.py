@@ -155,7 +155,7 @@ async def test_the_collector_does_its_work_with_these_rights(
     account, results = tmp_path / "account", tmp_path / "results"
     account.mkdir()
     results.mkdir()
-    (account / "ca.crt").write_text(Path(where["certificate-authority"]).read_text())
+    (account / "ca.crt").symlink_to(where["certificate-authority"])
     (account / "token").write_text(str(collector.access.token))
     (results / "results.jsonl").write_text('{"task_id": "a", "resolved": true}\n{"task_id": "b", "resolved": false}\n')
     wanted = collecting.Collection(
