@@ -156,7 +156,6 @@ class SuiteInCluster:
         ]
         done = {"completionTime": time, "succeeded": 1} if type_ == "Complete" else {"failed": 1}
         status = {
-            "startTime": time,
             "active": 0,
             "ready": 0,
             "conditions": conditions,
