@@ -20,9 +20,8 @@ from tierrouter_operator.planning.kinds import (
     Obj,
 )
 from tierrouter_operator.planning.observed import Refusal
-from tierrouter_operator.planning.references import router_of
+from tierrouter_operator.planning.references import router_of, suite_of
 from tierrouter_operator.planning.run_jobs import job_name
-from tierrouter_operator.planning.run_seen import suite_of
 from tierrouter_operator.planning.suite_observed import JobSettings, ObservedSuite
 from tierrouter_operator.store import Store, newest_of
 

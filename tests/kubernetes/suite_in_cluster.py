@@ -136,6 +136,11 @@ class SuiteInCluster:
 
     async def job_ends(self, name: str, type_: str = "Complete", reason: str = "CompletionsReached") -> None:
         """What the Job controller writes at a Job's end; an API server checks that it fits together."""
+
+        async def has_begun() -> bool:
+            return "startTime" in (await self.api.get(f"{self.jobs_path}/{name}")).get("status", {})
+
+        await self.api.until(has_begun, f"Job {name} has begun")
         time = now()
         before = "SuccessCriteriaMet" if type_ == "Complete" else "FailureTarget"
         conditions = [
@@ -151,7 +156,6 @@ class SuiteInCluster:
         ]
         done = {"completionTime": time, "succeeded": 1} if type_ == "Complete" else {"failed": 1}
         status = {
-            "startTime": time,
             "active": 0,
             "ready": 0,
             "conditions": conditions,

@@ -137,6 +137,45 @@ async def test_the_account_of_jobs_writes_the_results_of_its_own_cell_and_nothin
     await collector.get(f"/api/v1/namespaces/{namespace}/pods/nightly-1-1-abcde")
 
 
+async def test_the_collector_does_its_work_with_these_rights(
+    cluster: Cluster,
+    installed: Api,  # noqa: F811
+    collector: Api,
+    as_operator: Api,  # noqa: F811
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    collecting = pytest.importorskip("tierrouter_evaluation.collecting.collector")
+    from tierrouter_evaluation.collecting.api_server import Access
+    from tierrouter_evaluation.formats.reading import ResultFormat
+
+    runs = f"{GROUP}/namespaces/{namespace}/regressionruns"
+    await as_operator.create(runs, run("nightly-1", "Manual"))
+    where = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"][0]["cluster"]
+    account, results = tmp_path / "account", tmp_path / "results"
+    account.mkdir()
+    results.mkdir()
+    (account / "ca.crt").symlink_to(where["certificate-authority"])
+    (account / "token").write_text(str(collector.access.token))
+    (results / "results.jsonl").write_text('{"task_id": "a", "resolved": true}\n{"task_id": "b", "resolved": false}\n')
+    wanted = collecting.Collection(
+        run="nightly-1",
+        namespace=namespace,
+        cell="deep",
+        format=ResultFormat.JSON_LINES,
+        folder=results,
+        router_url="http://127.0.0.1:9",
+        access=Access(where["server"], account),
+        pod="nightly-1-1-abcde",
+        grace_s=20,
+    )
+    said: list[str] = []
+    assert await collecting.collect(wanted, said.append), said
+    assert not any("is not known" in each for each in said), "it may read its own pod"
+    (found,) = (await installed.get(f"{runs}/nightly-1"))["status"]["results"]
+    assert (found["name"], found["tasks"], found["resolved"]) == ("deep", 2, 1)
+
+
 async def test_ci_submits_results_and_decides_nothing(
     installed: Api,  # noqa: F811
     namespace: str,

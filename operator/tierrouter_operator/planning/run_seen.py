@@ -7,6 +7,7 @@ from typing import Any
 
 from tierrouter_core.resources.regression import Cell, RunPhase, RunSource
 from tierrouter_operator.planning.kinds import Obj
+from tierrouter_operator.planning.references import suite_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,6 @@ class Run:
 
 
 _LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-def suite_of(run: Obj) -> str:
-    """The suite that a RegressionRun names; empty where it is malformed."""
-    return str((run.get("spec") or {}).get("suite") or "")
 
 
 def time_of(text: Any) -> datetime | None:

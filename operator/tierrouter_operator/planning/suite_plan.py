@@ -27,6 +27,8 @@ from tierrouter_operator.planning.suite_status import decision_values, suite_sta
 from tierrouter_operator.planning.writes import Delete, Plan, PostEvent, Write
 
 _LONGEST_S: Final = 3600.0
+_ROLLOUT_SETTLED: Final = "RolloutSettled"
+"""The condition of a run that says that nothing more becomes of its decision."""
 _ENDING: Final = (RunReason.ROUTER_MISSING,)
 """What no decision can wait for."""
 
@@ -180,10 +182,23 @@ def _facts(seen: ObservedSuite, run: Run, spec: SuiteSpec, in_force: InForce, be
 
 
 def _beyond(runs: Sequence[Run], limit: int) -> list[Write]:
-    """Runs that have been kept long enough; the newest decision is what the next goes on from."""
+    """Runs that have been kept long enough.
+
+    The newest decision stays, for the next goes on from it; so does one that wants other values and was not acted on.
+    """
     ended = sorted((run for run in runs if run.has_ended), key=lambda run: (run.ended_at, run.name), reverse=True)
-    kept = newest_decided(runs)
-    return [Delete(RUN, run.obj) for run in ended[limit:] if kept is None or run.name != kept.name]
+    newest = newest_decided(runs)
+    return [
+        Delete(RUN, run.obj)
+        for run in ended[limit:]
+        if (newest is None or run.name != newest.name) and not _is_to_be_acted_on(run)
+    ]
+
+
+def _is_to_be_acted_on(run: Run) -> bool:
+    settled = found_condition(run.obj, _ROLLOUT_SETTLED).get("status")
+    is_done = settled == "True" or (bool(run.decision.get("revision")) and settled is None)
+    return run.phase is RunPhase.DECIDED and "overlay" in run.decision and not is_done
 
 
 def _starts(seen: ObservedSuite, runs: Sequence[Run], spec: SuiteSpec, in_force: InForce | Hindrance) -> Starts:

@@ -16,6 +16,7 @@ from router_world import AlreadyThere, World
 from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import packed
 from tierrouter_core.resources.regression import RunAction
+from tierrouter_core.resources.revision import TunedValues
 from tierrouter_operator.planning.conditions import timestamp
 from tierrouter_operator.planning.kinds import CONFIG_MAP, JOB, RUN, SUITE, Kind, kind_of
 from tierrouter_operator.planning.observed import Refusal
@@ -38,6 +39,7 @@ class FakeDecide:
     def __init__(self) -> None:
         self.asked: list[Facts] = []
         self.action = RunAction.NOTHING
+        self.overlay: TunedValues | None = None
 
     def __call__(self, facts: Facts) -> Decided:
         self.asked.append(facts)
@@ -46,6 +48,7 @@ class FakeDecide:
             action=self.action,
             reason=f"decision {number}",
             low_percent="90.5",
+            overlay=self.overlay,
             steps=(f"as of decision {number}",),
             state=str(number),
         )

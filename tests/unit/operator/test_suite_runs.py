@@ -5,7 +5,8 @@ from suite_world import SuiteWorld
 
 from tierrouter_core.regression.rows import unpacked
 from tierrouter_core.resources.regression import RunAction
-from tierrouter_operator.planning.kinds import ROLE_BINDING, SERVICE_ACCOUNT
+from tierrouter_core.resources.revision import TunedValues
+from tierrouter_operator.planning.kinds import ROLE_BINDING, RUN, SERVICE_ACCOUNT
 
 
 def test_a_run_that_is_asked_for_goes_from_jobs_to_a_decision() -> None:
@@ -158,6 +159,26 @@ def test_old_runs_go_but_never_the_newest_decision() -> None:
         world.settle()
         world.pass_(60)
     assert [run["status"]["phase"] for run in world.runs] == ["Decided", "Failed", "Failed"]
+
+
+def test_a_decision_that_was_not_acted_on_stays_until_it_was() -> None:
+    world = SuiteWorld(historyLimit=1)
+    overlay = TunedValues(thresholds={"file_count": 7}, tiers={})
+    names = []
+    for number, wanted in enumerate((overlay, None, None)):
+        world.decide.overlay = wanted
+        world.run_now(str(number))
+        world.settle()
+        (run,) = (run for run in world.runs if run["status"]["phase"] == "Running")
+        names.append(run["metadata"]["name"])
+        world.finish(names[-1])
+        world.settle()
+        world.pass_(60)
+    assert {run["metadata"]["name"] for run in world.runs} == {names[0], names[2]}
+    first = world.objects[RUN, names[0]]
+    first["status"]["conditions"] += [{"type": "RolloutSettled", "status": "True"}]
+    world.settle()
+    assert [run["metadata"]["name"] for run in world.runs] == names[2:]
 
 
 def test_a_settled_suite_is_left_alone() -> None:
