@@ -1,0 +1,109 @@
+"""Where a notification goes, and where it never does."""
+
+import asyncio
+import base64
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tierrouter_operator.errors import NotFoundError
+from tierrouter_operator.notify import Notifier, unusable
+from tierrouter_operator.planning.writes import Tell
+
+TELL = Tell("agents", "slack", "url", "TierRouter agents/coding: revision coding-0123456789 came into force")
+
+
+class Secrets:
+    """The one Secret, as the API server gives it."""
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+
+    async def get(self, path: str) -> dict[str, Any]:
+        assert path == "/api/v1/namespaces/agents/secrets/slack"
+        if self.address is None:
+            raise NotFoundError("there is no such Secret")
+        return {"data": {"url": base64.b64encode(self.address.encode()).decode()}}
+
+
+@asynccontextmanager
+async def hook(*statuses: int) -> AsyncIterator[tuple[str, list[Any]]]:
+    """An address that answers with these in turn, then with the last of them; and what it got."""
+    got: list[Any] = []
+
+    async def take(request: web.Request) -> web.Response:
+        got.append(await request.json())
+        status = statuses[min(len(got), len(statuses)) - 1]
+        headers = {"Location": "/elsewhere"} if status == 302 else {}
+        return web.Response(status=status, headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/T0-secret", got
+    finally:
+        await runner.cleanup()
+
+
+async def told(address: str | None) -> bool:
+    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    notifier = Notifier(Secrets(address), done.set_result, attempts_after_s=(0.0, 0.01, 0.01))  # type: ignore[arg-type]
+    running = asyncio.create_task(notifier.run())
+    notifier.tell(TELL)
+    try:
+        return await asyncio.wait_for(done, 10)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.parametrize(
+    ("statuses", "is_told", "attempts"),
+    [((200,), True, 1), ((503, 429, 200), True, 3), ((500,), False, 3), ((404,), False, 1), ((302,), False, 1)],
+)
+async def test_it_is_posted_as_slack_takes_it_and_tried_again_where_that_may_help(
+    statuses: tuple[int, ...], is_told: bool, attempts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hook(*statuses) as (address, got):
+        assert await told(address) is is_told
+    assert got == [{"text": TELL.text}] * attempts
+    assert "T0-secret" not in caplog.text
+    assert ("could not be delivered" in caplog.text) is not is_told
+
+
+@pytest.mark.parametrize(
+    "address", [None, "http://127.0.0.1:9/T0-secret", "sk-T0-secret", "http://example.com/T0-secret"]
+)
+async def test_what_can_not_be_told_is_counted_and_no_log_has_the_address(
+    address: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert await told(address) is False
+    assert "T0-secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://hooks.slack.com/services/T0/B0/x", ""),
+        ("https://example.com/hook?code=1", ""),
+        ("http://alerts.monitoring.svc/hook", ""),
+        ("http://10.0.0.1:8080/hook", ""),
+        ("http://hooks.slack.com/services/T0/B0/x", "plain http"),
+        ("https://user:password@example.com/", "no http or https address"),
+        ("file:///etc/passwd", "no http or https address"),
+        ("", "no text"),
+    ],
+)
+def test_an_address_is_https_or_in_the_cluster(address: str, said: str) -> None:
+    assert said in unusable(address)
+    assert bool(unusable(address)) is bool(said)
