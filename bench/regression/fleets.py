@@ -8,8 +8,8 @@ from bench.regression.experiments import FLOOR, LIMIT, MARGIN, POLICY
 from bench.regression.suites import MIXED, Loop, Night, Tasks
 from tierrouter_core.resources.regression import RunAction
 
-NIGHTS = 40
-SLIPS_FROM, SLIPS_TO = 6, 26
+NIGHTS = 30
+SLIPS_FROM, SLIPS_TO = 5, 17
 """The first tier of every other fleet is worse from the first to the second of these nights."""
 
 
@@ -48,7 +48,7 @@ def fleets(count: int, seed: int) -> Tally:
 
 def _fleet(rng: np.random.Generator, tally: Tally, *, does_slip: bool) -> None:
     tiers = int(rng.integers(1, 4))
-    tasks = int(rng.choice([100, 200, 300]))
+    tasks = int(rng.choice([100, 150, 200]))
     well = np.round(rng.uniform(LIMIT, 0.99, tiers), 3)
     well[0] = max(well[0], 0.96)
     slipped = round(float(well[0] - rng.uniform(0.05, 0.12)), 3)
@@ -65,7 +65,7 @@ def _fleet(rng: np.random.Generator, tally: Tally, *, does_slip: bool) -> None:
         is_slipped = does_slip and SLIPS_FROM <= night < SLIPS_TO and not loop.overlay.tiers
         first = slipped if is_slipped else candidate if loop.overlay.tiers else float(well[0])
         truth = [first, *map(float, well[1:])]
-        # Two nights in a week a candidate is tried, from before a slip on.
+        # While a tier is known to be ill, nobody tries candidates.
         action = loop.run(Night(truth, candidate if not is_slipped else None)).action
         is_below = min(truth) < LIMIT
         if action is RunAction.REGRESS:

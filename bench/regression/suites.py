@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tierrouter_core.regression.decide import decide
-from tierrouter_core.regression.facts import Decision, RunFacts
+from tierrouter_core.regression.decide import Settled, settle
+from tierrouter_core.regression.facts import RunFacts
 from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult
+from tierrouter_core.regression.state import SuiteState
 from tierrouter_core.resources.inputs import NOTHING_MOVED
 from tierrouter_core.resources.regression import RegressionPolicy
 from tierrouter_core.resources.router import Threshold, TierSpec
@@ -63,13 +64,13 @@ class Loop:
 
     def __init__(self, tasks: Sequence[Tasks], policy: RegressionPolicy) -> None:
         self._tasks, self._policy = tasks, policy
-        self._state: str | None = None
+        self._state = SuiteState()
         self.overlay = NOTHING_MOVED
         self.runs = 0
         self.solved = self.solved_first = self.solved_candidate = 0
         """Tasks of the newest night: of all tiers, of the first, of the candidate."""
 
-    def run(self, night: Night) -> Decision:
+    def run(self, night: Night) -> Settled:
         """Decide one night."""
         value = self.overlay.thresholds.get(THRESHOLD.name, THRESHOLD.value)
         tiers = tuple(
@@ -101,7 +102,7 @@ class Loop:
         threshold = Threshold(
             name=THRESHOLD.name, value=value, min=THRESHOLD.min, max=THRESHOLD.max, on_regression=-1, on_promotion=1
         )
-        found = decide(
+        found, self._state = settle(
             self._policy,
             self._state,
             RunFacts(
@@ -114,6 +115,5 @@ class Loop:
             ),
         )
         self.runs += 1
-        self._state = found.state
         self.overlay = found.overlay or self.overlay
         return found

@@ -9,7 +9,7 @@ One run, one change: a slip goes before a recovery, that before a promotion, tha
 nothing.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -56,12 +56,47 @@ def decide(policy: RegressionPolicy, state: str | None, run: RunFacts) -> Decisi
         before = read_state(state)
     except StateError as error:
         before, begun_anew = SuiteState(), f" Earlier runs are forgotten: {error}."
+    found, after = settle(policy, before, run)
+    overlay = (run.overlay if found.overlay is None else found.overlay).thresholds
+    stand = in_force(after.steps, run.thresholds, overlay)
+    steps = [
+        f"{one}{'' if at in stand or not one.moves else ' (not in force)'}"
+        for at, one in enumerate(after.steps)
+        if one.kind is StepKind.REGRESSION
+    ]
+    return Decision(
+        action=found.action,
+        reason=cut(f"{found.reason}{begun_anew}"),
+        low_percent=found.low_percent,
+        high_percent=found.high_percent,
+        overlay=found.overlay,
+        cells=cell_judgements(policy, found.night, found.candidates),
+        steps=tuple(steps),
+        state=state_text(after),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What follows, before it is put in words for each cell."""
+
+    action: RunAction
+    reason: str
+    low_percent: str | None = None
+    high_percent: str | None = None
+    overlay: TunedValues | None = None
+    night: Night = field(default_factory=Night)
+    candidates: tuple[Judged, ...] = ()
+
+
+def settle(policy: RegressionPolicy, before: SuiteState, run: RunFacts) -> tuple[Settled, SuiteState]:
+    """As :func:`decide`, from a state that was read; with the state that is handed on."""
     if run.run in before.decided:
-        found = Decision(action=RunAction.NOTHING, reason=f"run {run.run} was decided before, and is not again.")
-        return _ended(found, before, run, begun_anew)
+        reason = f"run {run.run} was decided before, and is not again."
+        return Settled(action=RunAction.NOTHING, reason=reason), before
     if _is_late(before, run):
         reason = f"run {run.run} is older than run {before.newest_run}, which was decided before it: it comes too late."
-        return _ended(Decision(action=RunAction.NOTHING, reason=reason), _with_run(before, run), run, begun_anew)
+        return Settled(action=RunAction.NOTHING, reason=reason), _with_run(before, run)
     night = count(policy, before, run)
     candidates = judged(policy, before, night)
     names = frozenset(tier.name for tier in run.tiers)
@@ -71,12 +106,12 @@ def decide(policy: RegressionPolicy, state: str | None, run: RunFacts) -> Decisi
     found, after = _decided(policy, now, run, night, candidates)
     if not any(cell.counts for cell in night.cells) and found.action is RunAction.NOTHING:
         found = replace(found, reason=_of_nothing(run, night))
-    return _ended(replace(found, cells=cell_judgements(policy, night, candidates)), after, run, begun_anew)
+    return replace(found, night=night, candidates=candidates), after
 
 
 def _decided(
     policy: RegressionPolicy, state: SuiteState, run: RunFacts, night: Night, candidates: tuple[Judged, ...]
-) -> tuple[Decision, SuiteState]:
+) -> tuple[Settled, SuiteState]:
     slip = found_slip(policy, state, night)
     if slip is not None:
         return _regress(policy, state, run, night, slip)
@@ -89,9 +124,9 @@ def _decided(
     refused = [one for one in candidates if one.standing in (Standing.WORSE, Standing.BELOW)]
     if refused:
         worst = min(refused, key=lambda one: (one.standing is not Standing.WORSE, one.counted.share, one.key))
-        found = Decision(action=RunAction.REJECT, reason=rejected(policy, worst))
+        found = Settled(action=RunAction.REJECT, reason=rejected(policy, worst))
         return _interval(policy, found, worst.counted.resolved, worst.counted.total), state
-    found = Decision(action=RunAction.NOTHING, reason=nothing(policy, state, night, candidates))
+    found = Settled(action=RunAction.NOTHING, reason=nothing(policy, state, night, candidates))
     # The tier that is nearest to its limit, or below it by most, is what the interval is of.
     cells = [*night.counted.values()] or [one.counted for one in candidates if one.counted.counts]
     if cells:
@@ -102,7 +137,7 @@ def _decided(
 
 def _regress(
     policy: RegressionPolicy, state: SuiteState, run: RunFacts, night: Night, slip: Slip
-) -> tuple[Decision, SuiteState]:
+) -> tuple[Settled, SuiteState]:
     stepped = step(StepKind.REGRESSION, run.thresholds, run.overlay.thresholds)
     cause = night.tiers[slip.tier]
     made = Step(
@@ -116,7 +151,7 @@ def _regress(
         night_resolved=night.resolved if night.is_whole else 0,
         night_tasks=night.total if night.is_whole else 0,
     )
-    found = Decision(
+    found = Settled(
         action=RunAction.REGRESS,
         reason=regressed(policy, slip, night, stepped),
         overlay=_moved(run.overlay, stepped.moves),
@@ -127,7 +162,7 @@ def _regress(
 
 def _recover(
     policy: RegressionPolicy, state: SuiteState, run: RunFacts, night: Night, recovery: Recovery
-) -> tuple[Decision, SuiteState]:
+) -> tuple[Settled, SuiteState]:
     undone = undo(state.steps, recovery.at, run.thresholds, run.overlay.thresholds)
     steps = tuple(
         replace(one, moves=moves)
@@ -136,16 +171,16 @@ def _recover(
     )
     is_moved = undone.overlay != dict(run.overlay.thresholds)
     overlay = TunedValues(thresholds=undone.overlay, tiers=run.overlay.tiers) if is_moved else None
-    found = Decision(action=RunAction.RECOVER, reason=recovered(policy, recovery, night, undone.moves), overlay=overlay)
+    found = Settled(action=RunAction.RECOVER, reason=recovered(policy, recovery, night, undone.moves), overlay=overlay)
     after = _measured_anew(state.with_steps(steps), recovery.step.tier)
     return _interval(policy, found, recovery.step.back.resolved, recovery.step.back.tasks), after
 
 
-def _promote(policy: RegressionPolicy, state: SuiteState, run: RunFacts, best: Judged) -> tuple[Decision, SuiteState]:
+def _promote(policy: RegressionPolicy, state: SuiteState, run: RunFacts, best: Judged) -> tuple[Settled, SuiteState]:
     tier, model = best.counted.cell.tier, best.counted.cell.model
     stepped = step(StepKind.PROMOTION, run.thresholds, run.overlay.thresholds)
     made = Step(kind=StepKind.PROMOTION, tier=tier, run=run.run, moves=stepped.moves)
-    found = Decision(
+    found = Settled(
         action=RunAction.PROMOTE,
         reason=promoted(policy, best, stepped),
         overlay=TunedValues(
@@ -209,24 +244,8 @@ def _with_run(state: SuiteState, run: RunFacts) -> SuiteState:
     return replace(state, runs=state.runs + 1, decided=decided, newest=run.time or state.newest, newest_run=run.run)
 
 
-def _interval(policy: RegressionPolicy, found: Decision, resolved: int, tasks: int) -> Decision:
+def _interval(policy: RegressionPolicy, found: Settled, resolved: int, tasks: int) -> Settled:
     if not tasks:
         return found
     low, high = wilson(resolved, tasks, policy.confidence_percent / 100)
     return replace(found, low_percent=decimal(low), high_percent=decimal(high))
-
-
-def _ended(found: Decision, state: SuiteState, run: RunFacts, begun_anew: str) -> Decision:
-    overlay = (run.overlay if found.overlay is None else found.overlay).thresholds
-    stand = in_force(state.steps, run.thresholds, overlay)
-    steps = [
-        f"{one}{'' if at in stand or not one.moves else ' (not in force)'}"
-        for at, one in enumerate(state.steps)
-        if one.kind is StepKind.REGRESSION
-    ]
-    return replace(
-        found,
-        reason=cut(f"{found.reason}{begun_anew}"),
-        steps=tuple(steps),
-        state=state_text(state),
-    )
