@@ -37,7 +37,7 @@ def main() -> None:
 def restrict(folder: str, limits: dict[str, int]) -> list[str]:
     """Give rights up; gives what the machine has no means for, a phrase each."""
     sys.path[:0] = [_PACKAGES]
-    from tierrouter_evaluation.sandbox.filters import refuse_calls
+    from tierrouter_evaluation.sandbox.filters import drop_capabilities, refuse_calls
     from tierrouter_evaluation.sandbox.writes import confine_writes
 
     sys.path.remove(_PACKAGES)
@@ -50,7 +50,13 @@ def restrict(folder: str, limits: dict[str, int]) -> list[str]:
         except (ValueError, OSError):
             _, most = resource.getrlimit(kind)
             resource.setrlimit(kind, (min(value, most), most))
+    if sys.platform != "linux":
+        return [f"on {sys.platform} there are no walls but limits on time and size"]
     missing = []
+    try:
+        drop_capabilities()
+    except OSError as error:
+        missing.append(f"root's rights are kept ({error.strerror})")
     try:
         confine_writes(folder)
     except OSError as error:

@@ -121,6 +121,22 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
+_CAPABILITY_VERSION: Final = 0x20080522
+
+
+def drop_capabilities() -> None:
+    """Root's rights, for ever: a suite in a container may well run as root. What root owns stays root's.
+
+    Raises:
+        OSError: the kernel does not let it.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    none = (ctypes.c_uint32 * 6)()
+    if library.capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset: " + os.strerror(ctypes.get_errno()))
+
+
 def refuse_calls() -> None:
     """From now on, for this process and for ever.
 

@@ -69,6 +69,8 @@ assert asyncio.run(three()) == 3
         pytest.param("import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "PermissionError", id="udp"),
         pytest.param("import socket\nsocket.socket(socket.AF_UNIX)", "PermissionError", id="unix socket"),
         pytest.param("import os\nos.kill(os.getppid(), 0)", "PermissionError", id="signal its parent"),
+        pytest.param("import os\nopen(f'/proc/{os.getppid()}/environ').read()", "PermissionError", id="look into"),
+        pytest.param("import os\nopen(f'/proc/{os.getppid()}/mem').read(1)", "PermissionError", id="read memory"),
         pytest.param("import os\nopen('a', 'w')\nos.chmod('a', 0o777)", "PermissionError", id="modes"),
         pytest.param("x = []\nwhile True: x.append(bytearray(10**7))", "MemoryError", id="memory"),
         pytest.param("open('big', 'wb').write(bytes(10**8))", "File too large", id="large file"),
