@@ -16,7 +16,7 @@ LEAST_SESSIONS: Final = 5
 """Of a side: with fewer nothing is said of it."""
 _LEAST_ALIKE: Final = 0.05
 """Turns of a session are at least as much alike, whatever sessions show."""
-_ALIKE_BEFORE: Final = 0.3
+_ALIKE_BEFORE: Final = 0.15
 """What is taken for true of that before anything was seen."""
 _WORTH_IT: Final = 20
 """So many turns with the figure are worth as much as what was taken for true."""
