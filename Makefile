@@ -95,8 +95,8 @@ bench-operator: setup ## what the operator costs, on a real API server (about te
 bench-pods: setup ## what injection costs and how fast a change reaches pods, on the cluster of `make e2e` (ten minutes)
 	@PYTHONPATH=tests .venv/bin/python -m bench.pods
 
-bench-rollout: setup ## how often canaries are judged wrongly, and how soon rightly (fifteen minutes)
-	@.venv/bin/python -m bench.rollout --processes 2 --plot docs/rollout.svg
+bench-rollout: setup ## how often canaries are judged wrongly, and how soon rightly (some minutes)
+	@.venv/bin/python -m bench.rollout --worse 300 --processes 2 --plot docs/rollout.svg
 
 bench-tuning: setup ## what tuning holds and saves where the truth is known (five minutes)
 	@PYTHONPATH=tests .venv/bin/python -m bench.tuning

@@ -7,7 +7,7 @@ from typing import NamedTuple
 WIDTH, HEIGHT = 860, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 250, 48, 52
 INK, PALE, GREY = "#1f2933", "#d9dee3", "#7b8794"
-COLOURS = ("#7b8794", "#94a3b8", "#c7a008", "#d97706", "#c2410c", "#9f1239", "#1f6fb2", "#0f766e")
+COLOURS = ("#7b8794", "#94a3b8", "#c7a008", "#d97706", "#c2410c", "#9f1239", "#1f6fb2", "#0f766e", "#7c3aed")
 _STYLE = f"text{{font:13px system-ui,sans-serif;fill:{INK}}}.title{{font-size:16px;font-weight:600}}"
 
 
