@@ -9,6 +9,7 @@ from routers import router_text
 
 from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
 from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.trials import Seats
 
 STALLED = """
     - {name: stalled, when: "session.tool_errors_in_a_row >= 3", tier: reasoning, escalate: true}
@@ -124,7 +125,7 @@ async def test_a_restart_moves_no_conversation(start, provider):
     headers = {"x-tierrouter-session": "s", "x-tierrouter-hint": "deep"}
     assert (await first.post(PATHS[CHAT], loop(CHAT, 0), headers)).tier == "deep"
     store, file = first.running.turns.sessions, first.state_dir / SESSIONS_FILE
-    keeping = asyncio.create_task(keep_sessions(file, store))
+    keeping = asyncio.create_task(keep_sessions(file, store, first.running.turns.seats))
     await asyncio.sleep(0)
     store.changes += 1
     keeping.cancel()
@@ -134,7 +135,7 @@ async def test_a_restart_moves_no_conversation(start, provider):
     got = await second.post(PATHS[CHAT], loop(CHAT, 1), {"x-tierrouter-session": "s"})
     assert (got.tier, got.reason.partition(":")[0]) == ("deep", "ToolLoop")
     again = SessionStore()
-    load_sessions(file, again)
+    load_sessions(file, again, Seats())
     assert list(again.all()) == list(store.all())
 
 
@@ -145,7 +146,7 @@ def test_sessions_that_can_not_be_read_are_left_out(tmp_path, broken, caplog):
     file = tmp_path / SESSIONS_FILE
     file.write_bytes(broken)
     store = SessionStore()
-    load_sessions(file, store)
+    load_sessions(file, store, Seats())
     assert len(store) == 0
     assert not any(record.exc_info for record in caplog.records)
 
