@@ -19,6 +19,7 @@ class Tally:
 
     fleets: int = 0
     slips: int = 0
+    """None where a candidate had taken the tier over before."""
     caught: int = 0
     caught_nights: list[int] = field(default_factory=list)
     recovered: int = 0
@@ -57,12 +58,13 @@ def _fleet(rng: np.random.Generator, tally: Tally, *, does_slip: bool) -> None:
     is_bad = candidate <= FLOOR or candidate <= well[0] - MARGIN
     is_good = candidate >= well[0] and candidate >= LIMIT + 0.02
     tally.fleets += 1
-    tally.slips += does_slip
     tally.bad_candidates += is_bad
     tally.good_candidates += is_good
     seen: set[str] = set()
     for night in range(NIGHTS):
         is_slipped = does_slip and SLIPS_FROM <= night < SLIPS_TO and not loop.overlay.tiers
+        if is_slipped:
+            seen.add("slip")
         first = slipped if is_slipped else candidate if loop.overlay.tiers else float(well[0])
         truth = [first, *map(float, well[1:])]
         # While a tier is known to be ill, nobody tries candidates.
@@ -81,6 +83,7 @@ def _fleet(rng: np.random.Generator, tally: Tally, *, does_slip: bool) -> None:
                 seen.add("recovered")
         elif action is RunAction.PROMOTE:
             seen.add("promotion")
+    tally.slips += "slip" in seen
     tally.caught += "caught" in seen
     tally.recovered += "recovered" in seen
     tally.steps += "step" in seen
