@@ -17,6 +17,8 @@ CANNOT_START: Final = 3
 """A port in use, a folder that can't be written, no embedded model."""
 SLIPPED: Final = 4
 """A decision that a pipeline should stop at: a tier has slipped, or a candidate is rejected."""
+STILL_GOING: Final = 124
+"""What is followed had no end when the time for it was over, as timeout(1) has it."""
 INTERRUPTED: Final = 130
 """Ctrl-C, as shells and other commands have it."""
 

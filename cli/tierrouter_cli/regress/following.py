@@ -5,16 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from tierrouter_cli.exits import OK, PROBLEM
+from tierrouter_cli.exits import OK, PROBLEM, SLIPPED, STILL_GOING
 from tierrouter_cli.regress.connection import RegressError
 
 if TYPE_CHECKING:
     from tierrouter_operator.client import Client
 
-SLIPPED: Final = 4
-"""A tier has slipped, or a candidate is rejected."""
-STILL_GOING: Final = 124
-"""The run had no end when the time to follow it was over, as timeout(1) has it."""
 EVERY_S: Final = 1.0
 _STOPS: Final = ("Regress", "Reject")
 

@@ -5,7 +5,10 @@ from typing import Any, Final
 
 import typer
 
+from tierrouter_cli.regress.check import check
 from tierrouter_cli.regress.collect import collect
+from tierrouter_cli.regress.run import run
+from tierrouter_cli.regress.submit import submit
 from tierrouter_cli.regress.suite import suite
 
 regress: Final = typer.Typer(
@@ -13,6 +16,9 @@ regress: Final = typer.Typer(
 )
 
 COMMANDS: Final[dict[Callable[..., Any], str]] = {
+    run: "Begin a run of a RegressionSuite now, and follow it.",
+    submit: "Submit results from anywhere, and follow what is decided.",
+    check: "Decide from files, without a cluster.",
     suite: "Run a suite of tasks against a router.",
     collect: "Bring a harness' results into its RegressionRun; for a Job's pod.",
 }

@@ -1,6 +1,5 @@
 """Files of results, sorted into the cells that a decision is made of."""
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from tierrouter_core.errors import ResultsError
 from tierrouter_core.regression.results import CellResults, TaskResult
 from tierrouter_core.regression.rows import MAX_ROWS, task_of
 from tierrouter_core.resources.router import TierSpec
+from tierrouter_evaluation.formats.reading import ResultFormat, read_files
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 
@@ -89,16 +89,9 @@ def read_cells(
         for row, where in rows_of(path.read_bytes(), str(path)):
             cells.add(row, task_of(row, where), where)
     if junit:
-        for task in _junit_tasks(junit):
+        for task in read_files(junit, ResultFormat.JUNIT).tasks:
             cells.add({}, task, ", ".join(map(str, junit)))
     return cells.all()
-
-
-def _junit_tasks(paths: Sequence[Path]) -> tuple[TaskResult, ...]:
-    # By name: the readers of harnesses' formats are another layer's, and not in every installation.
-    reading = importlib.import_module("tierrouter_evaluation.formats.reading")
-    found: tuple[TaskResult, ...] = reading.read_files(paths, reading.ResultFormat.JUNIT).tasks
-    return found
 
 
 def _text(row: Mapping[str, Any], key: str, where: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from tierrouter_cli.exits import INTERRUPTED, OK, say
+from tierrouter_cli.exits import INTERRUPTED, OK, STILL_GOING, say
 from tierrouter_cli.regress.connection import (
     A_DAY_S,
     Context,
@@ -19,7 +19,7 @@ from tierrouter_cli.regress.connection import (
     explained,
     the_suite,
 )
-from tierrouter_cli.regress.following import EVERY_S, STILL_GOING, follow
+from tierrouter_cli.regress.following import EVERY_S, follow
 
 if TYPE_CHECKING:
     from tierrouter_operator.client import Client

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,8 +13,11 @@ from tierrouter_cli.regress.following import follow
 from tierrouter_core.contract import RESULTS_ACCOUNT, STABLE_FILE, STABLE_REVISION, active_name
 from tierrouter_core.document.codec import document_from_bytes
 from tierrouter_core.document.model import Document
+from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_core.resources.regression import Candidate, Cell, RunSource, SuiteSpec
+from tierrouter_evaluation.collecting.cell_result import CellOfRun, result_of
+from tierrouter_evaluation.formats.reading import ResultFormat, read_files
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import AlreadyExistsError, NotFoundError
 from tierrouter_operator.planning.kinds import CONFIG_MAP, RUN
@@ -60,7 +62,7 @@ async def submit_results(where: Where, submission: Submission, say: Callable[[st
         run = await _made(client, namespace, suite, name, cell, revision)
         if cell.name not in run.results:
             await _write(client, run, cell, tasks)
-            solved = sum(each.outcome == "resolved" for each in tasks)
+            solved = sum(each.outcome is TaskOutcome.RESOLVED for each in tasks)
             say(f"run {name}: submitted {solved} of {len(tasks)} tasks solved by {cell.model} as tier {cell.tier}")
         else:
             say(f"run {name} has results of cell {cell.name} already")
@@ -85,12 +87,11 @@ def cell_of(document: Document, tier: str, candidate: str) -> Cell:
     return cells[-1]
 
 
-def _read(submission: Submission, say: Callable[[str], None]) -> tuple[Any, ...]:
-    reading: Any = import_module("tierrouter_evaluation.formats.reading")
-    found = reading.read_files(submission.files, reading.ResultFormat(submission.format))
+def _read(submission: Submission, say: Callable[[str], None]) -> tuple[TaskResult, ...]:
+    found = read_files(submission.files, ResultFormat(submission.format))
     for note in found.notes:
         say(note)
-    return tuple(found.tasks)
+    return found.tasks
 
 
 async def _in_force(client: Client, namespace: str, router: str) -> tuple[Document, str]:
@@ -120,10 +121,9 @@ async def _made(client: Client, namespace: str, suite: Mapping[str, Any], name: 
     return run
 
 
-async def _write(client: Client, run: Run, cell: Cell, tasks: tuple[Any, ...]) -> None:
-    results: Any = import_module("tierrouter_evaluation.collecting.cell_result")
-    of_run = results.CellOfRun(name=cell.name, tier=cell.tier, model=cell.model, is_candidate=cell.is_candidate)
-    entry = results.result_of(of_run, tasks, {}, datetime.now(UTC))
+async def _write(client: Client, run: Run, cell: Cell, tasks: tuple[TaskResult, ...]) -> None:
+    of_run = CellOfRun(name=cell.name, tier=cell.tier, model=cell.model, is_candidate=cell.is_candidate)
+    entry = result_of(of_run, tasks, {}, datetime.now(UTC))
     metadata = {key: run.obj["metadata"][key] for key in ("name", "namespace", "uid")}
     body = {"apiVersion": RUN.api_version, "kind": RUN.kind, "metadata": metadata, "status": {"results": [entry]}}
     await client.apply(f"{RUN.path(run.namespace, run.name)}/status", body, force=False)

@@ -5,11 +5,13 @@ The one place in which the operator's plan and ``tierrouter_core.regression.deci
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Final, Protocol
 
 from tierrouter_core.errors import TierRouterError
+from tierrouter_core.regression.decide import decide
+from tierrouter_core.regression.facts import RunFacts
 from tierrouter_core.regression.results import CellResults
+from tierrouter_core.regression.state_json import read_state
 from tierrouter_core.resources.regression import CellJudgement, RegressionPolicy, RunAction
 from tierrouter_core.resources.revision import TunedValues
 from tierrouter_core.resources.router import Threshold, TierSpec
@@ -95,13 +97,11 @@ class DecideByCore:
 
     def __call__(self, facts: Facts) -> Decided:
         """What follows from the facts."""
-        core: Any = import_module("tierrouter_core.regression.decide")
-        values: Any = import_module("tierrouter_core.regression.facts")
         without = tuple(cell for cell in facts.without_results if cell.cell in facts.errors)
-        found = core.decide(
+        found = decide(
             facts.policy,
             facts.state,
-            values.RunFacts(
+            RunFacts(
                 run=facts.run,
                 revision=facts.revision,
                 tiers=facts.tiers,
@@ -127,9 +127,8 @@ class DecideByCore:
 
     def steps_of(self, state: str) -> tuple[str, ...]:
         """Steps of thresholds that stand by a state that was handed on."""
-        reader: Any = import_module("tierrouter_core.regression.state_json")
         try:
-            return tuple(str(step) for step in reader.read_state(state).regressions)
+            return tuple(str(step) for step in read_state(state).regressions)
         except TierRouterError:
             return ()
 
