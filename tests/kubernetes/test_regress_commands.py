@@ -14,8 +14,6 @@ from tierrouter_cli.regress import run as run_command
 from tierrouter_cli.regress.connection import RegressError, Where
 from tierrouter_cli.regress.submitting import Submission, submit_results
 
-pytest.importorskip("tierrouter_core.regression.decide")
-
 
 @pytest.fixture
 async def suite(cluster: Cluster, router: RouterInCluster) -> AsyncIterator[SuiteInCluster]:
@@ -65,7 +63,6 @@ async def test_a_suite_that_is_not_there_is_said(suite: SuiteInCluster, where: W
 async def test_results_from_anywhere_are_decided_on_and_the_same_name_is_one_run(
     suite: SuiteInCluster, where: Where, tmp_path: Path
 ) -> None:
-    pytest.importorskip("tierrouter_evaluation.formats.reading")
     file = tmp_path / "results.jsonl"
     file.write_text(
         "".join(f'{{"task_id": "t{number}", "resolved": {str(number >= 2).lower()}}}\n' for number in range(200))

@@ -11,7 +11,6 @@ from control_plane import AuditLog, Cluster, Refused
 from router_in_cluster import RouterInCluster, quiet
 from tierrouter_core.regression.rows import unpacked
 
-pytest.importorskip("tierrouter_core.regression.decide")
 IMAGE = "tierrouter/operator:test"
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-from importlib.util import find_spec
 from pathlib import Path
 
 import aiohttp
@@ -16,10 +15,6 @@ from pods_with_sidecars import agent_pods
 from control_plane import Api, Cluster
 from provider.fast import CannedAnswers, FastProtocol
 from router_in_cluster import RouterInCluster
-
-pytestmark = pytest.mark.skipif(
-    find_spec("tierrouter_sidecar.trials") is None, reason="the sidecar that is installed serves no canary"
-)
 
 
 async def test_turns_that_sidecars_serve_promote_a_canary(

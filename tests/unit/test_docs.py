@@ -112,7 +112,7 @@ def variables_read() -> set[str]:
 def test_every_option_is_in_the_row_of_its_command(command: str, option: str) -> None:
     (row,) = (line for line in spoken(CLI).splitlines() if line.startswith(f"| `tierrouter {command} "))
     assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", CLI), f"docs/cli.md says nothing of {option}"
-    forms = (option, {"--file": "-f", "--header": "-H", "--namespace": "-n"}.get(option, option))
+    forms = (option, {"--file": "-f", "--header": "-H", "--namespace": "-n", "--suite": "-s"}.get(option, option))
     assert any(re.search(rf"(?<![\w-]){re.escape(form)}(?![\w-])", row) for form in forms), row
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
 from tierrouter_core.resources.regression import RunPhase, SuiteSpec
 from tierrouter_operator.planning.conditions import Judgement, found_condition, timestamp
+from tierrouter_operator.planning.decided import is_dealt_with
 from tierrouter_operator.planning.history import History
 from tierrouter_operator.planning.kinds import RUN, Obj
 from tierrouter_operator.planning.run_decision import Decide, Facts
@@ -27,8 +28,6 @@ from tierrouter_operator.planning.suite_status import decision_values, suite_sta
 from tierrouter_operator.planning.writes import Delete, Plan, PostEvent, Write
 
 _LONGEST_S: Final = 3600.0
-_ROLLOUT_SETTLED: Final = "RolloutSettled"
-"""The condition of a run that says that nothing more becomes of its decision."""
 _ENDING: Final = (RunReason.ROUTER_MISSING,)
 """What no decision can wait for."""
 
@@ -196,9 +195,7 @@ def _beyond(runs: Sequence[Run], limit: int) -> list[Write]:
 
 
 def _is_to_be_acted_on(run: Run) -> bool:
-    settled = found_condition(run.obj, _ROLLOUT_SETTLED).get("status")
-    is_done = settled == "True" or (bool(run.decision.get("revision")) and settled is None)
-    return run.phase is RunPhase.DECIDED and "overlay" in run.decision and not is_done
+    return run.phase is RunPhase.DECIDED and "overlay" in run.decision and not is_dealt_with(run.obj)
 
 
 def _starts(seen: ObservedSuite, runs: Sequence[Run], spec: SuiteSpec, in_force: InForce | Hindrance) -> Starts:

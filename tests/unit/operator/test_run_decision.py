@@ -7,8 +7,6 @@ from suite_world import SuiteWorld
 
 from tierrouter_operator.planning.run_decision import DecideByCore
 
-pytest.importorskip("tierrouter_core.regression.decide")
-
 
 def night(world: SuiteWorld, number: int, resolved: dict[str, int]) -> dict[str, Any]:
     world.run_now(str(number))

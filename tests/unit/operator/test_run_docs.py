@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tierrouter_cli.regress.following import SLIPPED, STILL_GOING
+from tierrouter_cli.exits import SLIPPED, STILL_GOING
 from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
 from tierrouter_core.resources.regression import RunPhase
 

@@ -1,6 +1,5 @@
 """``tierrouter regress check`` as its users run it."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -182,7 +181,6 @@ def test_a_file_that_is_not_there_is_exit_code_1(folder: Path) -> None:
     assert run("none.jsonl").exit_code == 1
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tierrouter_evaluation") is None, reason="formats are not installed")
 def test_junit_xml_is_read_too(folder: Path) -> None:
     cases = "".join(f'<testcase name="t{number}"/>' for number in range(40))
     failed = "".join(f'<testcase name="f{number}"><failure/></testcase>' for number in range(40))
