@@ -222,5 +222,7 @@ def test_whatever_happens_no_decision_acts_twice_and_nothing_leaves_its_bounds(s
     assert len(runs) == len(set(runs)), "a decision comes into force once"
     for run in made:
         said = world.said_in(run)
-        assert said, "every decision is told of"
+        if not said:
+            assert world.is_tried, "a decision is told of, unless it waits for the canary of another to end"
+            continue
         assert said["status"] == "True" or world.rollout["run"] == run, "only one is under way"
