@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-rollout crds manifests translation-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds manifests translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +94,9 @@ bench-operator: setup ## what the operator costs, on a real API server (about te
 
 bench-pods: setup ## what injection costs and how fast a change reaches pods, on the cluster of `make e2e` (ten minutes)
 	@PYTHONPATH=tests .venv/bin/python -m bench.pods
+
+bench-regression: setup ## how often regression runs decide wrongly, and how soon rightly, where the truth is known
+	@.venv/bin/python -m bench.regression
 
 bench-rollout: setup ## how often canaries are judged wrongly, and how soon rightly (some minutes)
 	@.venv/bin/python -m bench.rollout --worse 300 --processes 2 --plot docs/rollout.svg
