@@ -30,6 +30,8 @@ from tierrouter_operator.planning.run_seen import Run
 TOKEN_VOLUME: Final = "tierrouter-results-token"  # noqa: S105
 _TOKEN_MOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
 _TOKEN_S: Final = 3600
+_RESOURCES: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
+"""What the collector asks for: it reads results, however large, once."""
 _KILLED: Final = 137
 """128 + SIGKILL: what a container ends with that ran out of memory."""
 _MAX_RULES: Final = 20
@@ -207,7 +209,7 @@ def _pod(pod: Mapping[str, Any], run: Run, cell: str, result_format: str, image:
         "volumes": [*(pod.get("volumes") or ()), results, token],
         # First, so that it ends last but for the router's sidecar, which injection puts before it.
         "initContainers": [
-            _collector(run, cell, result_format, image),
+            _collector(run, cell, result_format, image, with_resources=_has_resources(pod)),
             *(_with_results(each) for each in pod.get("initContainers") or ()),
         ],
         "containers": [_with_results(each) for each in pod["containers"]],
@@ -226,7 +228,11 @@ def _with_results(container: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _collector(run: Run, cell: str, result_format: str, image: str) -> _CollectedBy:
+def _has_resources(pod: Mapping[str, Any]) -> bool:
+    return any(each.get("resources") for each in (*(pod.get("initContainers") or ()), *pod["containers"]))
+
+
+def _collector(run: Run, cell: str, result_format: str, image: str, *, with_resources: bool) -> _CollectedBy:
     arguments = {
         "--run": run.name,
         "--namespace": run.namespace,
@@ -243,7 +249,8 @@ def _collector(run: Run, cell: str, result_format: str, image: str) -> _Collecte
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
             {"name": RESULTS_DIR_VARIABLE, "value": RESULTS_MOUNT},
         ],
-        "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        # Where the harness states none, the namespace's defaults are to hold for all alike.
+        **({"resources": _RESOURCES} if with_resources else {}),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

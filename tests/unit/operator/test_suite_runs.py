@@ -129,6 +129,16 @@ def test_candidates_are_tested_beside_the_tier_that_they_may_take_over() -> None
     ]
 
 
+def test_the_collector_asks_for_resources_where_the_harness_does() -> None:
+    for resources in ({}, {"requests": {"cpu": "1"}}):
+        pod = {"containers": [{"name": "harness", "image": "harness", "resources": resources}]}
+        world = SuiteWorld(jobTemplate={"spec": {"template": {"spec": pod}}})
+        world.run_now()
+        world.settle()
+        (collector,) = world.jobs[0]["spec"]["template"]["spec"]["initContainers"]
+        assert bool(collector.get("resources")) == bool(resources)
+
+
 def test_the_account_of_the_jobs_is_made_once() -> None:
     world = SuiteWorld(parallelism=1)
     world.run_now()
