@@ -8,7 +8,7 @@ from tierrouter_evaluation.suites.answers import prompt_of
 from tierrouter_evaluation.suites.checking import check_answer
 from tierrouter_evaluation.suites.suite_file import Task, suite_from
 
-FILE = Path(__file__).parents[3] / "examples" / "suite" / "coding.yaml"
+FILE = Path(__file__).parents[2] / "examples" / "suite" / "coding.yaml"
 SOLUTIONS = Path(__file__).parent / "suite_solutions"
 SUITE = suite_from(FILE.read_text(), FILE.name)
 TASKS = [pytest.param(task, id=task.id) for task in SUITE.tasks]
