@@ -48,6 +48,7 @@ async def test_an_applied_router_is_published_and_says_so(served: RouterInCluste
         "InjectionHealthy",
         "ModelServerReady",
         "BudgetsShared",
+        "RolloutSettled",
     }
     assert revision["status"]["phase"] == "Active"
     provider = await served.api.get(f"{served.base}/modelproviders/openai")
