@@ -13,6 +13,7 @@ from tierrouter_core.contract import OPERATOR
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ApiError
 from tierrouter_operator.planning.kinds import EVENT
+from tierrouter_operator.planning.texts import shortened
 from tierrouter_operator.planning.writes import PostEvent
 
 log = logging.getLogger("tierrouter.operator")
@@ -128,7 +129,7 @@ def body_of(event: PostEvent, controller: str, instance: str, now: datetime) -> 
     """The Event object."""
     about = event.about
     metadata = about["metadata"]
-    note = event.message if len(event.message) <= _MAX_NOTE else f"{event.message[: _MAX_NOTE - 1]}…"
+    note = shortened(event.message, _MAX_NOTE)
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.kind,

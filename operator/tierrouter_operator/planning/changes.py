@@ -5,6 +5,7 @@ from typing import Any
 
 from tierrouter_core.document.difference import Difference, differences
 from tierrouter_core.document.model import Document
+from tierrouter_operator.planning.texts import shortened
 
 _SAID_AT_MOST = 3
 _MAX_VALUE = 60
@@ -28,4 +29,4 @@ def _rank(difference: Difference) -> int:
 
 def _shown(value: Any) -> str:
     text = "none" if value is None else str(value)
-    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 1]}…"
+    return shortened(text, _MAX_VALUE)

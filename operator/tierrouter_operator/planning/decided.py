@@ -10,6 +10,7 @@ from tierrouter_core.resources.revision import OriginType, TunedValues
 from tierrouter_operator.planning.conditions import found_condition
 from tierrouter_operator.planning.kinds import Obj
 from tierrouter_operator.planning.rollout import values_from
+from tierrouter_operator.planning.texts import shortened
 
 _ORIGINS: Final = {
     RunAction.REGRESS: OriginType.REGRESSION,
@@ -79,7 +80,7 @@ def _read(run: Obj) -> Decided | None:
         suite=str(spec.get("suite") or ""),
         tested=str(spec.get("revision") or ""),
         origin=origin,
-        message=reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…",
+        message=shortened(reason, _LONGEST_REASON),
         overlay=wanted,
         time=str(status.get("completionTime") or run["metadata"].get("creationTimestamp") or ""),
         obj=run,

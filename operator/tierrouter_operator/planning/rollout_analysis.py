@@ -12,7 +12,7 @@ from tierrouter_core.rollout.counters import (
     gathered_to_json,
     told_from_status,
 )
-from tierrouter_operator.planning.rollout_verdict import Action, Analysis, Question, Verdict
+from tierrouter_operator.planning.rollout_verdict import Analysis, Question, Verdict
 
 
 @cache
@@ -44,7 +44,7 @@ class _CoreAnalysis:
             f" ({gathered.ended} sidecars have ended: their last seconds are not counted)" if gathered.ended else ""
         )
         looks = {"used": [look.as_json() for look in found.looks]} if found.looks else {}
-        return Verdict(Action(str(found.action)), f"{found.reason}{unseen}", looks)
+        return Verdict(found.action, f"{found.reason}{unseen}", looks)
 
 
 def _looks(written: Mapping[str, Any]) -> tuple[Look, ...]:

@@ -10,6 +10,7 @@ from tierrouter_operator.planning.history import History
 from tierrouter_operator.planning.kinds import RUN, Obj
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.rollout import Rollout, Stage
+from tierrouter_operator.planning.texts import shortened
 from tierrouter_operator.planning.trial import NotActedOn, Rolled
 from tierrouter_operator.planning.writes import MergeStatus, PostEvent, Tell, Write
 
@@ -30,7 +31,7 @@ def rollout_judgement(router: str, rollout: Rollout | None) -> Judgement:
         message = "no regression run has decided on another revision"
         return Judgement(_TYPE, "True", ConditionReason.NOTHING_TO_ROLL_OUT, message)
     name, by = rollout.revision, f"{rollout.origin} by run {rollout.run}: {rollout.message}"
-    said = f" {_cut(rollout.said)}" if rollout.said else ""
+    said = f" {shortened(rollout.said, _MAX_SAID)}" if rollout.said else ""
     end = f"kubectl tierrouter promote {router}, or abort {router}"
     match rollout.stage:
         case Stage.CANDIDATE:
@@ -153,7 +154,3 @@ def _name(run: Obj) -> str:
 
 def _phase(run: Obj) -> str:
     return str((run.get("status") or {}).get("phase") or "")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_SAID else f"{text[: _MAX_SAID - 1]}…"

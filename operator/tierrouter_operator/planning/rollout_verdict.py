@@ -3,20 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from tierrouter_core.resources.guards import Rollout as Settings
 from tierrouter_core.resources.revision import OriginType
-
-
-class Action(StrEnum):
-    """What follows from the counts."""
-
-    WAIT = "Wait"
-    PROMOTE = "Promote"
-    ROLL_BACK = "RollBack"
-    GIVE_UP = "GiveUp"
+from tierrouter_core.rollout.analysis import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

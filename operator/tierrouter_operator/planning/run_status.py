@@ -12,6 +12,7 @@ from typing import Any, Final
 from tierrouter_operator.planning.conditions import Judgement, condition, timestamp
 from tierrouter_operator.planning.kinds import RUN, Obj
 from tierrouter_operator.planning.run_seen import Run
+from tierrouter_operator.planning.texts import shortened
 from tierrouter_operator.planning.writes import ApplyStatus
 
 _OURS: Final = ("phase", "startTime", "completionTime", "started", "decision")
@@ -52,7 +53,7 @@ def without_results(cell: str, error: str, now: datetime) -> Mapping[str, Any]:
         "tasks": 0,
         "resolved": 0,
         "completionTime": timestamp(now),
-        "error": error if len(error) <= _MAX_ERROR else f"{error[: _MAX_ERROR - 1]}…",
+        "error": shortened(error, _MAX_ERROR),
     }
 
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from tierrouter_core.regression.facts import RunFacts
 from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
 from tierrouter_core.resources.regression import RunPhase, SuiteSpec
 from tierrouter_operator.planning.conditions import Judgement, found_condition, timestamp
 from tierrouter_operator.planning.decided import is_dealt_with
 from tierrouter_operator.planning.history import History
 from tierrouter_operator.planning.kinds import RUN, Obj
-from tierrouter_operator.planning.run_decision import Decide, Facts
+from tierrouter_operator.planning.run_decision import Decide, decision_entry
 from tierrouter_operator.planning.run_hindrance import Hindrance
 from tierrouter_operator.planning.run_results import gather
 from tierrouter_operator.planning.run_seen import Run, newest_decided, oldest_first
@@ -110,15 +111,16 @@ def _decided(
         judgement = Judgement(RunCondition.DECIDED, "False", in_force.reason, in_force.message)
         return [run_status(collected, {}, [judgement], seen.now)], {}
     before = newest_decided(runs)
-    made = decide(_facts(seen, collected, spec, in_force, before))
+    made = decide(spec.policy, _handed_on(seen, before), _facts(collected, spec, in_force))
+    entry = decision_entry(made)
     # Later than the one before, whatever the clock says: the newest decision is the one to go on from.
     ended = seen.now if before is None else max(seen.now, before.ended_at + timedelta(seconds=1))
     changes: dict[str, Any] = {
         "phase": str(RunPhase.DECIDED),
         "completionTime": timestamp(ended),
-        "decision": made.entry,
+        "decision": entry,
     }
-    reason = str(made.entry["reason"])
+    reason = str(entry["reason"])
     judgement = Judgement(RunCondition.DECIDED, "True", made.action, reason)
     message = f"run {collected.name}: {made.action}: {reason}"
     assert seen.suite is not None
@@ -127,7 +129,7 @@ def _decided(
         PostEvent(collected.obj, "Normal", RunEvent.RUN_DECIDED, f"{made.action}: {reason}"),
         PostEvent(seen.suite, "Normal", RunEvent.RUN_DECIDED, message),
     ]
-    return writes, decision_values(made.entry, made.steps)
+    return writes, decision_values(entry, made.steps)
 
 
 def _decision_lost(suite: Obj, runs: Sequence[Run], decide: Decide) -> Mapping[str, Any]:
@@ -151,19 +153,23 @@ def _collected_at(run: Run) -> str:
     return str(found or run.obj["metadata"].get("creationTimestamp") or "")
 
 
-def _facts(seen: ObservedSuite, run: Run, spec: SuiteSpec, in_force: InForce, before: Run | None) -> Facts:
-    gathered = gather(run)
+def _handed_on(seen: ObservedSuite, before: Run | None) -> str | None:
+    """What the decision before handed on, as JSON."""
     status = (seen.suite or {}).get("status") or {}
     state = before.decision.get("state") if before is not None else status.get("state")
+    return str(state) if state else None
+
+
+def _facts(run: Run, spec: SuiteSpec, in_force: InForce) -> RunFacts:
+    gathered = gather(run)
     document, asked = in_force.document, in_force.asked
     spec_of_router = asked.router.spec
-    return Facts(
-        policy=spec.policy,
-        state=str(state) if state else None,
+    without = tuple(cell for cell in gathered.without if cell.cell in gathered.errors)
+    return RunFacts(
         run=run.name,
         revision=run.revision,
         revision_in_force=in_force.revision.name,
-        collected_at=_collected_at(run),
+        time=_collected_at(run),
         suite_tiers=spec.tiers or tuple(document.tiers),
         tiers=tuple(
             replace(tier, model=document.tiers[tier.name].model)
@@ -174,8 +180,7 @@ def _facts(seen: ObservedSuite, run: Run, spec: SuiteSpec, in_force: InForce, be
             replace(each, value=document.thresholds.get(each.name, each.value)) for each in spec_of_router.thresholds
         ),
         overlay=asked.overlay,
-        cells=gathered.cells,
-        without_results=gathered.without,
+        cells=(*gathered.cells, *without),
         errors=gathered.errors,
     )
 

@@ -14,6 +14,7 @@ from tierrouter_core.resources.compile import needs_prices
 from tierrouter_core.resources.guards import Rollout as Settings
 from tierrouter_core.resources.prices import PriceOf
 from tierrouter_core.resources.revision import OriginType, TunedValues
+from tierrouter_core.rollout.analysis import Action
 from tierrouter_operator.planning.asked import Asked, Step, asked_with
 from tierrouter_operator.planning.children import annotation
 from tierrouter_operator.planning.choice import Choice, Chooser, Why
@@ -23,7 +24,7 @@ from tierrouter_operator.planning.history import History, Moved, Revision
 from tierrouter_operator.planning.kinds import Obj
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.rollout import Rollout, Stage, age_s
-from tierrouter_operator.planning.rollout_verdict import Action, Analysis, Question
+from tierrouter_operator.planning.rollout_verdict import Analysis, Question
 from tierrouter_operator.planning.trouble import Trouble
 
 COUNT_EVERY_S: Final = 10.0

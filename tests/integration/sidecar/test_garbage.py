@@ -45,7 +45,9 @@ def left_for_the_collector():
 @pytest.mark.parametrize("dialect", [CHAT, RESPONSES, MESSAGES])
 @pytest.mark.parametrize("ask", [ASK, STREAM], ids=["whole", "streamed"])
 async def test_a_turn_leaves_nothing_whatever_its_provider_does(start, provider, spare, fault, dialect, ask):
-    sidecar = await start(with_failover(provider, spare, headersTimeout="300ms", firstTokenTimeout="400ms", idleTimeout="500ms"))
+    sidecar = await start(
+        with_failover(provider, spare, headersTimeout="300ms", firstTokenTimeout="400ms", idleTimeout="500ms")
+    )
     provider.always(FAULTS[fault])
     await sidecar.post(PATHS[dialect], ask[dialect])
     with left_for_the_collector() as found:

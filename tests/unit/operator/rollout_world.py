@@ -8,8 +8,9 @@ import orjson
 from router_world import Obj, World
 
 from tierrouter_core.contract import CANARY_FILE, ROLLOUT, SPLIT_FILE, STABLE_REVISION
+from tierrouter_core.rollout.analysis import Action
 from tierrouter_operator.planning.kinds import RUN, SUITE
-from tierrouter_operator.planning.rollout_verdict import Action, Question, Verdict
+from tierrouter_operator.planning.rollout_verdict import Question, Verdict
 from tierrouter_operator.planning.sidecars import Counted, Fleet
 
 

@@ -13,14 +13,14 @@ from typing import Any
 
 from router_world import AlreadyThere, World
 
+from tierrouter_core.regression.facts import Decision, RunFacts
 from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import packed
-from tierrouter_core.resources.regression import RunAction
+from tierrouter_core.resources.regression import RegressionPolicy, RunAction
 from tierrouter_core.resources.revision import TunedValues
 from tierrouter_operator.planning.conditions import timestamp
 from tierrouter_operator.planning.kinds import CONFIG_MAP, JOB, RUN, SUITE, Kind, kind_of
 from tierrouter_operator.planning.observed import Refusal
-from tierrouter_operator.planning.run_decision import Decided, Facts
 from tierrouter_operator.planning.suite_observed import JobSettings, ObservedSuite
 from tierrouter_operator.planning.suite_plan import plan_suite
 from tierrouter_operator.planning.writes import ApplyStatus, Create, Delete, Plan, PostEvent, Write
@@ -37,14 +37,18 @@ class FakeDecide:
     """Decides as it is told to, and remembers what it was asked. Stands for the core's decision in these tests."""
 
     def __init__(self) -> None:
-        self.asked: list[Facts] = []
+        self.asked: list[RunFacts] = []
+        self.states: list[str | None] = []
+        self.policies: list[RegressionPolicy] = []
         self.action = RunAction.NOTHING
         self.overlay: TunedValues | None = None
 
-    def __call__(self, facts: Facts) -> Decided:
-        self.asked.append(facts)
-        number = int(facts.state or 0) + 1
-        return Decided(
+    def __call__(self, policy: RegressionPolicy, state: str | None, run: RunFacts) -> Decision:
+        self.asked.append(run)
+        self.states.append(state)
+        self.policies.append(policy)
+        number = int(state or 0) + 1
+        return Decision(
             action=self.action,
             reason=f"decision {number}",
             low_percent="90.5",

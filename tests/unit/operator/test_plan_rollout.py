@@ -8,8 +8,8 @@ import pytest
 from rollout_world import RolloutWorld
 
 from tierrouter_core.contract import ABORT, CANARY_REVISION, MOVED, PROMOTE, ROLLOUT
+from tierrouter_core.rollout.analysis import Action
 from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, RUN
-from tierrouter_operator.planning.rollout_verdict import Action
 from tierrouter_operator.planning.sidecars import NOTHING_SEEN
 
 

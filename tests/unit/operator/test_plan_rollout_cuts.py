@@ -10,8 +10,8 @@ from rollout_world import RolloutWorld
 
 from tierrouter_core.contract import ABORT, PROMOTE, STABLE_FILE, STABLE_REVISION, active_name
 from tierrouter_core.document.codec import named_document_from_bytes
+from tierrouter_core.rollout.analysis import Action
 from tierrouter_operator.planning.kinds import CONFIG_MAP, RUN
-from tierrouter_operator.planning.rollout_verdict import Action
 
 Act = Callable[[RolloutWorld], Any]
 

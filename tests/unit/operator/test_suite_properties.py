@@ -95,7 +95,7 @@ def test_no_job_is_made_twice_and_no_run_is_decided_twice(steps: list[tuple[str,
         and write.body["status"].get("phase") == "Decided"
     )
     assert all(count == 1 for count in decisions.values())
-    states = [facts.state for facts in world.decide.asked]
+    states = world.decide.states
     assert world.plan().writes == ()
     assert all(int(state or 0) <= len(states) for state in states)
 

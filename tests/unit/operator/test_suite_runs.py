@@ -42,10 +42,10 @@ def test_the_decision_is_made_of_all_results_and_of_what_is_in_force() -> None:
         ("routine", 31, 40),
         ("deep", 31, 40),
     ]
-    assert facts.state is None
+    assert world.decide.states == [None]
     assert {tier.name: tier.model for tier in facts.tiers}["routine"] == "kimi-k2-6"
     assert {each.name: each.value for each in facts.thresholds} == world.routers.stable["thresholds"]
-    assert facts.policy.tier_floor_percent == 92
+    assert world.decide.policies[0].tier_floor_percent == 92
 
 
 def test_the_tasks_of_a_run_stand_in_one_config_map_that_stays() -> None:
@@ -74,7 +74,7 @@ def test_each_decision_goes_on_from_the_one_before() -> None:
         (run,) = (run for run in world.runs if run["status"]["phase"] == "Running")
         world.finish(run["metadata"]["name"])
         world.settle()
-    assert [facts.state for facts in world.decide.asked] == [None, "1", "2"]
+    assert world.decide.states == [None, "1", "2"]
     assert world.suite["status"]["state"] == "3"
     times = [run["status"]["completionTime"] for run in world.runs]
     # The clock stood still, and yet it is clear which decision was the last.
