@@ -60,11 +60,12 @@ class Rendered:
         return dict(found)
 
 
+@cache
 def render(*flags: str | Path, release: str = "tierrouter", namespace: str = NAMESPACE) -> Rendered:
-    """``helm template``, which has to succeed."""
+    """``helm template``, which has to succeed. Once for the same flags: change nothing of what it returns."""
     done = helm("template", release, CHART, "--namespace", namespace, *flags)
     assert done.returncode == 0, done.stderr
-    return Rendered(tuple(each for each in yaml.safe_load_all(done.stdout) if each))
+    return Rendered(tuple(each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each))
 
 
 def refusal(*flags: str | Path) -> str:

@@ -30,7 +30,7 @@ def installed_definitions(*flags: str) -> dict[str, Obj]:
 
 @pytest.mark.parametrize("path", CRDS, ids=lambda path: path.stem)
 def test_the_chart_installs_the_definitions_of_the_folder_crds(path: Path) -> None:
-    wanted = yaml.safe_load(path.read_text())
+    wanted = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     installed = installed_definitions()
     assert len(installed) == len(CRDS)
     found = installed[wanted["metadata"]["name"]]
@@ -55,7 +55,9 @@ def test_the_manifests_are_what_the_chart_makes() -> None:
 
 def test_the_manifests_are_complete_and_their_namespace_comes_first() -> None:
     objects = [
-        each for path in sorted((ROOT / "manifests").glob("*.yaml")) for each in yaml.safe_load_all(path.read_text())
+        each
+        for path in sorted((ROOT / "manifests").glob("*.yaml"))
+        for each in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)
     ]
     known = {(each["kind"], each["metadata"]["name"]) for each in objects}
     chart = render("--skip-tests", *values(**{"crds.install": False}))

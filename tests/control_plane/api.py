@@ -89,7 +89,7 @@ class Api:
 
     async def apply(self, manifests: str | Answer, namespace: str = "", manager: str = "tests") -> list[Answer]:
         """Server-side apply of one object or of YAML with any number; `namespace` is for those that name none."""
-        documents = [manifests] if isinstance(manifests, dict) else list(yaml.safe_load_all(textwrap.dedent(manifests)))
+        documents = [manifests] if isinstance(manifests, dict) else _documents(manifests)
         return [
             await self.request(
                 "PATCH",
@@ -150,6 +150,10 @@ class Api:
             return not await self.exists(path)
 
         await self.until(is_gone, f"{path} is gone", timeout_s)
+
+
+def _documents(text: str) -> list[Answer]:
+    return list(yaml.load_all(textwrap.dedent(text), Loader=yaml.CSafeLoader))
 
 
 def _warning(header: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from crd_install import install_crds
@@ -11,6 +12,8 @@ from crd_case import Case, cases
 
 _AS_KUBECTL = {"fieldValidation": "Strict"}
 _numbers = itertools.count(1)
+# One for all: hundreds of namespaces would take the API server longer than what is asked here.
+_NAMESPACE = "/apis/tierrouter.dev/v1alpha1/namespaces/default"
 PLURALS = {
     "TierRouter": "tierrouters",
     "ModelProvider": "modelproviders",
@@ -43,18 +46,19 @@ def judged(message: str | None, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if not case.then], ids=lambda case: case.name)
-async def test_an_object_is_accepted_or_refused(case: Case, api: Api, namespace: str) -> None:
-    path = f"/apis/tierrouter.dev/v1alpha1/namespaces/{namespace}/{PLURALS[case.document['kind']]}"
+async def test_an_object_is_accepted_or_refused(case: Case, api: Api) -> None:
+    path = f"{_NAMESPACE}/{PLURALS[case.document['kind']]}"
     judged(
         await message_of(api.request("POST", path, case.document, query=_AS_KUBECTL | {"dryRun": "All"})), case.refused
     )
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case.then], ids=lambda case: case.name)
-async def test_a_change_is_accepted_or_refused(case: Case, api: Api, namespace: str) -> None:
-    name = f"case-{next(_numbers)}"
-    collection = f"/apis/tierrouter.dev/v1alpha1/namespaces/{namespace}/{PLURALS[case.document['kind']]}"
+async def test_a_change_is_accepted_or_refused(case: Case, api: Api) -> None:
+    name = f"case-{next(_numbers)}-{uuid4().hex[:8]}"
+    collection = f"{_NAMESPACE}/{PLURALS[case.document['kind']]}"
     await api.create(collection, {**case.document, "metadata": {"name": name}})
     for step in case.then:
         path = f"{collection}/{name}/status" if step.is_of_the_status else f"{collection}/{name}"
         judged(await message_of(api.patch(path, step.patch)), step.refused)
+    await api.delete(f"{collection}/{name}")

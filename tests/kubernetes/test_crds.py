@@ -33,7 +33,7 @@ async def test_a_definition_is_stored_as_it_is_written_so_that_applying_it_again
     api: Api, text: str
 ) -> None:
     # Helm after kubectl, say. What the API server drops as it stores would differ for ever.
-    definition = yaml.safe_load(text)
+    definition = yaml.load(text, Loader=yaml.CSafeLoader)
     url = await api.path_of(definition)
     somebody_else = {"fieldManager": "somebody-else", "dryRun": "All"}
     await api.request("PATCH", url, definition, query=somebody_else, content_type=APPLY)

@@ -51,7 +51,11 @@ def pod() -> Obj:
 
 def manifests() -> list[Obj]:
     files = ("rbac.yaml", "policies.yaml")
-    return [each for file in files for each in yaml.safe_load_all((ROOT / "manifests" / file).read_text())]
+    return [
+        each
+        for file in files
+        for each in yaml.load_all((ROOT / "manifests" / file).read_text(), Loader=yaml.CSafeLoader)
+    ]
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_a_definition_is_small_enough_for_a_client_side_apply(definition: Defini
 
 @by_kind
 def test_the_text_reads_back_as_the_definition(definition: Definition) -> None:
-    assert yaml.safe_load(render(definition)) == definition.manifest()
+    assert yaml.load(render(definition), Loader=yaml.CSafeLoader) == definition.manifest()
 
 
 @by_kind

@@ -38,12 +38,13 @@ def test_a_leaf_is_followed_by_another_long_before_it_ends() -> None:
     assert expiry(later[CERTIFICATE]) == NOW + timedelta(days=12)
 
 
-def test_at_every_hour_of_a_year_the_leaf_is_valid_and_was_trusted_an_hour_before() -> None:
-    files, now = renewed({}, NAMES, NOW, LIFETIMES), NOW
+def test_at_every_hour_through_eight_authorities_the_leaf_is_valid_and_was_trusted_an_hour_before() -> None:
+    lifetimes = Lifetimes(leaf=timedelta(days=1), ca=timedelta(days=8), notice=timedelta(hours=1))
+    files, now = renewed({}, NAMES, NOW, lifetimes), NOW
     authorities, before = set(), trusted(files)
-    for _ in range(24 * 365):
+    for _ in range(24 * 50):
         now += timedelta(hours=1)
-        files = renewed(files, NAMES, now, LIFETIMES)
+        files = renewed(files, NAMES, now, lifetimes)
         assert is_trusted_by(files[CERTIFICATE], before), "an API server that knows only the last bundle trusts it"
         ends = expiry(files[CERTIFICATE])
         assert ends is not None and ends > now
