@@ -1,6 +1,6 @@
 """Names that users see, each in one place: headers, reasons, outcomes, turn kinds.
 
-Metric names stand in ``tierrouter_sidecar.metrics``; ledger columns in ``tierrouter_core.spend.row``.
+Metric names stand in ``tierrouter_core.observability``; ledger columns in ``tierrouter_core.spend.row``.
 """
 
 from enum import StrEnum

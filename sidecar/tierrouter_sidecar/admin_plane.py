@@ -9,10 +9,11 @@ import orjson
 from aiohttp import web
 
 from tierrouter_core.document.model import SCHEMA
-from tierrouter_sidecar import metrics as m
+from tierrouter_core.observability import sidecar as m
 from tierrouter_sidecar.guard import why_refused
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import LiveConfiguration
+from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.turn import TurnServer
 
 _JSON = "application/json"
@@ -26,7 +27,7 @@ class AdminPlane:
 
     def __init__(
         self,
-        metrics: m.Metrics,
+        metrics: Metrics,
         live: LiveConfiguration,
         ledger: Ledger,
         turns: TurnServer,
@@ -83,8 +84,8 @@ class AdminPlane:
         self._expose_spending(time.time())
         self._metrics.set(m.SESSIONS, len(self._turns.sessions))
         self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
-        self._metrics.set(m.LEDGER_WRITTEN, self._ledger.written_rows)
-        self._metrics.set(m.LEDGER_LOST, self._ledger.lost_rows)
+        self._metrics.counted_elsewhere(m.LEDGER_WRITTEN, self._ledger.written_rows)
+        self._metrics.counted_elsewhere(m.LEDGER_LOST, self._ledger.lost_rows)
         headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
         return web.Response(body=self._metrics.exposition(), headers=headers)
 

@@ -15,13 +15,13 @@ from tierrouter_core.failover.failure import Failure, FailureKind
 from tierrouter_core.failover.ladder import Ask, Elsewhere, Tried, Walk, after, step
 from tierrouter_core.failover.resumption import goes_on, resuming
 from tierrouter_core.names import Outcome, Reason, UsageSource
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.begun import may_be_begun
 from tierrouter_core.wire.dialects import Endpoint
 from tierrouter_core.wire.failures import Meaning
 from tierrouter_core.wire.translate import Carried, seen_answer
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.call import Call
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse, refuse_spending

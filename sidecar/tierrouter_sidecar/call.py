@@ -12,6 +12,7 @@ from tierrouter_core.failover.failure import Failure, FailureKind
 from tierrouter_core.failover.patience import patience
 from tierrouter_core.failover.resumption import may_go_on
 from tierrouter_core.names import Dialect
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.fitting import Fit, as_it_is, fit
 from tierrouter_core.routing.targets import Target, profile_of_target
 from tierrouter_core.wire.begun import begun, marked
@@ -21,7 +22,6 @@ from tierrouter_core.wire.edits import BETAS, Edited
 from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
 from tierrouter_core.wire.translate import Carried, Refused, StreamTranslator, Translated, untranslated
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import headers_of, read_body, relay_stream, relay_unary
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.exchange import Answer

@@ -5,12 +5,13 @@ import asyncio
 from aiohttp import web
 
 from tierrouter_core.names import MODEL_ALIAS_PREFIX, Dialect
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, dialect_of_path, endpoint_for, models_listing
 from tierrouter_core.wire.failures import Meaning, final_error
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import error_response
 from tierrouter_sidecar.guard import is_json, shows_token, why_refused
 from tierrouter_sidecar.live import InForce, LiveConfiguration
+from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
 from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.turn import TurnServer
@@ -27,7 +28,7 @@ class DataPlane:
         self,
         turns: TurnServer,
         side_calls: SideCalls,
-        metrics: m.Metrics,
+        metrics: Metrics,
         live: LiveConfiguration,
         settings: Settings,
     ) -> None:

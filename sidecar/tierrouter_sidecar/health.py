@@ -19,8 +19,9 @@ from tierrouter_core.failover.circuit import (
 )
 from tierrouter_core.failover.failure import Failure, LeftAlone
 from tierrouter_core.failover.ladder import Absent, spills
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.targets import Target
-from tierrouter_sidecar import metrics as m
+from tierrouter_sidecar.metrics import Metrics
 
 log = logging.getLogger("tierrouter")
 
@@ -36,7 +37,7 @@ class Health:
 
     def __init__(
         self,
-        metrics: m.Metrics,
+        metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import RuleError, TierRouterError
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.rollout.split import Split
 from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.forced import Forced, ForcedRouter
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.configuration import LastGood, Source
 from tierrouter_sidecar.loaded import Loaded
+from tierrouter_sidecar.metrics import Metrics
 
 log = logging.getLogger("tierrouter")
 
@@ -58,7 +59,7 @@ class LiveConfiguration:
     def __init__(
         self,
         source: Source,
-        metrics: m.Metrics,
+        metrics: Metrics,
         on_change: Callable[[InForce], None],
         last_good: LastGood | None = None,
         forced: Forced | None = None,
@@ -97,7 +98,7 @@ class LiveConfiguration:
             else:
                 log.error("revision %s, kept from the last run, is in force, because: %s", kept.revision, error)
             self.refused = str(error)
-            self._metrics.set(m.CONFIG_STALE, 1)
+            self._metrics.set(m.CONFIG_SUCCESSFUL, 0)
 
     def _served_again(self, kept: Loaded) -> bool:
         """Put an earlier process's document in force; whether it could be."""
@@ -116,8 +117,9 @@ class LiveConfiguration:
         # One assignment: a turn sees the old documents or the new ones, never a mixture.
         self.in_force = new
         self.refused = refused
-        self._metrics.set(m.CONFIG_STALE, float(bool(refused)))
+        self._metrics.set(m.CONFIG_SUCCESSFUL, float(not refused))
         if new is not old:
+            self._metrics.set(m.CONFIG_SINCE, new.loaded_at_s)
             self._metrics.forget(m.CONFIG_INFO)
             for each in documents_of(new):
                 self._metrics.set(m.CONFIG_INFO, 1, each.document.router, each.revision)
@@ -168,7 +170,7 @@ class LiveConfiguration:
                 await asyncio.to_thread(self._last_good.save, loaded)
         except TierRouterError as error:
             self.refused = str(error)
-            self._metrics.set(m.CONFIG_STALE, 1)
+            self._metrics.set(m.CONFIG_SUCCESSFUL, 0)
             self._metrics.count(m.RELOADS, "refused")
             kept = f"revision {before.revision} stays in force" if before else "there is no earlier one to keep"
             log.error("the changed configuration is refused, %s:\n%s", kept, error)

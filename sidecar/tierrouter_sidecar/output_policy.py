@@ -11,11 +11,12 @@ from collections.abc import Callable
 import orjson
 
 from tierrouter_core.document.model import OutputPolicy, Provider
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.wire.translate import text_of_answer
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import read_body
 from tierrouter_sidecar.errors import PolicyError
 from tierrouter_sidecar.kept import KeptAnswer
+from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.upstream import AttemptFailed, Upstream
 
@@ -29,7 +30,7 @@ _NAME = "the output policy"
 class OutputJudge:
     """Judges answers in the background."""
 
-    def __init__(self, upstream: Upstream, metrics: m.Metrics) -> None:
+    def __init__(self, upstream: Upstream, metrics: Metrics) -> None:
         self._upstream = upstream
         self._metrics = metrics
         self._asking: set[asyncio.Task[None]] = set()

@@ -12,6 +12,7 @@ import orjson
 
 from tierrouter_core.failover.failure import Failure
 from tierrouter_core.names import CostSource, Outcome, UsageSource
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.decide import Decision, printable
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.baseline import BaselineState
@@ -21,10 +22,10 @@ from tierrouter_core.spend.row_facts import PURPOSE_LABEL, REGRESSION_PURPOSE
 from tierrouter_core.spend.usage import NOTHING_USED, Usage
 from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.request import Request
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import InForce
+from tierrouter_sidecar.metrics import Metrics
 
 _REGRESSION = orjson.dumps({PURPOSE_LABEL: REGRESSION_PURPOSE}).decode()
 
@@ -183,7 +184,7 @@ def _sum_or_unknown(costs: Sequence[Decimal | None]) -> Decimal | None:
 class Bookkeeper:
     """Closes records: a row for the ledger, numbers for the metrics."""
 
-    def __init__(self, ledger: Ledger, metrics: m.Metrics) -> None:
+    def __init__(self, ledger: Ledger, metrics: Metrics) -> None:
         self._ledger = ledger
         self._metrics = metrics
         self._baseline = BaselineState()

@@ -19,7 +19,6 @@ from aiohttp import web
 
 from tierrouter_core.document.model import Document
 from tierrouter_core.routing.forced import Forced
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.admin_plane import AdminPlane
 from tierrouter_sidecar.configuration import LastGood, Source
 from tierrouter_sidecar.counters import Counters
@@ -32,6 +31,7 @@ from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.ledger.read import read_rows
 from tierrouter_sidecar.live import InForce, LiveConfiguration, documents_of
 from tierrouter_sidecar.measured_sessions import MeasuredSessions
+from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper
 from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
@@ -121,7 +121,7 @@ async def running(
     Raises:
         TierRouterError: it can't start; nothing is left running.
     """
-    metrics = m.Metrics()
+    metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
         turn_log = TurnLog(_STDOUT, _say_of_ledger) if settings.log_turns else None
         ledger = Ledger.open(settings.state_dir, on_problem=_say_of_ledger, turn_log=turn_log)
@@ -196,7 +196,7 @@ async def serve(
 
 def _live(
     source: Source,
-    metrics: m.Metrics,
+    metrics: Metrics,
     ledger: Ledger,
     credentials: Credentials,
     health: Health,

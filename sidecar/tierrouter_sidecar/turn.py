@@ -12,6 +12,7 @@ from aiohttp import web
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect, Outcome, Reason, TurnKind
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.decide import Decision, SessionState
 from tierrouter_core.routing.fitting import Circumstances, Fit, place
 from tierrouter_core.routing.serving import after_answer
@@ -28,7 +29,6 @@ from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.weighing import Weighed
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.answer import error_response
 from tierrouter_sidecar.attempts import Attempts
 from tierrouter_sidecar.counters import Counters
@@ -38,6 +38,7 @@ from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.measured_sessions import MeasuredSessions
+from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.nesting import nesting_of
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper, TurnRecord, new_turn_id
@@ -75,7 +76,7 @@ class TurnServer:
     upstream: Upstream
     credentials: Credentials
     bookkeeper: Bookkeeper
-    metrics: m.Metrics
+    metrics: Metrics
     health: Health
     salt: bytes
     pod: str = ""

@@ -170,7 +170,7 @@ async def test_a_broken_canary_harms_nobody_and_is_told_of(tmp_path, mount, bund
         status = (await pod.get("/status")).json
         assert (status["stable"], status["canary"]) == (name_of(files["stable.json"]), None)
         assert "the canary is left out" in status["refused"]
-        assert await pod.metric("tierrouter_config_stale") == 1
+        assert await pod.metric("tierrouter_config_last_reload_successful") == 0
         assert set((await tiers_of(pod, [f"s-{number}" for number in range(20)])).values()) == {"routine"}
         mount.swap(files)
         status = await status_until(pod, canary=name_of(files["canary.json"]))

@@ -161,10 +161,10 @@ async def test_a_broken_empty_or_missing_document_keeps_the_last_good_one(tmp_pa
             assert await tier_of_a_new_session(pod) == "deep"
             assert (await pod.get("/readyz")).status == 200
             assert (await pod.get("/status")).json["refused"]
-            assert await pod.metric("tierrouter_config_stale") == 1
+            assert await pod.metric("tierrouter_config_last_reload_successful") == 0
         mount.swap({"stable.json": better})
         await tier_becomes(pod, "local")
-        assert await pod.metric("tierrouter_config_stale") == 0
+        assert await pod.metric("tierrouter_config_last_reload_successful") == 1
 
 
 async def test_a_document_that_was_changed_by_hand_is_refused(tmp_path, mount, document):
@@ -205,7 +205,7 @@ async def test_a_restarted_sidecar_serves_the_last_good_document_and_says_so(tmp
         assert answer.headers["x-tierrouter-revision"] == revision
         assert f"revision {revision}, kept from the last run, is in force" in pod.log
         assert (await pod.get("/status")).json["refused"]
-        assert await pod.metric("tierrouter_config_stale") == 1
+        assert await pod.metric("tierrouter_config_last_reload_successful") == 0
         mount.swap({"stable.json": document("local")})
         await tier_becomes(pod, "local")
         assert (await pod.get("/status")).json["refused"] is None

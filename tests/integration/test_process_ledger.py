@@ -116,7 +116,7 @@ async def test_with_a_full_disk_turns_are_answered_and_their_rows_wait_for_space
             if await pending() >= 10:
                 break
         assert await pending() >= 10
-        assert await router.metric("tierrouter_ledger_lost_rows") == 0
+        assert await router.metric("tierrouter_ledger_lost_rows_total") == 0
         assert (await router.get("/readyz")).status == 200
         await send(20)
         disk.free(router.process.pid)

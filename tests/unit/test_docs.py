@@ -62,7 +62,7 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 
 def modules() -> Iterator[ast.Module]:
-    for part in ("core", "prices", "sidecar", "operator", "evaluation", "cli"):
+    for part in ("core", "prices", "telemetry", "sidecar", "operator", "evaluation", "cli"):
         for path in sorted((ROOT / part).rglob("*.py")):
             yield ast.parse(path.read_text())
 

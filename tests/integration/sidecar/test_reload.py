@@ -41,14 +41,14 @@ async def test_a_broken_file_keeps_the_last_good_one_and_says_so(sidecar):
     assert (await sidecar.post("/v1/chat/completions", CHAT)).tier == "routine"
     status = (await sidecar.get(sidecar.admin_url + "/status")).json
     assert "lokal" in status["refused"]
-    assert await sidecar.metric("tierrouter_config_stale") == 1
+    assert await sidecar.metric("tierrouter_config_last_reload_successful") == 0
     assert await sidecar.metric('tierrouter_config_reloads_total{outcome="refused"}') == 1
     sidecar.file.unlink()
     await until(lambda: "can't be read" in sidecar.running.live.refused)
     assert (await sidecar.post("/v1/chat/completions", CHAT)).status == 200
     sidecar.file.write_text(good)
     await until(lambda: not sidecar.running.live.refused)
-    assert await sidecar.metric("tierrouter_config_stale") == 0
+    assert await sidecar.metric("tierrouter_config_last_reload_successful") == 1
 
 
 async def test_a_running_stream_ends_under_the_revision_that_it_began_with(sidecar, provider):

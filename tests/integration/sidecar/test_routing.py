@@ -161,7 +161,7 @@ async def test_tokens_are_counted_by_the_provider_or_estimated(sidecar, provider
     assert estimated.status == 200
     assert estimated.json["input_tokens"] > 0
     assert list(sidecar.state_dir.glob("ledger.sqlite3"))
-    assert (await sidecar.metric("tierrouter_ledger_written_rows")) == 0
+    assert (await sidecar.metric("tierrouter_ledger_written_rows_total")) == 0
 
 
 async def test_claude_codes_probe_is_answered(sidecar):

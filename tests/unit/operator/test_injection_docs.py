@@ -10,7 +10,6 @@ import typer.main
 from tierrouter_cli.commands import app
 from tierrouter_core import contract
 from tierrouter_core.contract import Agent, InjectionReason
-from tierrouter_operator.webhook.metrics import WebhookMetrics
 
 PAGE = (Path(__file__).parents[3] / "docs" / "injection.md").read_text()
 COMMAND: Any = typer.main.get_command(app).commands["webhook"]  # type: ignore[attr-defined]
@@ -39,16 +38,3 @@ def test_every_label_and_annotation_of_users_is_explained(name: str) -> None:
 @pytest.mark.parametrize("parameter", COMMAND.params, ids=lambda parameter: parameter.name)
 def test_every_setting_has_a_row_with_its_variable(parameter: Any) -> None:
     assert f"| `{parameter.opts[0]}` | `{parameter.envvar}` |" in PAGE
-
-
-def test_the_table_of_metrics_is_what_there_is() -> None:
-    rows = re.findall(r"^\| `(tierrouter_webhook_\w+)` \| (\w+) \| (.*?) \| (.+?) \|$", PAGE, re.M)
-    listed = {
-        (name.removesuffix("_total"), kind, tuple(re.findall(r"`(\w+)`", labels)), text)
-        for name, kind, labels, text in rows
-    }
-    there = {
-        (metric._name, metric._type, tuple(metric._labelnames), metric._documentation)
-        for metric in WebhookMetrics().registry._collector_to_names
-    }
-    assert listed == there

@@ -10,7 +10,6 @@ import typer
 from tierrouter_cli.commands import app
 from tierrouter_core import contract
 from tierrouter_core.contract import ConditionReason, ConditionType, EventReason
-from tierrouter_operator.metrics import Metrics
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "operator.md").read_text()
@@ -59,16 +58,3 @@ def test_every_setting_has_a_row(option: str) -> None:
 @pytest.mark.parametrize("parameter", COMMAND.params, ids=lambda parameter: parameter.name)
 def test_every_setting_is_a_variable_too(parameter: Any) -> None:
     assert f"`{parameter.envvar}`" in PAGE
-
-
-def test_the_table_of_metrics_is_what_there_is() -> None:
-    listed = set()
-    for name, kind, labels, text in re.findall(
-        r"^\| `(tierrouter_operator_\w+)` \| (\w+) \| (.*?) \| (.+?) \|$", PAGE, re.M
-    ):
-        listed.add((name.removesuffix("_total"), kind, tuple(re.findall(r"`(\w+)`", labels)), text))
-    there = {
-        (metric._name, metric._type, tuple(metric._labelnames), metric._documentation)
-        for metric in Metrics().registry._collector_to_names
-    }
-    assert listed == there

@@ -1,22 +1,11 @@
-"""Metrics are declared once, and documented."""
+"""What the sidecar counts is what Prometheus reads."""
 
-import re
-from pathlib import Path
-
-from tierrouter_sidecar import metrics as m
-
-
-def test_every_metric_is_documented_with_its_type_and_labels():
-    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
-    rows = {
-        name: (kind, tuple(re.findall(r"`(\w+)`", labels)))
-        for name, kind, labels in re.findall(r"^\| `(tierrouter_\w+)` \| (\w+) \| ([^|]*)\|", text, re.MULTILINE)
-    }
-    assert rows == {metric.name: (metric.kind, metric.labels) for metric in m.METRICS}
+from tierrouter_core.observability import sidecar as m
+from tierrouter_sidecar.metrics import Metrics
 
 
 def test_what_was_counted_is_exposed():
-    metrics = m.Metrics()
+    metrics = Metrics()
     metrics.count(m.TURNS, "deep", "claude", "answered")
     metrics.count(m.COST, "deep", "claude", by=0.25)
     metrics.observe(m.TTFT, 0.3, "deep")
@@ -29,10 +18,17 @@ def test_what_was_counted_is_exposed():
 
 
 def test_a_metric_can_forget_its_series():
-    metrics = m.Metrics()
+    metrics = Metrics()
     metrics.set(m.CONFIG_INFO, 1, "coding", "coding-1")
     metrics.forget(m.CONFIG_INFO)
     metrics.set(m.CONFIG_INFO, 1, "coding", "coding-2")
     text = metrics.exposition().decode()
     assert "coding-2" in text
     assert "coding-1" not in text
+
+
+def test_what_others_count_is_a_counter_all_the_same():
+    metrics = Metrics()
+    for total in (3, 3, 5):
+        metrics.counted_elsewhere(m.LEDGER_WRITTEN, total)
+    assert "tierrouter_ledger_written_rows_total 5.0" in metrics.exposition().decode()
