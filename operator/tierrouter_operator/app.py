@@ -15,6 +15,7 @@ from tierrouter_operator.client import Client, read_access
 from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.events import EventPoster
 from tierrouter_operator.execute import Executor
+from tierrouter_operator.measure import Measure
 from tierrouter_operator.metrics import Metrics
 from tierrouter_operator.model_servers import ModelServers
 from tierrouter_operator.notify import Notifier
@@ -73,6 +74,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
             metrics.writes.labels(type(write).__name__).inc()
             if isinstance(write, Create) and write.body["kind"] == REVISION.kind:
                 metrics.revisions_created.inc()
+            measure.wrote(write)
             mounted = _mounted(write)
             if mounted is not None:
                 sidecars.spread(*mounted)
@@ -90,6 +92,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         def fleet_of(router: Key) -> Fleet:
             return replace(sidecars.of(router), counted=trials.of(router))
 
+        measure = Measure(store, metrics, fleet_of)
         reconciler = Reconciler(store, executor, metrics, fleet_of, model_servers.follow)
         queue = reconciler.queue
         jobs = JobSettings(results_image=settings.results_image, results_role=settings.results_role)
@@ -110,6 +113,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         resync = Resync(client, store, executor, enqueue, metrics, settings.namespaces, settings.resync_s)
 
         def refresh() -> None:
+            measure.refresh()
             metrics.queue_depth.set(len(queue) + len(suites.queue))
             for kind in WATCHED:
                 metrics.objects.labels(kind.kind).set(sum(1 for _ in store.keys(kind)))

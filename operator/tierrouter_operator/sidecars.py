@@ -41,6 +41,7 @@ from tierrouter_operator.planning.sidecars import (
     Laggard,
     Outdated,
     SidecarReport,
+    SidecarState,
     outdated,
 )
 from tierrouter_operator.store import Store
@@ -67,8 +68,17 @@ class _Answer:
     """The canary's; empty for none."""
     problem: str = ""
     came: bool = True
+    refuses: bool = False
+    """It was given something that it can't serve."""
     schema: str = ""
     """Of the documents that it reads."""
+
+    @property
+    def state(self) -> SidecarState:
+        """Of one that does not serve what it should."""
+        if not self.came:
+            return SidecarState.SILENT
+        return SidecarState.REFUSING if self.refuses else SidecarState.LAGGING
 
     @property
     def explained(self) -> str:
@@ -253,7 +263,7 @@ class Sidecars:
         canary = self._canary(key)
         answers = await asyncio.gather(*(self._served(pod, revision, canary) for pod in pods))
         lagging = [(pod, answer) for pod, answer in zip(pods, answers, strict=True) if answer.serves != revision]
-        laggards = (Laggard(pod["metadata"]["name"], answer.explained) for pod, answer in lagging)
+        laggards = (Laggard(pod["metadata"]["name"], answer.explained, answer.state) for pod, answer in lagging)
         report = SidecarReport(
             asked_for=revision,
             sidecars=len(pods),
@@ -281,6 +291,7 @@ class Sidecars:
             tries=str(said.get("canary") or ""),
             problem=str(said.get("refused") or "it serves nothing yet"),
             schema=str(said.get("schema") or ""),
+            refuses=bool(said.get("refused")),
         )
         if found.serves == revision and found.tries == canary:
             self._current[uid] = (found, now)

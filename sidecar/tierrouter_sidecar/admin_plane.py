@@ -15,6 +15,7 @@ from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import LiveConfiguration
 from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.turn import TurnServer
+from tierrouter_telemetry.series import CONTENT_TYPE
 
 _JSON = "application/json"
 _PATHS = ("/healthz", "/readyz", "/startedz", "/metrics", "/status")
@@ -84,17 +85,21 @@ class AdminPlane:
         self._expose_spending(time.time())
         self._metrics.set(m.SESSIONS, len(self._turns.sessions))
         self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
+        self._metrics.set(m.LEDGER_LAG, self._ledger.lag_s)
         self._metrics.counted_elsewhere(m.LEDGER_WRITTEN, self._ledger.written_rows)
         self._metrics.counted_elsewhere(m.LEDGER_LOST, self._ledger.lost_rows)
-        headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
+        headers = {"content-type": CONTENT_TYPE}
         return web.Response(body=self._metrics.exposition(), headers=headers)
 
     def _expose_spending(self, now_s: float) -> None:
         spending = self._turns.spending
-        for budget, accounts in spending.exhausted(now_s).items():
-            self._metrics.set(m.BUDGETS_EXHAUSTED, accounts, budget)
+        for budget, use in spending.use(now_s).items():
+            self._metrics.set(m.BUDGETS_EXHAUSTED, use.exhausted, budget)
+            self._metrics.set(m.BUDGET_USED, use.most, budget)
         percent = spending.deep_percent(now_s)
-        if percent is not None:
+        if percent is None:
+            self._metrics.forget(m.DEEP_SHARE)
+        else:
             self._metrics.set(m.DEEP_SHARE, percent)
 
     def status(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tierrouter_core.failover.circuit import (
 from tierrouter_core.failover.failure import Failure, LeftAlone
 from tierrouter_core.failover.ladder import Absent, spills
 from tierrouter_core.observability import sidecar as m
-from tierrouter_core.routing.targets import Target
+from tierrouter_core.routing.targets import OTHER_MODEL, Target
 from tierrouter_sidecar.metrics import Metrics
 
 log = logging.getLogger("tierrouter")
@@ -28,6 +28,7 @@ log = logging.getLogger("tierrouter")
 _FINAL = frozenset({CircuitState.OUT_OF_QUOTA, CircuitState.UNAUTHORIZED, CircuitState.NO_MODEL})
 _WHOLE = ""
 """In place of a model: all of the provider's."""
+_MOST_CIRCUITS = 1000
 
 Key = tuple[str, str]
 
@@ -46,6 +47,8 @@ class Health:
         self._clock = clock
         self._draw = draw
         self._circuits: dict[Key, Circuit] = {}
+        self._named: frozenset[Key] = frozenset()
+        """What the documents in force name."""
 
     def absent(self, target: Target) -> Absent | None:
         """Whether ``target`` is left alone now, and why."""
@@ -96,16 +99,18 @@ class Health:
         """Forget what none of ``documents`` names."""
         providers = [each for document in documents for each in document.providers.values()]
         known = {(provider.name, model.id) for provider in providers for model in provider.models.values()}
-        known |= {(provider.name, _WHOLE) for provider in providers}
-        for key in list(self._circuits):
-            if key not in known:
-                self._forget(key)
+        self._named = frozenset(known | {(provider.name, _WHOLE) for provider in providers})
+        self._circuits = {key: circuit for key, circuit in self._circuits.items() if key in self._named}
 
     def expose(self) -> None:
         """Bring the metrics up to date."""
         now_s = self._clock()
-        for (provider, model), circuit in self._circuits.items():
-            self._metrics.set(m.CIRCUIT_OPEN, float(circuit.wait_s(now_s) > 0), provider, model)
+        self._metrics.forget(m.CIRCUIT_OPEN)
+        for key in sorted(self._named):
+            self._metrics.set(m.CIRCUIT_OPEN, 0, *key)
+        for key, circuit in self._circuits.items():
+            if circuit.wait_s(now_s) > 0:
+                self._metrics.set(m.CIRCUIT_OPEN, 1, *self._labels(key))
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Every circuit that is not closed, as ``/status`` shows it."""
@@ -131,20 +136,20 @@ class Health:
     def _change(self, key: Key, change: Callable[[Circuit], Circuit], *, create: bool = False) -> None:
         before = self._circuits.get(key)
         if before is None:
-            if not create:
+            # A client can name any model where what it asks for is served; that must not take all memory.
+            if not create or (key not in self._named and len(self._circuits) >= _MOST_CIRCUITS):
                 return
             before = CLOSED
         after = change(before)
         if after is CLOSED:
-            self._forget(key)
+            self._circuits.pop(key, None)
         else:
             self._circuits[key] = after
         if after.left_alone is not before.left_alone or after.in_a_row > before.in_a_row:
             self._say(key, after)
 
-    def _forget(self, key: Key) -> None:
-        if self._circuits.pop(key, None) is not None:
-            self._metrics.set(m.CIRCUIT_OPEN, 0, *key)
+    def _labels(self, key: Key) -> Key:
+        return key if key in self._named else (key[0], OTHER_MODEL)
 
     def _say(self, key: Key, circuit: Circuit) -> None:
         provider, model = key
@@ -153,7 +158,7 @@ class Health:
         if state is CircuitState.CLOSED:
             log.info("%s answers again", who)
             return
-        self._metrics.count(m.CIRCUIT_OPENED, provider, model, state)
+        self._metrics.count(m.CIRCUIT_OPENED, *self._labels(key), state)
         level = logging.ERROR if state in _FINAL else logging.WARNING
         wait_s = circuit.wait_s(self._clock())
         log.log(level, "%s is left alone for %.0f s (%s): %s", who, wait_s, state, circuit.why)

@@ -1,71 +1,80 @@
 """The sidecar's metrics as they are counted and exposed; ``tierrouter_core.observability.sidecar`` declares them."""
 
-from prometheus_client import Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from tierrouter_core import __version__
+from tierrouter_core.document.model import Document
+from tierrouter_core.names import Outcome
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.observability.metric import Metric
-from tierrouter_telemetry.families import Families
+from tierrouter_core.routing.targets import NO_TIER, OTHER_MODEL
+from tierrouter_telemetry.series import Series
+
+TOKEN_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
 
 
-class Metrics:
-    """The process's metrics, in a registry of its own."""
+class Metrics(Series):
+    """The process's metrics; call them from the event loop's thread alone."""
 
     def __init__(self) -> None:
-        self._families = Families(m.SIDECAR_METRICS)
-        self.registry = self._families.registry
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        # Finding a labelled child costs more than counting in it, so children are kept.
-        self._children: dict[tuple[str, ...], Counter | Gauge | Histogram] = {}
-        # A turn counts in a dozen series. Adding up in a dictionary takes a fraction of what the library's locks
-        # do, and nobody looks before the next scrape.
-        self._counted: dict[tuple[Metric, tuple[str, ...]], float] = {}
+        super().__init__(m.SIDECAR_METRICS)
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        GCCollector(registry=self._process)
         self._elsewhere: dict[Metric, float] = {}
         self.set(m.BUILD_INFO, 1, __version__)
-
-    def _child(self, metric: Metric, labels: tuple[str, ...]) -> Counter | Gauge | Histogram:
-        key = (metric.name, *labels)
-        child = self._children.get(key)
-        if child is None:
-            family = self._families.of(metric)
-            child = self._children[key] = family.labels(*labels) if labels else family
-        return child
-
-    def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
-        """Add to a counter; call it from the event loop's thread alone."""
-        key = (metric, labels)
-        self._counted[key] = self._counted.get(key, 0) + by
 
     def counted_elsewhere(self, metric: Metric, total: float) -> None:
         """Bring a counter without labels to what others have counted, which never gets less."""
         self.count(metric, by=total - self._elsewhere.get(metric, 0))
         self._elsewhere[metric] = total
 
-    def observe(self, metric: Metric, value: float, *labels: str) -> None:
-        """Add an observation to a histogram."""
-        child = self._child(metric, labels)
-        assert isinstance(child, Histogram)
-        child.observe(value)
+    def adopt(self, documents: Iterable[Document]) -> None:
+        """Take up the documents that turns are decided by from now on.
 
-    def set(self, metric: Metric, value: float, *labels: str) -> None:
-        """Set a gauge."""
-        child = self._child(metric, labels)
-        assert isinstance(child, Gauge)
-        child.set(value)
-
-    def forget(self, metric: Metric) -> None:
-        """Drop all series of a labelled metric."""
-        self._families.of(metric).clear()
-        self._children = {key: child for key, child in self._children.items() if key[0] != metric.name}
+        What their tiers may count is there from the start: a rate over a series that begins with its first count
+        misses that one. What other tiers have counted stays for a while.
+        """
+        documents = tuple(documents)
+        self.keep(_label_values(documents))
+        self.count(m.TURNS, "", "", Outcome.REFUSED, by=0)
+        for document in documents:
+            if document.baseline is not None:
+                self.count(m.BASELINE_COST, document.baseline.model, by=0)
+            for tier in document.tiers.values():
+                for outcome in Outcome:
+                    self.count(m.TURNS, tier.name, tier.model, outcome, by=0)
+                for kind in TOKEN_KINDS:
+                    self.count(m.TOKENS, tier.name, tier.model, kind, by=0)
+                self.count(m.COST, tier.name, tier.model, by=0)
+                self.count(m.UNPRICED, tier.name, tier.model, by=0)
+                self.count(m.USAGE_MISSING, tier.name, by=0)
 
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""
-        counted, self._counted = self._counted, {}
-        for (metric, labels), by in counted.items():
-            child = self._child(metric, labels)
-            assert isinstance(child, Counter)
-            child.inc(by)
-        return generate_latest(self.registry)
+        return self.text().encode() + generate_latest(self._process)
+
+
+def _label_values(documents: Iterable[Document]) -> dict[str, frozenset[str]]:
+    """What the labels may say that speak of a configuration."""
+    tiers, models, providers, rules, budgets = {"", NO_TIER}, {"", OTHER_MODEL}, set[str](), set[str](), set[str]()
+    for document in documents:
+        tiers.update(document.tiers)
+        rules.update(rule.name for rule in document.rules)
+        budgets.update(budget.name for budget in document.budgets)
+        providers.update(document.providers)
+        for provider in document.providers.values():
+            # Circuits are by the provider's names of models, everything else by the user's.
+            models.update(name for model in provider.models.values() for name in (model.name, model.id))
+    of_tiers = dict.fromkeys(("tier", "from_tier", "to_tier", "hedge_tier"), frozenset(tiers))
+    return {
+        **of_tiers,
+        "model": frozenset(models),
+        "provider": frozenset(providers),
+        "rule": frozenset(rules),
+        "budget": frozenset(budgets),
+    }

@@ -11,9 +11,10 @@ from decimal import Decimal
 import orjson
 
 from tierrouter_core.failover.failure import Failure
-from tierrouter_core.names import CostSource, Outcome, UsageSource
+from tierrouter_core.names import CostSource, Outcome, Reason, TurnKind, UsageSource
 from tierrouter_core.observability import sidecar as m
-from tierrouter_core.routing.decide import Decision, printable
+from tierrouter_core.routing.decide import NEW_SESSION, Decision, SessionState, printable
+from tierrouter_core.routing.switching import anew_usd, readable
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.baseline import BaselineState
 from tierrouter_core.spend.price import cost_of
@@ -25,7 +26,7 @@ from tierrouter_core.wire.request import Request
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import InForce
-from tierrouter_sidecar.metrics import Metrics
+from tierrouter_sidecar.metrics import TOKEN_KINDS, Metrics
 
 _REGRESSION = orjson.dumps({PURPOSE_LABEL: REGRESSION_PURPOSE}).decode()
 
@@ -71,6 +72,8 @@ class TurnRecord:
     began_s: float = field(default_factory=time.monotonic)
     attempts: list[AttemptRow] = field(default_factory=list)
     first_byte_s: float | None = None
+    before: SessionState = NEW_SESSION
+    """What was remembered of the conversation when the turn came."""
     target: Target | None = None
     """Who was asked last."""
     usage: Usage = NOTHING_USED
@@ -201,7 +204,13 @@ class Bookkeeper:
         # A decision that found no tier still counts, under an empty tier.
         first = record.decision.targets[0].tier_name if record.decision.targets else ""
         count(m.DECISIONS, first, record.decision.reason)
-        count(m.TURNS, row.tier, row.model, row.outcome)
+        model = "" if record.target is None else record.target.model_label
+        count(m.TURNS, row.tier, model, row.outcome)
+        deep = record.target is not None and record.target.tier is not None and record.target.tier.expensive
+        if deep:
+            count(m.DEEP_TURNS)
+            count(m.DEEP_COST, by=float(row.cost_usd or 0))
+        self._count_moves(record, first)
         if record.decision.hint_outcome:
             count(m.HINTS, record.decision.hint_outcome)
         for evaluation in record.decision.rule_errors:
@@ -209,7 +218,7 @@ class Bookkeeper:
         for edit in record.edits:
             count(m.EDITS, edit)
         if usage.source is not UsageSource.NONE:
-            self._count_usage(row, usage)
+            self._count_usage(row, model, usage)
         elapsed_s = row.duration_ms / 1000
         self._metrics.observe(m.DURATION, elapsed_s, row.tier)
         if row.ttft_ms is not None:
@@ -217,21 +226,39 @@ class Bookkeeper:
         if row.baseline_cost_usd is not None:
             count(m.BASELINE_COST, row.baseline_model, by=float(row.baseline_cost_usd))
 
-    def _count_usage(self, row: TurnRow, usage: Usage) -> None:
-        kinds = (
-            ("input", usage.input_uncached),
-            ("cache_read", usage.cache_read),
-            ("cache_write", usage.cache_write_5m + usage.cache_write_1h),
-            ("output", usage.output),
-            ("reasoning", usage.reasoning_output),
+    def _count_moves(self, record: TurnRecord, first: str) -> None:
+        """Whether the conversation goes on with another tier than the one that has served it until now."""
+        before, document, target = record.before.current, record.in_force.document, record.target
+        if before not in document.tiers or record.request.kind is TurnKind.UTILITY:
+            return
+        decided = document.tiers.get(first)
+        if decided is None or record.decision.reason in (Reason.OBSERVE, Reason.OFF):
+            return
+        if decided.rank > document.tiers[before].rank:
+            self._metrics.count(m.ESCALATIONS, before, first)
+        usage = record.usage
+        if target is None or target.model is None or usage.source is UsageSource.NONE or target.tier_name == before:
+            return
+        self._metrics.count(m.SWITCHES, before, target.tier_name)
+        left = document.model_of(document.tiers[before])
+        warm = readable(record.before.warm.get(before), usage.total_input, record.arrived_s, left)
+        self._metrics.count(m.SWITCH_COST, before, target.tier_name, by=anew_usd(target.model, usage, warm))
+
+    def _count_usage(self, row: TurnRow, model: str, usage: Usage) -> None:
+        tokens = (
+            usage.input_uncached,
+            usage.cache_read,
+            usage.cache_write_5m + usage.cache_write_1h,
+            usage.output,
+            usage.reasoning_output,
         )
-        for kind, tokens in kinds:
-            if tokens:
-                self._metrics.count(m.TOKENS, row.tier, row.model, kind, by=tokens)
+        for kind, number in zip(TOKEN_KINDS, tokens, strict=True):
+            if number:
+                self._metrics.count(m.TOKENS, row.tier, model, kind, by=number)
         if row.cost_usd is None:
-            self._metrics.count(m.UNPRICED, row.tier, row.model)
+            self._metrics.count(m.UNPRICED, row.tier, model)
         else:
-            self._metrics.count(m.COST, row.tier, row.model, by=float(row.cost_usd))
+            self._metrics.count(m.COST, row.tier, model, by=float(row.cost_usd))
         if usage.source is not UsageSource.REPORTED:
             self._metrics.count(m.USAGE_MISSING, row.tier)
         if usage.inconsistent:

@@ -208,6 +208,7 @@ def _live(
 ) -> LiveConfiguration:
     def on_change(new: InForce) -> None:
         documents = documents_of(new)
+        metrics.adopt(each.document for each in documents)
         health.keep(*(each.document for each in documents))
         # The canary has the same caps: what is tried is models and thresholds.
         _add_up(spending, new.document, state_dir)

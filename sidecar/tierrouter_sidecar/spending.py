@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tierrouter_core.caps.budgets import Account, Accounts
+from tierrouter_core.caps.budgets import Account, Accounts, Use
 from tierrouter_core.caps.cap import Cap
 from tierrouter_core.caps.expected import Outputs, expected_cost
 from tierrouter_core.caps.share import Share
@@ -143,6 +143,6 @@ class Spending:
         """The share; None where it is not watched, or not known yet."""
         return None if self._share is None else self._share.percent(now_s)
 
-    def exhausted(self, now_s: float) -> Mapping[str, int]:
-        """By budget: how many accounts of it are used up."""
-        return self._accounts.exhausted(now_s)
+    def use(self, now_s: float) -> Mapping[str, Use]:
+        """By budget: how far it is used."""
+        return self._accounts.use(now_s)

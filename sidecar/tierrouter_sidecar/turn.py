@@ -13,7 +13,7 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect, Outcome, Reason, TurnKind
 from tierrouter_core.observability import sidecar as m
-from tierrouter_core.routing.decide import Decision, SessionState
+from tierrouter_core.routing.decide import NEW_SESSION, Decision, SessionState
 from tierrouter_core.routing.fitting import Circumstances, Fit, place
 from tierrouter_core.routing.serving import after_answer
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
@@ -67,6 +67,8 @@ class Understood:
     notices: tuple[str, ...]
     first: Fit | None = None
     """The request as the first target gets it; None where nobody does."""
+    before: SessionState = NEW_SESSION
+    """What was remembered of the conversation."""
 
 
 @dataclass(slots=True)
@@ -145,7 +147,7 @@ class TurnServer:
         notices = read.notices
         if decision.hint_outcome == "not_allowed":
             notices = (*notices, f"the hint {decision.hint} is not allowed")
-        return Understood(in_force, seat, read, decision, notices, first)
+        return Understood(in_force, seat, read, decision, notices, first, state)
 
     def _with_what_is_remembered(self, in_force: InForce, read: ReadTurn, state: SessionState) -> ReadTurn:
         """``read`` with what its own request does not tell: variables of earlier turns, and what is capped."""
@@ -215,6 +217,7 @@ class TurnServer:
         record = TurnRecord(
             turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
         )
+        record.before = understood.before
         if in_force.document.output_policy is not None and read.request.kind in _TASK_KINDS:
             record.kept = KeptAnswer()
         way = Attempts(self, http, endpoint, headers, record, understood)

@@ -15,10 +15,6 @@ class Families:
         self.registry = CollectorRegistry()
         self._families = {metric.name: _family(metric, self.registry) for metric in metrics}
 
-    def of(self, metric: Metric) -> Counter | Gauge | Histogram:
-        """Whatever it is."""
-        return self._families[metric.name]
-
     def counter(self, metric: Metric) -> Counter:
         """One that was declared as a counter."""
         family = self._families[metric.name]

@@ -28,6 +28,16 @@ class Account:
 
 
 @dataclass(slots=True)
+class Use:
+    """How far one budget is used."""
+
+    exhausted: int = 0
+    """How many of its accounts are used up."""
+    most: float = 0.0
+    """What the one has used that has used most, as a share of the limit."""
+
+
+@dataclass(slots=True)
 class Accounts:
     """The accounts of a document's budgets. Sessions that have spent nothing within the window are forgotten."""
 
@@ -106,18 +116,21 @@ class Accounts:
             reset_s=reset_s if resets else None,
         )
 
-    def exhausted(self, now_s: float) -> Mapping[str, int]:
-        """By budget: how many accounts of it are used up."""
-        counts = {budget.name: 0 for budget in self.budgets}
+    def use(self, now_s: float) -> Mapping[str, Use]:
+        """By budget: how far it is used."""
+        use = {budget.name: Use() for budget in self.budgets}
         limits = {budget.name: float(budget.limit_usd) for budget in self.budgets}
         for (name, _), account in self._accounts.items():
-            counts[name] += account.used_usd(now_s) >= limits[name]
-        return counts
+            used, limit = account.used_usd(now_s), limits[name]
+            use[name].exhausted += used >= limit
+            if limit:
+                use[name].most = max(use[name].most, used / limit)
+        return use
 
     def state(self, now_s: float) -> list[dict[str, object]]:
         """For ``/status``: each budget, how many accounts are used up, and the bound on overshoot; no spending."""
         told: list[dict[str, object]] = []
-        exhausted = self.exhausted(now_s)
+        use = self.use(now_s)
         for budget in self.budgets:
             accounts = [account for (name, _), account in self._accounts.items() if name == budget.name]
             told.append(
@@ -125,7 +138,7 @@ class Accounts:
                     "name": budget.name,
                     "scope": budget.scope,
                     "limitUSD": str(budget.limit_usd),
-                    "exhausted": exhausted[budget.name],
+                    "exhausted": use[budget.name].exhausted,
                     "overshootUSD": round(
                         float(budget.grace_usd) + max((account.risked_usd for account in accounts), default=0.0), 6
                     ),

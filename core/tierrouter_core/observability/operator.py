@@ -98,7 +98,7 @@ TIER_ACCURACY: Final = Metric(
 REGRESSION_DECISIONS: Final = Metric(
     "tierrouter_operator_regression_decisions_total",
     "counter",
-    "Decisions of regression runs.",
+    "Decisions of regression runs: Nothing, Promote, Regress, Reject, Recover.",
     (*_ROUTER, "decision"),
 )
 ROLLOUTS: Final = Metric(

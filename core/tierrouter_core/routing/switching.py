@@ -9,6 +9,7 @@ from typing import Final
 from tierrouter_core.document.model import Model
 from tierrouter_core.spend.baseline import readable_tokens
 from tierrouter_core.spend.price import Rates
+from tierrouter_core.spend.usage import Usage
 from tierrouter_core.value_class import value_class
 
 EXPECTED_CALLS: Final = 10
@@ -75,6 +76,21 @@ def call_usd(model: Model, context: int, output: int, now_s: float, warm: Warm |
     full = float(rates.input if rates.cache_write is None else rates.cache_write)
     cached = float(rates.input if rates.cache_read is None else rates.cache_read)
     return (read * cached + (context - read) * full + output * float(rates.output)) / _MTOK
+
+
+def anew_usd(served: Model, usage: Usage, warm: int) -> float:
+    """What a turn cost more because ``served`` read anew what the model before it had in its cache; 0 without a price.
+
+    Args:
+        warm: tokens of the turn's input that the model before could still have read from its cache.
+    """
+    if served.price is None:
+        return 0.0
+    rates = served.price.rates_for(usage.total_input)
+    full = float(rates.input if rates.cache_write is None else rates.cache_write)
+    cached = float(rates.input if rates.cache_read is None else rates.cache_read)
+    read_anew = max(0, min(warm, usage.total_input) - usage.cache_read)
+    return read_anew * max(0.0, full - cached) / _MTOK
 
 
 @value_class

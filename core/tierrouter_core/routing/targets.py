@@ -1,10 +1,15 @@
 """Where a turn may go: a tier's model at its provider, and the dialect in which it gets a client's turn."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from tierrouter_core.document.model import Document, Model, Provider, Tier
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.quirks import Profile, profile_of
+
+NO_TIER: Final = "none"
+OTHER_MODEL: Final = "other"
+"""Names for what no document describes: clients name models as they like, and each name would be a series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +27,17 @@ class Target:
     @property
     def tier_name(self) -> str:
         """The tier's name, or ``none``."""
-        return "none" if self.tier is None else self.tier.name
+        return NO_TIER if self.tier is None else self.tier.name
 
     @property
     def model_name(self) -> str:
         """The user's name for the model, or the provider's where the user has none."""
         return self.model_id if self.model is None else self.model.name
+
+    @property
+    def model_label(self) -> str:
+        """As :attr:`model_name`, for metrics: one of those that the document names, or ``other``."""
+        return OTHER_MODEL if self.model is None else self.model.name
 
     @property
     def key(self) -> tuple[str, str]:

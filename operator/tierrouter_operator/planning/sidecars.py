@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from tierrouter_core.contract import ConditionReason, ConditionType
@@ -13,6 +14,17 @@ _NAMED = 5
 _NUMBERS = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
+class SidecarState(StrEnum):
+    """How a sidecar stands to the revision in force: a label of ``tierrouter_operator_sidecars``."""
+
+    CURRENT = "current"
+    LAGGING = "lagging"
+    REFUSING = "refusing"
+    """It was given something that it can't serve."""
+    SILENT = "silent"
+    """It can't be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Laggard:
     """A sidecar that does not serve what it should."""
@@ -20,6 +32,7 @@ class Laggard:
     pod: str
     says: str
     """What it serves, or why that is not known."""
+    state: SidecarState = SidecarState.LAGGING
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class Ledger:
         self._turn_log = turn_log
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._pending: deque[Entry] = deque()
+        self._taken_at_s: deque[float] = deque()
+        """Of every entry that waits, on the queue or pending, the oldest first."""
         self._failing = False
         self._closing = threading.Event()
         self._deadline_s = 0.0
@@ -122,6 +124,14 @@ class Ledger:
         """Rows that are not written yet."""
         return self._queue.qsize() + len(self._pending)
 
+    @property
+    def lag_s(self) -> float:
+        """The age of the oldest row that is not written yet; 0 where there is none."""
+        try:
+            return time.monotonic() - self._taken_at_s[0]
+        except IndexError:
+            return 0.0
+
     def close(self, timeout_s: float) -> bool:
         """Write what is left, for at most ``timeout_s``; the rest goes to stderr. Whether all was written."""
         lost_before = self.lost_rows
@@ -143,6 +153,7 @@ class Ledger:
             # The thread is gone or hangs. A line on stderr is the last place where nothing is lost.
             self._write_to_stderr(entry)
             return
+        self._taken_at_s.append(time.monotonic())
         self._queue.put(entry)
 
     # What follows runs in the writer's thread.
@@ -197,7 +208,8 @@ class Ledger:
             self._disconnect()
             return False
         self.written_rows += _turns_in(self._pending)
-        self._pending.clear()
+        while self._pending:
+            self._pop()
         if self._failing:
             self._failing = False
             self._on_problem(f"ledger {self.path}: writing works again; {self.lost_rows} rows went to stderr so far")
@@ -214,7 +226,13 @@ class Ledger:
             except (sqlite3.Error, OSError, LedgerError):
                 return
             self.written_rows += _turns_in([entry])
-            self._pending.popleft()
+            self._pop()
+
+    def _pop(self) -> Entry:
+        """The oldest entry, which does not wait any more; raises IndexError where there is none."""
+        entry = self._pending.popleft()
+        self._taken_at_s.popleft()
+        return entry
 
     def _connected(self) -> sqlite3.Connection:
         """The connection; a new one where the file was moved or deleted under the old one."""
@@ -250,7 +268,7 @@ class Ledger:
         """The ``count`` oldest entries go to stderr."""
         for _ in range(count):
             try:
-                entry = self._pending.popleft()
+                entry = self._pop()
             except IndexError:
                 return
             self._write_to_stderr(entry)

@@ -130,7 +130,7 @@ async def test_off_passes_a_model_that_the_file_does_not_know(start, provider):
     assert provider.last.json["model"] == "some-side-model"
     (row,) = await sidecar.rows()
     assert (row.model, row.cost_usd) == ("some-side-model", None)
-    assert await sidecar.metric('tierrouter_unpriced_turns_total{model="some-side-model",tier="none"}') == 1
+    assert await sidecar.metric('tierrouter_unpriced_turns_total{model="other",tier="none"}') == 1
 
 
 async def test_the_response_can_name_the_requested_model(start, provider):

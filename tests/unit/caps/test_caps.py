@@ -116,7 +116,13 @@ def test_a_window_that_has_passed_is_room_again() -> None:
     accounts = spent((budget(),), ("s-1", "deep", 2.0))
     assert accounts.caps(document(), "s-1", NOW + 86_400 + 900) == {}
     accounts.forget_idle(NOW + 86_400 + 900)
-    assert accounts.exhausted(NOW + 86_400 + 900) == {"deep": 0}
+    assert accounts.use(NOW + 86_400 + 900)["deep"].exhausted == 0
+
+
+def test_a_budgets_use_is_that_of_the_account_that_has_used_most() -> None:
+    accounts = spent((budget(),), ("s-1", "deep", 0.25), ("s-2", "deep", 0.75), ("s-3", "deep", 1.5))
+    use = accounts.use(NOW)["deep"]
+    assert (use.exhausted, use.most) == (1, pytest.approx(1.5))
 
 
 SHARE = DeepShare(max_percent=5, by="Turns", window_ms=DAY_MS, min_prompts=10, action="RequireHint")

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tierrouter_core.document.model import Document, Model, Session
 from tierrouter_core.names import Reason, TurnKind
 from tierrouter_core.routing.decide import Decision, Router, SessionState
-from tierrouter_core.routing.switching import Warm, readable, switch
+from tierrouter_core.routing.switching import Warm, anew_usd, readable, switch
 from tierrouter_core.spend.price import Price, Rates
+from tierrouter_core.spend.usage import Usage
 
 KIMI = Price(rates=Rates(input=Decimal("0.95"), output=Decimal(4), cache_read=Decimal("0.16")))
 GPT = Price(rates=Rates(input=Decimal(5), output=Decimal(30), cache_read=Decimal("0.5")))
@@ -147,3 +148,22 @@ def test_staying_costs_nothing_extra_and_going_to_the_same_model_neither(context
     assert same is not None
     assert same.price_usd == 0
     assert not same.pays
+
+
+def test_reading_anew_costs_the_difference_to_a_warm_read() -> None:
+    cold = Usage(input_uncached=1_000, cache_write_5m=99_000)
+    assert anew_usd(model("big", price=OPUS), cold, 90_000) == pytest.approx(90_000 * (6.25 - 0.5) / 1e6)
+    half = Usage(input_uncached=60_000, cache_read=40_000)
+    assert anew_usd(model("middle", price=GPT), half, 90_000) == pytest.approx(50_000 * 4.5 / 1e6)
+
+
+@given(
+    st.integers(0, 200_000), st.integers(0, 200_000), st.integers(0, 400_000), st.sampled_from([KIMI, GPT, OPUS, None])
+)
+def test_reading_anew_never_costs_less_than_nothing_or_more_than_the_input(
+    uncached: int, read: int, warm: int, price: Price | None
+) -> None:
+    usage = Usage(input_uncached=uncached, cache_read=read)
+    cost = anew_usd(model("big", price=price), usage, warm)
+    assert 0 <= cost <= usage.total_input * 6.25 / 1e6
+    assert cost == 0 or (price is not None and warm > read)
