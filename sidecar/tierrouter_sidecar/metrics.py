@@ -30,7 +30,10 @@ TURNS: Final = Metric("tierrouter_turns_total", "counter", "Turns by how they en
 DECISIONS: Final = Metric("tierrouter_decisions_total", "counter", "Decisions by reason.", ("tier", "reason"))
 HINTS: Final = Metric("tierrouter_hints_total", "counter", "Hints by what became of them.", ("outcome",))
 RULE_ERRORS: Final = Metric(
-    "tierrouter_rule_errors_total", "counter", "Rules that could not be evaluated and counted as false.", ("rule",)
+    "tierrouter_rule_errors_total",
+    "counter",
+    "Rules and hooks that could not be evaluated and counted as false.",
+    ("rule",),
 )
 TOKENS: Final = Metric(
     "tierrouter_tokens_total",
@@ -109,7 +112,7 @@ DURATION: Final = Metric(
 OUTPUT_POLICY: Final = Metric(
     "tierrouter_output_policy_total",
     "counter",
-    "Answers that the output policy was asked about: passed, flagged, or failed to be judged.",
+    "Answers that `hooks.outputFlagged` or the output policy was asked about: passed, flagged, or failed to be judged.",
     ("outcome",),
 )
 BUDGETS_EXHAUSTED: Final = Metric(

@@ -24,10 +24,11 @@ from dataclasses import field, replace
 from tierrouter_core.caps.cap import Cap
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
+from tierrouter_core.routing.hooks import Hooks
 from tierrouter_core.routing.rules import Evaluation, RuleSet
 from tierrouter_core.routing.switching import Switch, Warm, switch
 from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier, vendor_of
-from tierrouter_core.routing.variables import TIER_VARIABLE, Value
+from tierrouter_core.routing.variables import PLANNING_VARIABLE, TIER_VARIABLE, Value
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.signed_thinking import SIGNING_VENDOR
 
@@ -145,9 +146,10 @@ class Router:
     """A document made ready to decide by."""
 
     def __init__(self, document: Document) -> None:
-        """Compile the rules; raises RuleError for one that doesn't."""
+        """Compile rules and hooks; raises RuleError for one that doesn't."""
         self.document = document
         self.rules = RuleSet(document.rules, document.thresholds)
+        self.hooks = Hooks(document)
         self._targets = {tier.name: target_of_tier(document, tier) for tier in document.tiers.values()}
         self._signing = frozenset(name for name, target in self._targets.items() if vendor_of(target) == SIGNING_VENDOR)
         # Which tiers can be spoken to never changes within a document.
@@ -155,6 +157,20 @@ class Router:
         self._model_hints = tuple(
             (re.compile(fnmatch.translate(hint.match), re.IGNORECASE), hint) for hint in document.model_hints
         )
+
+    def uses(self, name: str) -> bool:
+        """Whether any expression of the document names the variable."""
+        return self.rules.uses(name) or self.hooks.uses(name)
+
+    def hooked(self, turn: Turn) -> tuple[Turn, tuple[Evaluation, ...]]:
+        """``turn`` with what the hooks say of it, and those that could not be evaluated."""
+        if PLANNING_VARIABLE in turn.stated or not self.rules.uses(PLANNING_VARIABLE):
+            return turn, ()
+        asked = self.hooks.complex_planning(turn.variables)
+        if asked is None:
+            return turn, ()
+        variables = {**turn.variables, PLANNING_VARIABLE: asked.matched}
+        return replace(turn, variables=variables), (asked,) if asked.error else ()
 
     def decide(self, turn: Turn, state: SessionState = NEW_SESSION) -> Decision:
         """Who serves ``turn``, given what is remembered of its session."""
@@ -209,6 +225,7 @@ class Router:
         if turn.kind is TurnKind.UTILITY:
             targets, reason, detail, _ = self._with_ladder(turn, self._cheapest(turn), state)
             return Decision(targets, reason, detail, state)
+        turn, unknown = self.hooked(turn)
         hint, by_alias = self._hint_of(turn)
         shown = printable(hint) if hint is not None else ""
         choice, outcome = self._by_hint(turn, hint, by_alias=by_alias)
@@ -218,6 +235,7 @@ class Router:
             choice, errors = self._in_loop(turn, state.current, choice)
         elif choice is None:
             choice, errors = self._at_safe_point(turn, state)
+        errors = (*unknown, *errors)
         choice = self._within_caps(turn, choice, state.current if in_loop else "")
         if choice.cap is not None and not choice.cap.instead:
             return Decision((), Reason.BUDGET, choice.cap.detail, state, shown, outcome, errors, cap=choice.cap)
