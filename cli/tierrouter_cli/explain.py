@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def explain_document(document: Document, dialect: str | None, headers: Sequence[
     read = read_turn(spoken, _headers(headers), body, _SALT)
     told = Circumstances(seal_key=_SALT, session=read.identity.session, input_tokens=read.measured().tokens)
     placed = place(router, read.turn, NEW_SESSION, read.request, lambda _: told)
+    # What the hooks say is shown as what the turn has.
+    read = replace(read, turn=router.hooked(read.turn)[0])
     evaluations = router.rules.all(read.turn.variables)
     if output == "json":
         text = json.dumps(_as_json(router, read, placed, evaluations), indent=2) + "\n"
@@ -129,6 +132,16 @@ def _as_json(router: Router, read: ReadTurn, placed: Placed, evaluations: Sequen
             }
             for evaluation in evaluations
         ],
+        "hooks": [
+            {
+                "name": name,
+                "when": when,
+                "matched": None if evaluation is None else evaluation.matched,
+                "error": (evaluation.error or None) if evaluation is not None else None,
+                "saw": dict(evaluation.saw) if evaluation is not None else {},
+            }
+            for name, when, evaluation in _hooks(router, read)
+        ],
         "variables": dict(read.turn.variables),
         "thresholds": dict(router.document.thresholds),
         "notices": list(read.notices),
@@ -171,6 +184,32 @@ def _text_lines(router: Router, read: ReadTurn, placed: Placed, evaluations: Seq
             yield f"         can't be evaluated: {evaluation.error}"
     if not evaluations:
         yield "  (none)"
+    hooks = _hooks(router, read)
+    if hooks:
+        yield ""
+        yield "hooks; those over responses are asked when there is one"
+    for name, when, asked in hooks:
+        result = "     " if asked is None else "error" if asked.error else "true " if asked.matched else "false"
+        yield f"  {result}  {name}"
+        yield f"         {when}"
+        if asked is not None and asked.saw:
+            yield f"         {', '.join(f'{name}={_shown(value)}' for name, value in asked.saw)}"
+        if asked is not None and asked.error:
+            yield f"         can't be evaluated: {asked.error}"
+
+
+def _hooks(router: Router, read: ReadTurn) -> list[tuple[str, str, Evaluation | None]]:
+    """``(name, expression, what it says of the request)`` of each hook that is declared."""
+    hooks = router.hooks
+    found: list[tuple[str, str, Evaluation | None]] = []
+    if hooks.throttled is not None:
+        found.append((hooks.throttled.name, hooks.throttled.when, None))
+    planning = hooks.complex_planning(read.turn.variables)
+    if planning is not None:
+        found.append((planning.rule.name, planning.rule.when, planning))
+    if hooks.flagged is not None:
+        found.append((hooks.flagged.name, hooks.flagged.when, None))
+    return found
 
 
 def _shown(value: bool | int | str) -> str:

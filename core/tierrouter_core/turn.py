@@ -11,7 +11,7 @@ from tierrouter_core.signals.reading import read_on
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import variables_of
 from tierrouter_core.value_class import value_class
-from tierrouter_core.wire.call_class import call_kind
+from tierrouter_core.wire.call_class import call_kind, context_was_compacted
 from tierrouter_core.wire.identity import Identity, identify
 from tierrouter_core.wire.request import Request, read_request
 from tierrouter_core.wire.signed_thinking import carries_signed_thinking
@@ -168,6 +168,7 @@ def turn_of(
         subagent=subagent,
         has_tools=request.has_tools,
         signed_thinking=request.kind is TurnKind.TOOL_LOOP and carries_signed_thinking(request, salt),
+        compacted=context_was_compacted(headers),
         variables=variables,
         stated=frozenset(known),
         now_s=now_s,

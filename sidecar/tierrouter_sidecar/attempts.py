@@ -16,6 +16,7 @@ from tierrouter_core.failover.ladder import Ask, Elsewhere, Tried, Walk, after, 
 from tierrouter_core.failover.resumption import goes_on, resuming
 from tierrouter_core.names import Outcome, Reason, UsageSource
 from tierrouter_core.observability import sidecar as m
+from tierrouter_core.routing.hooks import Response
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.begun import may_be_begun
@@ -141,7 +142,7 @@ class Attempts:
             response = await relayed
         except AttemptFailed as failed:
             forget_frames(failed)
-            failure = self._redacted(failed.failure)
+            failure = self._judged(target, failed.failure)
             if failure.kind in _BILLED and not isinstance(failed, Interrupted):
                 self._owe_input(call)
             health.failed(target, failure, self._failover)
@@ -180,7 +181,7 @@ class Attempts:
         """What broke a call's answer off after its first token, made known to whom it concerns; None where nothing."""
         if call.attempt.broken is None:
             return None
-        broken = call.attempt.broken = self._redacted(call.attempt.broken)
+        broken = call.attempt.broken = self._judged(call.target, call.attempt.broken)
         self._server.health.failed(call.target, broken, self._failover)
         self._say(call.target, broken)
         return broken
@@ -336,6 +337,26 @@ class Attempts:
         if unfinished is not None:
             what = f"{target.tier_name} goes on after {len(unfinished.carried.seen.text)} characters"
         self._record.reason = f"{Reason.FAILOVER}: {last.failure.message}; {what}"
+
+    def _judged(self, target: Target, failure: Failure) -> Failure:
+        """What a provider's failure is by the router's own hook, fit to be shown."""
+        hook = self._record.in_force.router.hooks.throttled
+        if hook is not None and failure.status and failure.kind is not FailureKind.THROTTLED:
+            response = Response(
+                tier=target.tier_name,
+                model=target.model_name,
+                provider=target.provider.name,
+                status=failure.status,
+                failure=failure.kind,
+                error=failure.words,
+            )
+            said = hook.ask(self._way.read.turn.variables, response)
+            if said.error:
+                self._server.metrics.count(m.RULE_ERRORS, hook.name)
+                log.warning("%s can't be evaluated and counts as false: %s", hook.name, said.error)
+            if said.yes:
+                failure = replace(failure, kind=FailureKind.THROTTLED, message=f"{failure.message} ({hook.name})")
+        return self._redacted(failure)
 
     def _redacted(self, failure: Failure) -> Failure:
         """Fit for answers, logs and the ledger: providers quote keys."""

@@ -1,18 +1,21 @@
-"""Asks the user's own service about answers when they are over: is this one to be flagged?
+"""Asks the user's own expression, and then the user's own service, about answers that are over: is this to be flagged?
 
-Nobody waits for it: the answer is with the client. What the service says is known to the session's next turn, as
-``turn.output_flagged``, unless that is faster. It gets the answer's text, and nothing of the prompt.
+The answer is with the client by then, and nobody waits for the service. What they say is known to the session's next
+turn, as ``turn.output_flagged``, unless that is faster than the service. It gets the answer's text, and nothing of the
+prompt.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 
 from tierrouter_core.document.model import OutputPolicy, Provider
 from tierrouter_core.observability import sidecar as m
-from tierrouter_core.wire.translate import text_of_answer
+from tierrouter_core.routing.hooks import Response, ResponseHook
+from tierrouter_core.routing.variables import Value
+from tierrouter_core.wire.translate import Answered, read_answer
 from tierrouter_sidecar.answer import read_body
 from tierrouter_sidecar.errors import PolicyError
 from tierrouter_sidecar.kept import KeptAnswer
@@ -35,16 +38,51 @@ class OutputJudge:
         self._metrics = metrics
         self._asking: set[asyncio.Task[None]] = set()
 
-    def judge(self, record: TurnRecord, kept: KeptAnswer, flag: Callable[[], None]) -> None:
-        """Have an answer judged; ``flag`` is called where it is to be flagged."""
-        policy = record.in_force.document.output_policy
-        assert policy is not None
+    def judge(self, record: TurnRecord, turn: Mapping[str, Value], flag: Callable[[], None]) -> None:
+        """Have an answer judged; ``flag`` is called where it is to be flagged.
+
+        Args:
+            turn: the variables of the turn that it answers.
+        """
+        hook, policy, kept = record.in_force.router.hooks.flagged, record.in_force.document.output_policy, record.kept
+        if hook is not None and self._by_expression(hook, record, turn):
+            self._metrics.count(m.OUTPUT_POLICY, "flagged")
+            flag()
+            return
+        if policy is None or kept is None:
+            if hook is not None:
+                self._metrics.count(m.OUTPUT_POLICY, "passed")
+            return
         if len(self._asking) >= _MOST_ASKED:
             self._failed(policy, "too many answers wait to be judged", record.turn_id, flag)
             return
         task = asyncio.ensure_future(self._judge(policy, record, kept, flag))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+
+    def _by_expression(self, hook: ResponseHook, record: TurnRecord, turn: Mapping[str, Value]) -> bool:
+        target, usage = record.target, record.usage
+        if target is None:
+            return False
+        answered = Answered(text="")
+        if record.kept is not None and hook.reads_the_answer:
+            answered = read_answer(record.request.dialect, record.kept.data, streamed=record.kept.streamed)
+        response = Response(
+            tier=target.tier_name,
+            model=target.model_name,
+            provider=target.provider.name,
+            text=answered.text,
+            finish=answered.finish,
+            tools=answered.tools,
+            input_tokens=usage.total_input,
+            output_tokens=usage.output,
+            reasoning_tokens=usage.reasoning_output,
+        )
+        said = hook.ask(turn, response)
+        if said.error:
+            self._metrics.count(m.RULE_ERRORS, hook.name)
+            log.warning("turn %s: %s can't be evaluated and counts as false: %s", record.turn_id, hook.name, said.error)
+        return said.yes
 
     async def settled(self) -> None:
         """Wait until nothing is asked any more."""
@@ -54,7 +92,7 @@ class OutputJudge:
     async def _judge(
         self, policy: OutputPolicy, record: TurnRecord, kept: KeptAnswer, flag: Callable[[], None]
     ) -> None:
-        text = text_of_answer(record.request.dialect, kept.data, streamed=kept.streamed)
+        text = read_answer(record.request.dialect, kept.data, streamed=kept.streamed).text
         try:
             async with asyncio.timeout(policy.timeout_ms / 1000):
                 flagged = await self._ask(policy, record, text)

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from tierrouter_core.routing.decide import SessionState
+from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.switching import Warm
 from tierrouter_sidecar.sessions import SessionStore
 from tierrouter_sidecar.trials import Seats
@@ -86,5 +86,7 @@ def _as_json(state: SessionState) -> dict[str, Any]:
         "switches_usd": state.switches_usd,
         "steady_usd": state.steady_usd,
         "steady_tier": state.steady_tier,
+        "asked_for": state.asked_for,
+        "compacted": state.compacted,
         "steady": None if state.steady is None else (state.steady.tokens, state.steady.at_s),
     }

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
-from tierrouter_core.routing.decide import NEW_SESSION, SessionState
+from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 
 MAX_SESSIONS = 10_000
 

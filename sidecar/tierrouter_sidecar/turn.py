@@ -118,7 +118,7 @@ class TurnServer:
         session = asked.identity.session
         in_force, seat = self.seats.seated(in_force, session, begins=endpoint.kind.generates)
         measure = partial(self._measured, in_force.document)
-        uses = in_force.router.rules.uses
+        uses = in_force.router.uses
         read = turn_of(
             asked,
             headers,
@@ -151,7 +151,7 @@ class TurnServer:
 
     def _with_what_is_remembered(self, in_force: InForce, read: ReadTurn, state: SessionState) -> ReadTurn:
         """``read`` with what its own request does not tell: variables of earlier turns, and what is capped."""
-        uses, session, turn = in_force.router.rules.uses, read.identity.session, read.turn
+        uses, session, turn = in_force.router.uses, read.identity.session, read.turn
         more: dict[str, Value] = {}
         if state.flagged:
             more["turn.output_flagged"] = True
@@ -218,7 +218,8 @@ class TurnServer:
             turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
         )
         record.before = understood.before
-        if in_force.document.output_policy is not None and read.request.kind in _TASK_KINDS:
+        judged = read.request.kind in _TASK_KINDS and _are_judged(in_force)
+        if judged and _are_read(in_force):
             record.kept = KeptAnswer()
         way = Attempts(self, http, endpoint, headers, record, understood)
         # Nothing is awaited between the look at what is left and this, so no two turns are promised the same dollar.
@@ -237,8 +238,8 @@ class TurnServer:
             self.in_flight -= 1
             self._settle(record, understood.seat, held, self.bookkeeper.close(record))
             self._look_at_code(in_force, read)
-            if record.kept is not None and record.outcome is Outcome.ANSWERED and self.judge is not None:
-                self.judge.judge(record, record.kept, partial(self._flag, record))
+            if judged and record.outcome is Outcome.ANSWERED and self.judge is not None:
+                self.judge.judge(record, read.turn.variables, partial(self._flag, record))
             if record.target is not None:
                 weigh = partial(_weighed, read)
                 self.tokens.learn(record.target, read.request, read.identity, weigh, record.usage)
@@ -272,7 +273,7 @@ class TurnServer:
     def _look_at_code(self, in_force: InForce, read: ReadTurn) -> None:
         """When a turn is over: the edits that were new in it are known to the next."""
         progress = self.tasks.get(read.conversation)
-        if progress is None or not in_force.router.rules.uses(_DEPTH) or read.request.kind not in _TASK_KINDS:
+        if progress is None or not in_force.router.uses(_DEPTH) or read.request.kind not in _TASK_KINDS:
             return
         before = self._depth_of(read)
         self.depths.put(read.conversation, max(before, nesting_of(edits_since(read.request, progress.begun))))
@@ -290,6 +291,17 @@ class TurnServer:
         if self.measured is not None:
             self.measured.add(row)
         self.spending.settle(held, record.in_force.document, row, record.attempts, time.time())
+
+
+def _are_judged(in_force: InForce) -> bool:
+    """Whether somebody says of answers that they are to be flagged."""
+    return in_force.document.output_policy is not None or in_force.router.hooks.flagged is not None
+
+
+def _are_read(in_force: InForce) -> bool:
+    """Whether that takes the answers themselves."""
+    hook = in_force.router.hooks.flagged
+    return in_force.document.output_policy is not None or (hook is not None and hook.reads_the_answer)
 
 
 def _weighed(read: ReadTurn) -> Weighed:

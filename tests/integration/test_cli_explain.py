@@ -170,3 +170,20 @@ def test_help_fits_80_columns_and_explains_every_option(command):
     assert "..." not in ran.text.partition("\n")[2], "a summary was cut"
     for jargon in ("<str>", "<int", "<float"):
         assert jargon not in ran.text
+
+
+def test_hooks_are_shown_with_what_they_say_of_the_request(tmp_path):
+    path = tmp_path / "router.yaml"
+    hooks = {"isComplexPlanning": "task.planning_depth > 3", "outputFlagged": "response.finish == 'length'"}
+    path.write_text(router_text("http://127.0.0.1:9/v1", more=f"  hooks: {json.dumps(hooks)}"))
+    header = ("-H", 'x-tierrouter-task: {"planning_depth": 4}')
+    text = tierrouter("explain", "-f", path, *header, stdin=json.dumps(CHAT).encode()).stdout.decode()
+    shown = text.partition("\nhooks")[2].splitlines()
+    assert [line.strip() for line in shown[1:4]] == [
+        "true   hooks.isComplexPlanning",
+        "task.planning_depth > 3",
+        "task.planning_depth=4",
+    ]
+    told = tierrouter("explain", "-f", path, *header, "--format", "json", stdin=json.dumps(CHAT).encode())
+    asked = {hook["name"]: hook["matched"] for hook in json.loads(told.stdout)["hooks"]}
+    assert asked == {"hooks.isComplexPlanning": True, "hooks.outputFlagged": None}

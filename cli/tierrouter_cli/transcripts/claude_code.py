@@ -39,6 +39,7 @@ class _Agent:
     """Characters of each answer, by the message's id."""
     signals: Told = field(default_factory=Told)
     prompt_idx: int = -1
+    compacted: bool = False
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ def _user(reading: _Reading, key: tuple[str, str], message: dict[str, Any], *, i
     content = message.get("content")
     if is_summary:
         # The conversation goes on from here; what stood before it is not sent again.
-        agent.since_answer = []
+        agent.since_answer, agent.compacted = [], True
     entry = {"role": "user", "content": content}
     agent.since_answer.append(entry)
     agent.signals.entry(Dialect.MESSAGES, entry)
@@ -151,6 +152,7 @@ def _call(
     elif agent.prompt_idx >= 0:
         # Nothing new was said: Claude Code has it go on.
         kind = TurnKind.AUTOMATIC
+    compacted, agent.compacted = agent.compacted, False
     agent.since_answer = []
     if kind is TurnKind.USER or agent.prompt_idx < 0:
         kind = TurnKind.USER
@@ -170,6 +172,7 @@ def _call(
         parent_agent="" if key[1] == MAIN_AGENT else MAIN_AGENT,
         dialect=Dialect.MESSAGES,
         thinking=_thinks(message),
+        compacted=compacted,
         signals=agent.signals.values(),
     )
 

@@ -43,6 +43,8 @@ class _Thread:
     told: tuple[tuple[str, Any], ...] = ()
     thinking: bool = False
     prompt_idx: int = -1
+    compacted: bool = False
+    """Since the last call."""
     total: _Counts | None = None
     counted: set[_Counts] = field(default_factory=set)
     """Totals that were told."""
@@ -88,6 +90,9 @@ def _read(path: Path, broken: Broken, threads: dict[str, _Thread]) -> _Thread:
                 _meta(thread, payload)
             case "turn_context":
                 thread.model = text_of(payload.get("model")) or thread.model
+            case "compacted":
+                # What stood there before is not sent again; the summary is nobody's prompt.
+                thread.input_since_answer, thread.compacted = [], True
             case "response_item":
                 _item(thread, payload, epoch_s(line.get("timestamp")))
             case "token_usage_record" | "event_msg" as kind if kind != "event_msg" or _is_count(payload):
@@ -192,10 +197,11 @@ def _call(thread: _Thread, counts: _Counts, at_s: float) -> None:
             kind=thread.kind or TurnKind.USER,
             dialect=Dialect.RESPONSES,
             thinking=thread.thinking,
+            compacted=thread.compacted,
             signals=thread.told,
         )
     )
-    thread.kind = None
+    thread.kind, thread.compacted = None, False
 
 
 def _counts(usage: Any) -> _Counts | None:

@@ -8,7 +8,7 @@ from typing import Any
 from tierrouter_cli.transcripts.reading import Broken, TranscriptError
 from tierrouter_core.names import Dialect, TurnKind
 from tierrouter_core.replay.calls import ReplayCall
-from tierrouter_core.routing.variables import VARIABLES, Value
+from tierrouter_core.routing.variables import DEFAULTS, VARIABLES, Value
 from tierrouter_core.turn import MAIN_AGENT
 
 COLUMNS = (
@@ -145,9 +145,7 @@ def _tokens(row: Mapping[str, Any], name: str) -> int:
 def _signals(row: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
     """What columns named like variables of rules hold: ``session.tool_errors_in_a_row``."""
     return tuple(
-        (name, _value(row[name], VARIABLES[name].default, name))
-        for name in row
-        if name in VARIABLES and row[name] is not None
+        (name, _value(row[name], DEFAULTS[name], name)) for name in row if name in VARIABLES and row[name] is not None
     )
 
 

@@ -10,13 +10,15 @@ from tierrouter_core.crds.address_rules import address_rules
 from tierrouter_core.crds.schema import Validation, Validations
 from tierrouter_core.names import HINT_NONE
 from tierrouter_core.resources.guards import Budget, Ledger, LocalModel, OutputPolicy
-from tierrouter_core.resources.router import FailoverSpec, RouterSpec, RuleSpec, Threshold, TierSpec
-
-MAX_RULE_BYTES = 1024
+from tierrouter_core.resources.router import FailoverSpec, HooksSpec, RouterSpec, RuleSpec, Threshold, TierSpec
+from tierrouter_core.routing.expressions import MAX_EXPRESSION_BYTES
 
 ROUTER_NOTES: Mapping[str, str] = {
     "defaultTier": "Text or a list of maps; the operator checks that its tiers exist.",
     "when": "The operator checks that it compiles.",
+    "isThrottled": "The operator checks that it compiles.",
+    "isComplexPlanning": "The operator checks that it compiles.",
+    "outputFlagged": "The operator checks that it compiles.",
 }
 
 
@@ -79,6 +81,14 @@ def _not_longer_than_the_whole(field: str) -> Validation:
     )
 
 
+def _is_short(field: str, *, optional: bool = False) -> Validation:
+    return Validation(
+        rule=f"{f'!has(self.{field}) || ' if optional else ''}size(bytes(self.{field})) <= {MAX_EXPRESSION_BYTES}",
+        message=f"the expression has more than {MAX_EXPRESSION_BYTES} bytes",
+        field_path=f".{field}",
+    )
+
+
 ROUTER_RULES: Validations = {
     RouterSpec: (
         _names_are_unique("tiers"),
@@ -129,13 +139,8 @@ ROUTER_RULES: Validations = {
             field_path=".value",
         ),
     ),
-    RuleSpec: (
-        Validation(
-            rule=f"size(bytes(self.when)) <= {MAX_RULE_BYTES}",
-            message=f"the expression has more than {MAX_RULE_BYTES} bytes",
-            field_path=".when",
-        ),
-    ),
+    RuleSpec: (_is_short("when"),),
+    HooksSpec: tuple(_is_short(name, optional=True) for name in ("isThrottled", "isComplexPlanning", "outputFlagged")),
     FailoverSpec: (
         _not_longer_than_the_whole("connectTimeout"),
         _not_longer_than_the_whole("headersTimeout"),

@@ -174,6 +174,15 @@ class OutputPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """CEL expressions that answer three questions; empty where the router's own answer is enough."""
+
+    is_throttled: str = ""
+    is_complex_planning: str = ""
+    output_flagged: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeepShare:
     """The share that expensive tiers may have."""
 
@@ -211,6 +220,7 @@ class Document:
     budgets: tuple[Budget, ...] = ()
     deep_share: DeepShare | None = None
     output_policy: OutputPolicy | None = None
+    hooks: Hooks | None = None
 
     def model_of(self, tier: Tier) -> Model:
         """The tier's model."""

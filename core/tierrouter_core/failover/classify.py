@@ -62,6 +62,8 @@ _PREFILL = re.compile(
     r"(?:cannot|can't|not) (?:continue|end with) (?:an? |the )?(?:final )?assistant|add_generation_prompt",
     re.IGNORECASE | re.DOTALL,
 )
+MOST_WORDS: Final = 4096
+"""Characters of a provider's own words that are kept."""
 _LEAST_QUOTA_WAIT_S = 1.0
 _MOST_READ_BYTES = 4096
 
@@ -89,7 +91,7 @@ def failure_of_answer(
         shown_headers: those that a client may see.
     """
     error = _error_in(dialect, body)
-    text = error.message if error is not None else body[:300].decode("utf-8", "replace").strip()
+    text = error.message if error is not None else body[:_MOST_READ_BYTES].decode("utf-8", "replace").strip()
     wait_s = parse_retry_after(headers, now_s, text=text)
     said = Said(status=status, dialect=dialect, headers=shown_headers, body=body)
     kind = _kind(status, body[:_MOST_READ_BYTES].decode("utf-8", "replace"), wait_s)
@@ -100,10 +102,10 @@ def failure_of_answer(
     if kind is FailureKind.CREDENTIAL:
         # Such bodies quote parts of the key, and the key is not the client's.
         message = f"{provider} rejected the router's credential ({status}); check {secret or 'its configuration'}"
-        return Failure(kind=kind, message=message, status=status)
+        return Failure(kind=kind, message=message, status=status, words=text[:MOST_WORDS])
     if text and _is_about_the_turn(kind):
         message = f"{message}: {text[:200]}"
-    return Failure(kind=kind, message=message, status=status, wait_s=wait_s, said=said)
+    return Failure(kind=kind, message=message, status=status, wait_s=wait_s, said=said, words=text[:MOST_WORDS])
 
 
 def failure_of_error(provider: str, error: ReportedError) -> Failure:
@@ -124,7 +126,7 @@ def failure_of_error(provider: str, error: ReportedError) -> Failure:
     message = f"{provider} reported an error{what}"
     if _is_about_the_turn(kind):
         message = f"{message}: {error.message[:200]}"
-    return Failure(kind=kind, message=message, status=200, wait_s=wait_s)
+    return Failure(kind=kind, message=message, status=200, wait_s=wait_s, words=error.message[:MOST_WORDS])
 
 
 def _is_about_the_turn(kind: FailureKind) -> bool:

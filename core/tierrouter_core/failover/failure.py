@@ -155,6 +155,8 @@ class Failure:
     """How long the provider wants to be left alone, as far as it says."""
     said: Said | None = None
     """What the provider said, where the client may read it."""
+    words: str = ""
+    """The provider's own about it, for who judges it; they may quote a key, so nobody is shown them."""
     final: bool = False
     """Of AWAY: it is not worth coming back for, as billing or a credential is not."""
 

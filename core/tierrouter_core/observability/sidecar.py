@@ -62,7 +62,10 @@ SESSIONS: Final = Metric("tierrouter_sessions", "gauge", "Sessions remembered.")
 DECISIONS: Final = Metric("tierrouter_decisions_total", "counter", "Decisions by reason.", ("tier", "reason"))
 HINTS: Final = Metric("tierrouter_hints_total", "counter", "Hints by what became of them.", ("outcome",))
 RULE_ERRORS: Final = Metric(
-    "tierrouter_rule_errors_total", "counter", "Rules that could not be evaluated and counted as false.", ("rule",)
+    "tierrouter_rule_errors_total",
+    "counter",
+    "Rules and hooks that could not be evaluated and counted as false.",
+    ("rule",),
 )
 ESCALATIONS: Final = Metric(
     "tierrouter_escalations_total",
@@ -86,7 +89,7 @@ SWITCH_COST: Final = Metric(
 OUTPUT_POLICY: Final = Metric(
     "tierrouter_output_policy_total",
     "counter",
-    "Answers that the output policy was asked about: passed, flagged, or failed to be judged.",
+    "Answers that `hooks.outputFlagged` or the output policy was asked about: passed, flagged, or failed to be judged.",
     ("outcome",),
 )
 

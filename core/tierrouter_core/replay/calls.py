@@ -37,6 +37,8 @@ class ReplayCall(NamedTuple):
     """What the agent speaks."""
     thinking: bool = False
     """Whether the answer held thinking: in a tool loop an Anthropic model signs it, and then wants to go on itself."""
+    compacted: bool = False
+    """Whether the conversation was compacted just before it."""
     hint: str = ""
     """The tier that the agent asks for with this call; empty where it does not."""
     signals: tuple[tuple[str, Value], ...] = ()

@@ -122,6 +122,7 @@ class RouterPolicy:
             subagent=subagent,
             has_tools=True,
             signed_thinking=signed_thinking,
+            compacted=call.compacted,
             variables=variables,
             now_s=call.t_rel_s,
             context_tokens=lambda: call.context_tokens,

@@ -13,6 +13,7 @@ from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_core.resources.provider import ModelProvider
 from tierrouter_core.resources.router import RouterSpec, TierRouter
 from tierrouter_core.resources.yaml_text import Path
+from tierrouter_core.routing.hooks import IS_COMPLEX_PLANNING, IS_THROTTLED, OUTPUT_FLAGGED, check_hook
 from tierrouter_core.routing.rules import check_rule
 
 _ENDPOINT: Path = ("spec", "outputPolicy", "endpoint")
@@ -127,6 +128,22 @@ def rules_compile(router: TierRouter, thresholds: Sequence[str]) -> Iterator[Fin
             yield Finding(("spec", "rules", index, "when"), about)
 
 
+def hooks_compile(router: TierRouter, thresholds: Sequence[str]) -> Iterator[Finding]:
+    """Every hook is CEL over what it may see, gives a bool, and has at most 1024 bytes."""
+    hooks = router.spec.hooks
+    if hooks is None:
+        return
+    declared = {
+        IS_THROTTLED: hooks.is_throttled,
+        IS_COMPLEX_PLANNING: hooks.is_complex_planning,
+        OUTPUT_FLAGGED: hooks.output_flagged,
+    }
+    for name, when in declared.items():
+        message = check_hook(name, when, thresholds) if when else None
+        if message is not None:
+            yield Finding(("spec", *name.split(".")), f"the expression does not compile: {message}")
+
+
 def the_ledger_store_exists(router: TierRouter) -> Iterator[Finding]:
     """A store that would write nothing is refused, not ignored."""
     if router.spec.ledger.store == "Postgres":
@@ -188,6 +205,7 @@ ROUTER_CHECKS: tuple[Check[TierRouter], ...] = (
 ROUTER_NAME_CHECKS: tuple[tuple[str, NameCheck[TierRouter]], ...] = (
     ("tiers", references_name_tiers),
     ("thresholds", rules_compile),
+    ("thresholds", hooks_compile),
 )
 """Checks that are handed the names of a list of ``spec``."""
 

@@ -10,6 +10,7 @@ from tierrouter_core.document.model import (
     Document,
     Failover,
     Hints,
+    Hooks,
     Model,
     ModelHint,
     OutputPolicy,
@@ -77,6 +78,7 @@ def compile_router(router: TierRouter, providers: Providers, price_of: PriceOf) 
         budgets=_budgets(spec),
         deep_share=_deep_share(spec),
         output_policy=_output_policy(spec),
+        hooks=_hooks(spec),
     )
     return Compiled(document, tuple(warnings_of(router, document)))
 
@@ -191,6 +193,18 @@ def _output_policy(spec: RouterSpec) -> OutputPolicy | None:
     if given is None:
         return None
     return OutputPolicy(endpoint=given.endpoint, timeout_ms=given.timeout_ms, on_failure=given.on_failure)
+
+
+def _hooks(spec: RouterSpec) -> Hooks | None:
+    given = spec.hooks
+    if given is None:
+        return None
+    hooks = Hooks(
+        is_throttled=given.is_throttled,
+        is_complex_planning=given.is_complex_planning,
+        output_flagged=given.output_flagged,
+    )
+    return None if hooks == Hooks() else hooks
 
 
 def _provider(provider: ModelProvider, price_of: PriceOf) -> Provider:

@@ -15,6 +15,9 @@ _NAME = dns_label(63)
 TIER = dns_label(40)
 THRESHOLD_NAME = Text(pattern=r"[a-z][a-z0-9_]*", words="a name of lower-case letters, digits and _", max_length=63)
 FIGURE = Integer(minimum=-(2**31))
+_MOST_CHARACTERS = 8192
+"""Of an expression. Its bytes are counted where it is compiled."""
+_EXPRESSION = Text(words="a CEL expression", multiline=True, max_length=_MOST_CHARACTERS)
 _TIER_OR_NONE = dns_label(40, may_be_empty=True)
 _TIERS = ListOf(item=TIER, max_items=64, unique=True)
 _TIER_SET = ListOf(item=TIER, max_items=64, unique=True, ordered=False)
@@ -85,7 +88,7 @@ class RuleSpec:
 
     name: str = setting(_NAME, "The rule's name, as reasons say it.")
     when: str = setting(
-        Text(min_length=1, words="a CEL expression", multiline=True, max_length=8192),
+        Text(min_length=1, words="a CEL expression", multiline=True, max_length=_MOST_CHARACTERS),
         "A CEL expression that gives a bool, at most 1024 bytes; the first rule that is true wins.",
     )
     tier: str = setting(TIER, "The tier that serves then.")
@@ -113,6 +116,30 @@ class HintsSpec:
         _TIER_SET, "Tiers that an agent may ask for.", default=None, means="every tier"
     )
     model_aliases: bool = setting(Boolean(), "The model name `tier/NAME` is a hint too.", default=True)
+
+
+@resource
+class HooksSpec:
+    """Questions that an expression of the user's own may answer."""
+
+    is_throttled: str = setting(
+        _EXPRESSION,
+        "CEL over a failed response: true counts as throttled, so its model is left alone for a while.",
+        default="",
+        means="only what is known for that",
+    )
+    is_complex_planning: str = setting(
+        _EXPRESSION,
+        "CEL over the turn: what rules know as `task.complex_planning`.",
+        default="",
+        means="only what the agent says",
+    )
+    output_flagged: str = setting(
+        _EXPRESSION,
+        "CEL over an answer: true makes `turn.output_flagged` true in the session's next turn.",
+        default="",
+        means="only refusals, filters and `outputPolicy`",
+    )
 
 
 @resource
@@ -230,6 +257,11 @@ class RouterSpec:
     )
     output_policy: OutputPolicy | None = setting(
         ObjectOf(cls=OutputPolicy), "A service that judges answers when they are over.", default=None
+    )
+    hooks: HooksSpec | None = setting(
+        ObjectOf(cls=HooksSpec),
+        "Expressions that answer what the router can't know (docs/routing.md, Hooks).",
+        default=None,
     )
     ledger: Ledger = setting(ObjectOf(cls=Ledger), "Where turns are written down.", default_factory=Ledger)
     response_model: str = setting(

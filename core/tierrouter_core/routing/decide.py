@@ -3,7 +3,8 @@
 The order, first answer wins:
 
 0. A call beside the conversation goes to the cheapest tier, and nothing of it is remembered.
-1. An open tool loop stays where it is; a hint or a rule with ``escalate: true`` may move it, upward only.
+1. An open tool loop stays where it is; a hint or a rule with ``escalate: true`` may move it, upward only. After a
+   compaction nothing is open and no cache is warm: a prompt that goes on is decided like one that begins.
 2. A hint that is allowed, by header or as the model name ``tier/NAME``; an unknown one goes to the fallback tier.
 3. A model hint with ``pin``, then the rules, then the other model hints.
 4. The session's own tier, the subagents' tier, the default tier or its split; a session that serves on a tier of
@@ -24,37 +25,15 @@ from dataclasses import field, replace
 from tierrouter_core.caps.cap import Cap
 from tierrouter_core.document.model import Document, Rule, Tier
 from tierrouter_core.names import HINT_NONE, MODEL_ALIAS_PREFIX, Dialect, Mode, Reason, TurnKind
+from tierrouter_core.routing.hooks import Hooks
 from tierrouter_core.routing.rules import Evaluation, RuleSet
-from tierrouter_core.routing.switching import Switch, Warm, switch
+from tierrouter_core.routing.session_state import NEW_SESSION as NEW_SESSION
+from tierrouter_core.routing.session_state import SessionState as SessionState
+from tierrouter_core.routing.switching import Switch, switch
 from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier, vendor_of
-from tierrouter_core.routing.variables import TIER_VARIABLE, Value
+from tierrouter_core.routing.variables import PLANNING_VARIABLE, TIER_VARIABLE, Value
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.signed_thinking import SIGNING_VENDOR
-
-
-@value_class
-class SessionState:
-    """What is remembered of one agent of one session."""
-
-    home: str = ""
-    """The tier that the session began with and returns to."""
-    current: str = ""
-    """The tier that serves the prompt in progress."""
-    flagged: bool = False
-    """The last answer was a refusal, or was filtered."""
-    warm: Mapping[str, Warm] = field(default_factory=dict)
-    """By tier: what its model may have in its prompt cache."""
-    switches_usd: float = 0.0
-    """What optional switches have cost so far."""
-    steady_usd: float = 0.0
-    """What the session would have cost if it had never come down again."""
-    steady_tier: str = ""
-    """The tier that would serve it then: of those that have served it the one of highest rank."""
-    steady: Warm | None = None
-    """What that tier's cache would hold then."""
-
-
-NEW_SESSION = SessionState()
 
 
 @keyword_value_class
@@ -78,6 +57,8 @@ class Turn:
     """Tiers that can't take this turn, as was found by trying to translate it, and why."""
     too_long_for: Mapping[str, str] = field(default_factory=dict)
     """Tiers whose window is too small for it, and by how much."""
+    compacted: bool = False
+    """The agent says that it has just compacted the conversation."""
     caps: Mapping[str, Cap] = field(default_factory=dict)
     """By tier: what keeps it from beginning a prompt, or an escalation."""
     now_s: float = 0.0
@@ -145,9 +126,10 @@ class Router:
     """A document made ready to decide by."""
 
     def __init__(self, document: Document) -> None:
-        """Compile the rules; raises RuleError for one that doesn't."""
+        """Compile rules and hooks; raises RuleError for one that doesn't."""
         self.document = document
         self.rules = RuleSet(document.rules, document.thresholds)
+        self.hooks = Hooks(document)
         self._targets = {tier.name: target_of_tier(document, tier) for tier in document.tiers.values()}
         self._signing = frozenset(name for name, target in self._targets.items() if vendor_of(target) == SIGNING_VENDOR)
         # Which tiers can be spoken to never changes within a document.
@@ -155,6 +137,20 @@ class Router:
         self._model_hints = tuple(
             (re.compile(fnmatch.translate(hint.match), re.IGNORECASE), hint) for hint in document.model_hints
         )
+
+    def uses(self, name: str) -> bool:
+        """Whether any expression of the document names the variable."""
+        return self.rules.uses(name) or self.hooks.uses(name)
+
+    def hooked(self, turn: Turn) -> tuple[Turn, tuple[Evaluation, ...]]:
+        """``turn`` with what the hooks say of it, and those that could not be evaluated."""
+        if PLANNING_VARIABLE in turn.stated or not self.rules.uses(PLANNING_VARIABLE):
+            return turn, ()
+        asked = self.hooks.complex_planning(turn.variables)
+        if asked is None:
+            return turn, ()
+        variables = {**turn.variables, PLANNING_VARIABLE: asked.matched}
+        return replace(turn, variables=variables), (asked,) if asked.error else ()
 
     def decide(self, turn: Turn, state: SessionState = NEW_SESSION) -> Decision:
         """Who serves ``turn``, given what is remembered of its session."""
@@ -209,16 +205,21 @@ class Router:
         if turn.kind is TurnKind.UTILITY:
             targets, reason, detail, _ = self._with_ladder(turn, self._cheapest(turn), state)
             return Decision(targets, reason, detail, state)
+        turn, unknown = self.hooked(turn)
         hint, by_alias = self._hint_of(turn)
         shown = printable(hint) if hint is not None else ""
         choice, outcome = self._by_hint(turn, hint, by_alias=by_alias)
         errors: tuple[Evaluation, ...] = ()
-        in_loop = turn.kind is not TurnKind.USER and state.current in self.document.tiers
-        if in_loop:
+        goes_on = turn.kind is not TurnKind.USER and state.current in self.document.tiers
+        anew = goes_on and _is_after_compaction(turn, state)
+        if goes_on and not anew:
             choice, errors = self._in_loop(turn, state.current, choice)
         elif choice is None:
             choice, errors = self._at_safe_point(turn, state)
-        choice = self._within_caps(turn, choice, state.current if in_loop else "")
+        if anew:
+            choice = replace(choice, detail=f"the conversation was compacted: {choice.detail}")
+        errors = (*unknown, *errors)
+        choice = self._within_caps(turn, choice, state.current if goes_on else "")
         if choice.cap is not None and not choice.cap.instead:
             return Decision((), Reason.BUDGET, choice.cap.detail, state, shown, outcome, errors, cap=choice.cap)
         targets, reason, detail, state = self._with_ladder(turn, choice, state)
@@ -398,7 +399,13 @@ class Router:
         able = self._able(turn)
         home = choice.tier if choice.becomes_home else state.home
         state = replace(
-            state, home=home, current=choice.tier, flagged=False, switches_usd=state.switches_usd + choice.price_usd
+            state,
+            home=home,
+            current=choice.tier,
+            flagged=False,
+            switches_usd=state.switches_usd + choice.price_usd,
+            asked_for=choice.reason in _HINTED or (choice.reason is Reason.TOOL_LOOP and state.asked_for),
+            compacted=turn.kind is TurnKind.COMPACTION,
         )
         too_long = turn.too_long_for.get(choice.tier)
         why = (
@@ -445,7 +452,20 @@ class Router:
         return [tier for tier in able.values() if tier.name != first.name][:1]
 
 
+_HINTED = frozenset({Reason.HINT, Reason.REQUESTED_MODEL, Reason.UNKNOWN_HINT})
 _ASKED_FOR = frozenset({Reason.HINT, Reason.REQUESTED_MODEL, Reason.PINNED_MODEL})
+_SHRUNK = 0.5
+"""Of its length before: a conversation that is shorter than that was compacted, whatever its agent says."""
+
+
+def _is_after_compaction(turn: Turn, state: SessionState) -> bool:
+    """Whether a prompt goes on after its conversation was compacted, with no tool loop open and no hint in force."""
+    if turn.kind is not TurnKind.AUTOMATIC or state.asked_for:
+        return False
+    if state.compacted or turn.compacted:
+        return True
+    before = state.warm.get(state.current)
+    return before is not None and turn.context_tokens() < _SHRUNK * before.tokens
 
 
 def _kept(current: str, wanted: str) -> _Choice:

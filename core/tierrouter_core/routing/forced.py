@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tierrouter_core.document.model import Document, Hints
+from tierrouter_core.document.model import Document, Hints, Hooks
 from tierrouter_core.errors import ForcedTierError
 from tierrouter_core.names import Mode, Reason
 from tierrouter_core.routing.decide import NEW_SESSION, Decision, Router, SessionState, Turn
@@ -77,6 +77,7 @@ def forced_document(document: Document, forced: Forced) -> Document:
         budgets=(),
         deep_share=None,
         output_policy=None,
+        hooks=None if document.hooks is None else Hooks(is_throttled=document.hooks.is_throttled),
     )
 
 

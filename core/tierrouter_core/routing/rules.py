@@ -1,12 +1,5 @@
-"""Rules: CEL expressions over the variables, type-checked when they are compiled.
+"""Rules: what sends a turn where, and what each of them saw."""
 
-CEL is Google's own runtime (cel-expr-python). Chosen over common-expression-language and cel-python because it checks
-types and names when a rule is compiled (``task.file_cuont`` is refused with its column, not false for ever), imports in
-30 ms without a terminal toolkit, and evaluates the five rules of ``examples/coding.yaml`` in some 15 microseconds,
-context included. Variables are flat qualified names (``task.file_count``), so nothing is built that a rule doesn't use.
-"""
-
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,55 +7,19 @@ from cel_expr_python import cel
 
 from tierrouter_core.document.model import Rule
 from tierrouter_core.errors import RuleError
-from tierrouter_core.routing.variables import THRESHOLD_PREFIX, VARIABLES, Value
-
-MAX_RULE_BYTES = 1024
+from tierrouter_core.routing.expressions import compiled, environment, names_in, said_by
+from tierrouter_core.routing.variables import THRESHOLD_PREFIX, VARIABLES, Value, Variable
 
 _REMEMBERED = 512
 """Evaluations that are kept. What rules look at is mostly the same from one turn to the next."""
 _LONGEST_REMEMBERED = 256
 """Characters of a string in them: the requested model is whatever a client writes."""
 
-_TYPES = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "string": cel.Type.STRING}
-_NAME = re.compile(r"\b(?:task|turn|session|thresholds)\.[a-z][a-z0-9_]*")
-
-
-def _environment(threshold_names: Collection[str]) -> cel.Env:
-    types = {name: _TYPES[variable.type_name] for name, variable in VARIABLES.items()}
-    types |= {THRESHOLD_PREFIX + name: cel.Type.INT for name in threshold_names}
-    return cel.NewEnv(variables=types)
-
-
-def _compile(environment: cel.Env, when: str) -> cel.Expression:
-    if len(when.encode()) > MAX_RULE_BYTES:
-        raise RuleError(f"the expression has {len(when.encode())} bytes; at most {MAX_RULE_BYTES} are allowed")
-    try:
-        expression = environment.compile(when)
-    except RuntimeError as error:
-        raise RuleError(_explain(str(error))) from None
-    if expression.return_type() != cel.Type.BOOL:
-        raise RuleError(
-            f"the expression gives {expression.return_type().name()}; a rule must give bool (true or false)"
-        )
-    return expression
-
-
-def _explain(message: str) -> str:
-    """CEL's own diagnosis in one line: ``column 5: undeclared reference to 'task.nope'``."""
-    found = re.search(r"ERROR: <input>:(\d+):(\d+): (.*)", message)
-    if found is None:
-        return message.splitlines()[0] if message else "the expression is not valid CEL"
-    line, column, text = found.groups()
-    text = text.replace(" (in container '')", "").removesuffix(" [INVALID_ARGUMENT]")
-    text = re.sub(r" expecting \{.*\}?", "", text).replace("mismatched input '<EOF>'", "the expression ends too early")
-    where = f"column {column}" if line == "1" else f"line {line}, column {column}"
-    return f"{where}: {text}"
-
 
 def check_rule(when: str, threshold_names: Collection[str]) -> str | None:
     """What is wrong with a rule's expression, in one line, or None."""
     try:
-        _compile(_environment(threshold_names), when)
+        compiled(environment(VARIABLES, threshold_names), when)
     except RuleError as error:
         return str(error)
     return None
@@ -90,24 +47,28 @@ class _Compiled:
 class RuleSet:
     """A document's rules, compiled once."""
 
-    def __init__(self, rules: Sequence[Rule], thresholds: Mapping[str, int]) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], thresholds: Mapping[str, int], variables: Mapping[str, Variable] = VARIABLES
+    ) -> None:
         """Compile ``rules``.
+
+        Args:
+            variables: those that they may name beside the thresholds.
 
         Raises:
             RuleError: a rule does not compile; the message names it.
         """
-        self._environment = _environment(thresholds)
+        self._environment = environment(variables, thresholds)
         self._thresholds: dict[str, Value] = {THRESHOLD_PREFIX + name: value for name, value in thresholds.items()}
-        compiled = []
+        entries = []
         for rule in rules:
             try:
-                expression = _compile(self._environment, rule.when)
+                expression = compiled(self._environment, rule.when)
             except RuleError as error:
                 raise RuleError(f"rule {rule.name}: {error}") from None
-            names = tuple(dict.fromkeys(_NAME.findall(rule.when)))
-            compiled.append(_Compiled(rule, expression, names))
-        self._rules = tuple(compiled)
-        self._used = tuple(dict.fromkeys(name for entry in compiled for name in entry.names if name in VARIABLES))
+            entries.append(_Compiled(rule, expression, names_in(rule.when)))
+        self._rules = tuple(entries)
+        self._used = tuple(dict.fromkeys(name for entry in entries for name in entry.names if name in variables))
         # The same values always give the same evaluations, and looking them up takes a tenth of the time.
         self._remembered: dict[tuple[Value, ...], tuple[bool | str, ...]] = {}
 
@@ -115,13 +76,7 @@ class RuleSet:
         """What each rule says, or why it can't: no variables need to be bound but those that some rule names."""
         values = {**dict(zip(self._used, used, strict=True)), **self._thresholds}
         activation = self._environment.Activation(values)
-        results = [entry.expression.eval(activation=activation).value() for entry in self._rules]
-        return tuple(
-            [
-                result if isinstance(result, bool) else str(result).removeprefix("INVALID_ARGUMENT: ")
-                for result in results
-            ]
-        )
+        return tuple([said_by(entry.expression, activation) for entry in self._rules])
 
     def uses(self, name: str) -> bool:
         """Whether any rule names the variable."""

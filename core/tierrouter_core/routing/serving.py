@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tierrouter_core.document.model import Document
-from tierrouter_core.routing.decide import SessionState
+from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.switching import Warm, call_usd
 
 

@@ -4,7 +4,7 @@ import orjson
 
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import TASK_HEADER
-from tierrouter_core.routing.variables import VARIABLES, Value
+from tierrouter_core.routing.variables import DEFAULTS, VARIABLES, Value
 
 _PREFIX = "task."
 ALLOWED = {name.removeprefix(_PREFIX): variable for name, variable in VARIABLES.items() if variable.from_header}
@@ -32,7 +32,7 @@ def read_task(header: str) -> tuple[dict[str, Value], tuple[str, ...]]:
             unknown.append(key)
             continue
         # bool is a subclass of int, so the types are compared exactly.
-        if type(value) is not type(variable.default):
+        if type(value) is not type(DEFAULTS[variable.name]):
             expected = {"bool": "true or false", "int": "an integer", "string": "a string"}[variable.type_name]
             raise MalformedRequestError(f"the header {TASK_HEADER} has {key}={value!r}; {expected} is expected")
         if isinstance(value, int) and not 0 <= value <= MAX_INT:

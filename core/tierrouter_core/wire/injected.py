@@ -25,6 +25,7 @@ INJECTED_PREFIXES: tuple[str, ...] = (
     "<local-command-",
     "Caveat:",
     "This session is being continued from a previous conversation",
+    "Another language model started to solve this problem and produced a summary",
 )
 
 _TAG = re.compile(r"<([A-Za-z][\w-]*)")

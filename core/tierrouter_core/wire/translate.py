@@ -25,11 +25,13 @@ from tierrouter_core.wire.decoder import StreamDecoder
 from tierrouter_core.wire.encoder import Collected, Envelope, StreamEncoder, collected
 from tierrouter_core.wire.events import (
     Began,
+    CallPiece,
     Closed,
     ComposedEvent,
     Delta,
     Ended,
     Failed,
+    Finish,
     Finished,
     KeepAlive,
     Opened,
@@ -327,8 +329,20 @@ class StreamTranslator:
         return b"".join(out)
 
 
-def text_of_answer(dialect: Dialect, data: bytes, *, streamed: bool) -> str:
-    """What a model said to the user in an answer, refusals included: no thoughts, no calls. Broken data says less."""
+@keyword_value_class
+class Answered:
+    """What an answer says, whatever dialect it is in."""
+
+    text: str
+    """To the user, refusals included: no thoughts, no calls."""
+    finish: str = ""
+    """Why it ended; empty where its end is not there."""
+    tools: tuple[str, ...] = ()
+    """The names of the tools that it calls, one for each call."""
+
+
+def read_answer(dialect: Dialect, data: bytes, *, streamed: bool) -> Answered:
+    """What a model said in an answer; broken data says less."""
     codec = _CODECS[dialect]
     if streamed:
         decoder = codec.decoder()
@@ -337,9 +351,22 @@ def text_of_answer(dialect: Dialect, data: bytes, *, streamed: bool) -> str:
         try:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
-            return ""
+            return Answered(text="")
         events = codec.parse_answer(payload) if isinstance(payload, dict) else []
-    return "".join(event.text for event in events if isinstance(event, TextPiece | RefusalPiece))
+    finishes = [event.reason for event in events if isinstance(event, Finished)]
+    names: dict[int | str, str] = {}
+    for event in events:
+        if isinstance(event, CallPiece) and event.name:
+            names.setdefault(event.key, event.name)
+    finish = finishes[-1] if finishes else None
+    if names and finish is Finish.STOP:
+        # Responses, and some Chat servers, don't tell the two apart.
+        finish = Finish.TOOL_CALLS
+    return Answered(
+        text="".join(event.text for event in events if isinstance(event, TextPiece | RefusalPiece)),
+        finish="" if finish is None else str(finish),
+        tools=tuple(names.values()),
+    )
 
 
 def translate_answer(translated: Translated, body: bytes, envelope: Envelope, usage: Usage) -> bytes | Failed:

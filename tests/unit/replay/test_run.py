@@ -121,6 +121,17 @@ def test_a_rule_over_the_calls_of_a_prompt_escalates_inside_the_loop() -> None:
     assert run.reasons["Escalation"] == 1
 
 
+def test_a_session_that_was_raised_comes_down_after_a_compaction() -> None:
+    signals = (("session.tool_errors_in_a_row", 3),)
+    loop = [call(0), call(1, signals=signals), call(2)]
+    summary = call(3, context=8_000, kind=TurnKind.AUTOMATIC, compacted=True)
+    failing = Rule(name="failing", when="session.tool_errors_in_a_row > 2", tier="reasoning", escalate=True)
+    run = served([*loop, summary, call(4, context=9_000)], rules=(failing,))
+    assert (run.tiers["reasoning"].calls, run.tiers["routine"].calls) == (2, 3)
+    stays = served([*loop, call(3)], rules=(failing,))
+    assert stays.tiers["reasoning"].calls == 3
+
+
 def test_the_count_of_a_prompts_calls_begins_anew_with_the_next_prompt() -> None:
     calls = [
         call(turn, prompt_idx=turn // 3, kind=TurnKind.USER if turn % 3 == 0 else TurnKind.TOOL_LOOP)

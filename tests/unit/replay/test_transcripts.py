@@ -17,6 +17,9 @@ from transcript_files import (
     claude_answer,
     claude_projects,
     claude_user,
+    codex,
+    codex_record,
+    codex_said,
     codex_sessions,
     opencode_database,
     opencode_store,
@@ -126,16 +129,22 @@ def test_text_that_claude_code_adds_by_itself_begins_no_prompt(tmp_path: Path) -
     assert [(call.kind, call.prompt_idx) for call in calls] == [(USER, 0), (TurnKind.AUTOMATIC, 0)]
 
 
-def test_a_conversation_goes_on_from_its_summary_with_a_new_prompt(tmp_path: Path) -> None:
+def test_a_prompt_goes_on_from_the_summary_of_its_conversation(tmp_path: Path) -> None:
     lines = [
         claude_user(0, "Go."),
         claude_answer(1, "m1", tool_use("Bash", command="ls")),
         claude_user(2, tool_result()),
-        claude_user(3, "This session is being continued from a previous one.", isCompactSummary=True),
-        claude_answer(4, "m2"),
+        claude_user(3, "This session is being continued from a previous conversation.", isCompactSummary=True),
+        claude_answer(4, "m2", tool_use("Bash", command="ls")),
+        claude_user(5, tool_result()),
+        claude_answer(6, "m3"),
     ]
     calls = read(write_lines(tmp_path / "s.jsonl", lines))
-    assert [(call.kind, call.prompt_idx) for call in calls] == [(USER, 0), (USER, 1)]
+    assert [(call.kind, call.prompt_idx, call.compacted) for call in calls] == [
+        (USER, 0, False),
+        (TurnKind.AUTOMATIC, 0, True),
+        (LOOP, 0, False),
+    ]
 
 
 def test_an_answer_has_no_fewer_tokens_than_what_stands_there_takes(tmp_path: Path) -> None:
@@ -203,6 +212,27 @@ def test_codex_tells_failed_commands_and_patched_files(tmp_path: Path) -> None:
     calls = of_agent(read(codex_sessions(tmp_path)), "main")
     assert signals(calls[1]) == {"task.tool_chain_length": 1, "session.tool_errors_in_a_row": 1}
     assert signals(calls[2]) == {"task.tool_chain_length": 2, "task.file_count": 1}
+
+
+def test_a_prompt_of_codex_goes_on_after_a_compaction(tmp_path: Path) -> None:
+    lines = [
+        codex(0, "session_meta", id="0199-main"),
+        codex_said(1, "user", "Go."),
+        codex_said(2, "assistant", "Yes."),
+        codex_record(3, (90_000, 80_000, 10)),
+        codex(4, "compacted", message="It was about names."),
+        codex_said(5, "assistant", "Going on."),
+        codex_record(6, (9_000, 0, 10)),
+        codex_said(7, "user", "Thanks."),
+        codex_said(8, "assistant", "Welcome."),
+        codex_record(9, (9_500, 9_000, 10)),
+    ]
+    calls = read(write_lines(tmp_path / "rollout-2026-01-01T00-00-00-t.jsonl", lines))
+    assert [(call.kind, call.compacted) for call in calls] == [
+        (USER, False),
+        (TurnKind.AUTOMATIC, True),
+        (USER, False),
+    ]
 
 
 def test_a_forked_thread_of_codex_counts_nothing_that_its_parent_counted(tmp_path: Path) -> None:

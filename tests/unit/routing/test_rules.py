@@ -39,7 +39,7 @@ def test_a_rule_over_the_variables_compiles(when):
         ("task.file_cuont > 3", "column 5: undeclared reference to 'task.file_cuont'"),
         ("task.file_count > thresholds.nope", "undeclared reference to 'thresholds.nope'"),
         ("task.file_count > 'three'", "column 17: found no matching overload"),
-        ("task.file_count", "gives INT; a rule must give bool"),
+        ("task.file_count", "gives INT; it must give bool"),
         ("task.file_count >", "the expression ends too early"),
         ("", "the expression ends too early"),
         ("task.file_count > 1 " + " " * 1024, "at most 1024 are allowed"),

@@ -167,3 +167,57 @@ def test_reading_anew_never_costs_less_than_nothing_or_more_than_the_input(
     cost = anew_usd(model("big", price=price), usage, warm)
     assert 0 <= cost <= usage.total_input * 6.25 / 1e6
     assert cost == 0 or (price is not None and warm > read)
+
+
+SHORT = 20_000
+STALLED = {"session.tool_errors_in_a_row": 3}
+
+
+def goes_on(state: SessionState, context: int = SHORT, **changes: Any) -> Decision:
+    """The same prompt, after its conversation was compacted."""
+    given = {"kind": TurnKind.AUTOMATIC, "context_tokens": lambda: context, **changes}
+    return Router(USUAL).decide(turn(now_s=NOW, **given), state)
+
+
+def test_a_raised_session_comes_down_at_the_turn_after_a_compaction() -> None:
+    decision = goes_on(raised("deep", compacted=True))
+    assert (decision.targets[0].tier_name, decision.reason) == ("routine", Reason.SESSION)
+    assert decision.detail.startswith("the conversation was compacted: ")
+    assert not decision.state.compacted
+    assert goes_on(raised("deep"), compacted=True).targets[0].tier_name == "routine", "the agent says it itself"
+    assert goes_on(raised("deep")).targets[0].tier_name == "routine", "it is shorter than half"
+
+
+def test_it_stays_where_what_has_raised_it_is_still_so() -> None:
+    decision = goes_on(raised("deep", compacted=True), variables=STALLED)
+    assert (decision.targets[0].tier_name, decision.reason) == ("deep", Reason.RULE)
+
+
+def test_a_compaction_is_served_where_the_session_is_and_makes_the_next_turn_a_safe_point() -> None:
+    compaction = goes_on(raised("deep"), LONG, kind=TurnKind.COMPACTION)
+    assert (compaction.targets[0].tier_name, compaction.state.compacted) == ("deep", True)
+    after = goes_on(compaction.state)
+    assert after.targets[0].tier_name == "routine"
+    assert goes_on(replace(after.state, current="deep"), LONG).targets[0].tier_name == "deep", "and no turn after that"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kind": TurnKind.TOOL_LOOP}, {"kind": TurnKind.CONTINUATION}, {"kind": TurnKind.COMPACTION}]
+)
+def test_what_is_open_stays_open_over_a_compaction(changes: dict[str, Any]) -> None:
+    assert goes_on(raised("deep", compacted=True), **changes).targets[0].tier_name == "deep"
+
+
+def test_an_automatic_turn_of_a_conversation_that_is_whole_stays() -> None:
+    assert goes_on(raised("deep"), LONG).targets[0].tier_name == "deep"
+
+
+def test_what_the_agent_has_asked_for_outlives_a_compaction() -> None:
+    hinted = decided(USUAL, SessionState("routine", "routine"), hint="deep")
+    assert hinted.state.asked_for
+    compaction = goes_on(hinted.state, kind=TurnKind.COMPACTION)
+    after = goes_on(compaction.state)
+    assert after.targets[0].tier_name == "deep"
+    prompt = decided(USUAL, after.state)
+    assert not prompt.state.asked_for
+    assert prompt.targets[0].tier_name == "routine"

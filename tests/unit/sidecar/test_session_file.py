@@ -20,6 +20,8 @@ STATE = SessionState(
     steady_usd=1.5,
     steady_tier="deep",
     steady=Warm(96_000, 1.5),
+    asked_for=True,
+    compacted=True,
 )
 
 

@@ -102,6 +102,9 @@ def step(talk: Talk, name: str) -> None:
     match name:
         case "prompt":
             talk.prompt(f"Rename it, {len(talk.entries)}.")
+        case "compacts":
+            talk.entries.clear()
+            talk.prompt("This session is being continued from a previous conversation: it was about names.")
         case "yes":
             talk.prompt("yes")
         case "says":
