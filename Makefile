@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds manifests translation-docs metrics-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart rules agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds manifests translation-docs metrics-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,11 +19,12 @@ setup: ## make .venv (done by the others as needed)
 run: setup ## start a router with a small model on this machine, send it turns, show the report (PORT=8383)
 	@.venv/bin/python scripts/demo.py --port $(PORT) --admin-port $(ADMIN_PORT)
 
-test: ## lint, unit, integration, chart and Kubernetes tests; stops at the first that fails
+test: ## lint, unit, integration, chart, rules and Kubernetes tests; stops at the first that fails
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory integration
 	@$(MAKE) --no-print-directory chart
+	@$(MAKE) --no-print-directory rules
 	@$(MAKE) --no-print-directory kubernetes
 	$(call lane,all passed)
 
@@ -56,6 +57,11 @@ chart: setup ## tests of the Helm chart, by Helm from PATH or built once (about 
 	$(call lane,chart tests)
 	@scripts/helm.sh >/dev/null || test $$? = 3
 	@$(PYTEST) tests/chart
+
+rules: setup ## tests of Prometheus rules and alerts, by promtool from PATH or from Debian's packages
+	$(call lane,Prometheus rules)
+	@scripts/prometheus.sh >/dev/null || test $$? = 3
+	@$(PYTEST) -n 2 tests/rules
 
 agents: setup ## Claude Code, Codex and OpenCode against providers of other dialects (npm installs them, 1 GB, once)
 	$(call lane,agents)
