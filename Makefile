@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds manifests translation-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds dashboards manifests translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,7 +33,7 @@ lint: setup ## ruff, mypy --strict, import contracts
 	$(call lane,lint: ruff format)
 	@.venv/bin/ruff format --check
 	$(call lane,lint: mypy)
-	@.venv/bin/mypy core prices sidecar operator evaluation cli
+	@.venv/bin/mypy core prices sidecar operator evaluation cli dashboards
 	$(call lane,lint: import contracts)
 	@.venv/bin/lint-imports
 
@@ -110,6 +110,9 @@ crds: setup ## crds/*.yaml and docs/crds.md from the declarations in core
 
 translation-docs: setup ## the tables of docs/translation.md from what the code does
 	@.venv/bin/python scripts/translation_table.py
+
+dashboards: setup ## Grafana's files in the chart, from the code in dashboards
+	@.venv/bin/python -m tierrouter_dashboards
 
 manifests: setup ## manifests/*.yaml from the chart
 	@.venv/bin/python scripts/manifests.py
