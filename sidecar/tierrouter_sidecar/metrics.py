@@ -4,6 +4,7 @@ Labels are bounded: tiers, models and providers come from the configuration, rea
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -196,11 +197,35 @@ class Metrics:
         self._families[metric.name].clear()
         self._children = {key: child for key, child in self._children.items() if key[0] != metric.name}
 
+    def read(self, metric: Metric) -> dict[tuple[str, ...], float]:
+        """What a counter or a gauge has, by its labels' values in their order."""
+        self._add_up()
+        return {
+            tuple(sample.labels[label] for label in metric.labels): sample.value
+            for family in self._families[metric.name].collect()
+            for sample in family.samples
+            if sample.name == metric.name
+        }
+
+    def read_histogram(self, metric: Metric) -> dict[tuple[str, ...], tuple[int, ...]]:
+        """How many observations each part of a histogram has, the one without an upper end last, by labels."""
+        parts: dict[tuple[str, ...], list[int]] = {}
+        for family in self._families[metric.name].collect():
+            for sample in family.samples:
+                if sample.name == f"{metric.name}_bucket":
+                    labels = tuple(sample.labels[label] for label in metric.labels)
+                    parts.setdefault(labels, []).append(int(sample.value))
+        # They are exposed as sums of all before.
+        return {labels: tuple(now - before for before, now in pairwise((0, *sums))) for labels, sums in parts.items()}
+
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""
+        self._add_up()
+        return generate_latest(self.registry)
+
+    def _add_up(self) -> None:
         counted, self._counted = self._counted, {}
         for (metric, labels), by in counted.items():
             child = self._child(metric, labels)
             assert isinstance(child, Counter)
             child.inc(by)
-        return generate_latest(self.registry)
