@@ -44,6 +44,7 @@ unit: setup ## tests of values and functions
 
 integration: setup ## tests with real processes, sockets and the embedded model
 	$(call lane,integration tests)
+	@scripts/chromium.sh >/dev/null || test $$? = 3
 	@$(PYTEST) -n 2 tests/integration --ignore=tests/integration/sidecar/test_reliability.py
 	@$(PYTEST) tests/chaos bench
 	@$(PYTEST) -n 4 tests/integration/sidecar/test_reliability.py

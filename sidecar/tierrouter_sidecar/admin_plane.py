@@ -10,15 +10,21 @@ from aiohttp import web
 
 from tierrouter_core.document.model import SCHEMA
 from tierrouter_core.observability import sidecar as m
-from tierrouter_sidecar.guard import why_refused
+from tierrouter_core.summary.codec import as_json, summary_to_json
+from tierrouter_core.summary.make import summarise
+from tierrouter_core.summary.model import Summary
+from tierrouter_core.summary.view import view_of
+from tierrouter_sidecar.counted import counted
+from tierrouter_sidecar.guard import is_of_this_machine, why_refused
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import LiveConfiguration
 from tierrouter_sidecar.metrics import Metrics
+from tierrouter_sidecar.page import NOT_HERE, PAGE
 from tierrouter_sidecar.turn import TurnServer
 from tierrouter_telemetry.series import CONTENT_TYPE
 
 _JSON = "application/json"
-_PATHS = ("/healthz", "/readyz", "/startedz", "/metrics", "/status")
+_PATHS = ("/", "/healthz", "/readyz", "/startedz", "/metrics", "/status", "/summary", "/view")
 _WAITED_S = 30.0
 """How long an agent waits for the first configuration; then its turns are refused with the reason."""
 
@@ -42,6 +48,7 @@ class AdminPlane:
         self._is_draining = is_draining
         self._allowed_hosts = allowed_hosts
         self._began_s = time.monotonic()
+        self._began_at_s = time.time()
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -61,6 +68,14 @@ class AdminPlane:
                 return self._metrics_text()
             case "/status":
                 return _json(self.status())
+            case "/summary":
+                return _json(summary_to_json(self._summary(shows_recent=_is_of_this_machine(http))))
+            case path if (path == "/view" or path in PAGE) and not _is_of_this_machine(http):
+                return _json({"error": NOT_HERE}, 403)
+            case "/view":
+                return _json(as_json(view_of(self._summary(shows_recent=True))))
+            case path if path in PAGE:
+                return PAGE[path].answer()
             case "/sessions" if self._turns.measured is not None:
                 return _json(self._turns.measured.state())
         paths = _PATHS if self._turns.measured is None else (*_PATHS, "/sessions")
@@ -91,6 +106,17 @@ class AdminPlane:
         headers = {"content-type": CONTENT_TYPE}
         return web.Response(body=self._metrics.exposition(), headers=headers)
 
+    def _summary(self, *, shows_recent: bool) -> Summary:
+        return summarise(
+            counted(self._metrics),
+            self.status(),
+            self._turns.recent,
+            now_s=time.time(),
+            began_s=self._began_at_s,
+            in_flight=self._turns.in_flight,
+            shows_recent=shows_recent,
+        )
+
     def _expose_spending(self, now_s: float) -> None:
         spending = self._turns.spending
         for budget, use in spending.use(now_s).items():
@@ -113,6 +139,7 @@ class AdminPlane:
             tier.name: {
                 "provider": tier.provider,
                 "model": tier.model,
+                "expensive": tier.expensive,
                 "dialects": [str(dialect) for dialect in document.model_of(tier).dialects],
             }
             for tier in document.tiers.values()
@@ -136,6 +163,10 @@ class AdminPlane:
             "warnings": list(in_force.warnings),
             "ledger": {"pendingRows": self._ledger.lag_rows, "lostRows": self._ledger.lost_rows},
         }
+
+
+def _is_of_this_machine(http: web.BaseRequest) -> bool:
+    return is_of_this_machine(http.headers.get("Host", ""), http.remote)
 
 
 def _json(value: dict[str, Any], status: int = 200) -> web.Response:

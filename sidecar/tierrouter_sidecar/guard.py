@@ -23,6 +23,18 @@ def host_is_allowed(host: str, allowed: Collection[str]) -> bool:
         return False
 
 
+def is_of_this_machine(host: str, peer: str | None) -> bool:
+    """Whether a request was made on this machine, a port that is forwarded to it included, and names it so."""
+    if peer is None or not host_is_allowed(host, ()):
+        return False
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
 def _without_port(host: str) -> str:
     if host.startswith("["):
         name, _, rest = host[1:].partition("]")

@@ -135,6 +135,7 @@ class Spending:
                 "percent": None if percent is None else round(percent, 2),
                 "maxPercent": share.wanted.max_percent,
                 "by": share.wanted.by,
+                "windowSeconds": share.wanted.window_ms / 1000,
                 "exceeded": bool(share.exceeded(now_s)),
             }
         return told

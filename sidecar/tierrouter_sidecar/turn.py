@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -22,6 +23,7 @@ from tierrouter_core.signals.reading import NOT_BEGUN, Progress, edits_since, re
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
 from tierrouter_core.spend.row import TurnRow
+from tierrouter_core.summary.model import MOST_RECENT
 from tierrouter_core.turn import Measured, ReadTurn, read_asked, turn_of
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
@@ -102,6 +104,8 @@ class TurnServer:
     unreplayed: Recent[tuple[str, str]] = field(default_factory=Recent)
     """Conversations whose past reasoning a provider has refused; it stays away to their end."""
     in_flight: int = 0
+    recent: deque[TurnRow] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
+    """The latest turns that are over, for people who look; the oldest first."""
 
     def understand(self, in_force: InForce, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Understood:
         """Read a request and decide who serves it, by what is remembered of its session.
@@ -287,6 +291,7 @@ class TurnServer:
     def _settle(self, record: TurnRecord, seat: Seat, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:
             self.spent_usd.put(row.session, (self.spent_usd.get(row.session) or Decimal(0)) + row.cost_usd)
+        self.recent.append(row)
         self.counters.count(record, row, seat)
         if self.measured is not None:
             self.measured.add(row)

@@ -80,6 +80,14 @@ class Series:
         for metric, labels in list(self._gone)[: max(0, len(self._gone) - MAX_GONE)]:
             self._drop(metric, labels)
 
+    def read(self, metric: Metric) -> dict[Labels, float]:
+        """What a counter or a gauge has, by its labels' values in their order."""
+        return dict(self._values[metric])
+
+    def read_histogram(self, metric: Metric) -> dict[Labels, tuple[int, ...]]:
+        """How many observations each part of a histogram has, the one without an upper end last, by labels."""
+        return {labels: tuple(map(int, row[:-1])) for labels, row in self._observed[metric].items()}
+
     def _of(self, metric: Metric) -> Mapping[Labels, object]:
         return self._observed[metric] if metric.kind == "histogram" else self._values[metric]
 

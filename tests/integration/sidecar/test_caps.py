@@ -140,5 +140,5 @@ async def test_above_its_share_an_expensive_tier_needs_a_hint(start, provider):
     got = await sidecar.post(PATHS[CHAT], ASK[CHAT], {"x-tierrouter-hint": "deep", "x-tierrouter-session": "s"})
     assert got.tier == "deep"
     share = (await status_of(sidecar))["deepShare"]
-    assert share == {"percent": 75.0, "maxPercent": 10, "by": "Turns", "exceeded": True}
+    assert share == {"percent": 75.0, "maxPercent": 10, "by": "Turns", "windowSeconds": 3600.0, "exceeded": True}
     assert await sidecar.metric("tierrouter_deep_share_percent") == 75.0

@@ -1,0 +1,58 @@
+"""Several sidecars as one."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from summaries import COUNTED, status, summary, turn
+
+from tierrouter_core.summary.make import Counted
+from tierrouter_core.summary.model import Summary
+from tierrouter_core.summary.total import added_up
+from tierrouter_core.summary.view import view_of
+
+COUNTS = st.dictionaries(
+    st.tuples(st.sampled_from(["routine", "deep", "old", ""]), st.just("m"), st.sampled_from(["answered", "cut"])),
+    st.integers(0, 1000).map(float),
+)
+SUMMARIES = st.lists(
+    st.builds(lambda turns: summary(Counted(turns=turns, decisions=turns)), COUNTS),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(SUMMARIES)
+def test_sums_are_sums_whatever_the_sidecars_counted(made: list[Summary]):
+    total = added_up(made)
+    assert total.turns == sum(each.turns for each in made)
+    assert total.failed == sum(each.failed for each in made)
+    assert sum(total.outcomes.values()) == sum(sum(each.outcomes.values()) for each in made)
+    assert total.sidecars == len(made)
+
+
+@given(SUMMARIES)
+def test_it_does_not_matter_in_which_order_they_are_added(made: list[Summary]):
+    one, other = added_up(made), added_up(made[::-1])
+    assert (one.turns, one.reasons) == (other.turns, other.reasons)
+    assert {tier.name: tier.turns for tier in one.tiers} == {tier.name: tier.turns for tier in other.tiers}
+
+
+def test_pods_that_serve_different_revisions_are_told_of_both():
+    lagging = summary(status=status(stable="coding-old"))
+    total = added_up([summary(recent=(turn(),)), lagging])
+    assert total.served.revision == "coding-0123456789, coding-old"
+    assert ("sidecars", "2") in view_of(total).serving
+    assert total.recent == ()
+
+
+def test_shares_and_savings_are_those_of_the_sums():
+    total = added_up([summary(), summary(replace(COUNTED, turns={("deep", "opus", "answered"): 100.0}))])
+    assert total.expensive_turn_share == 107 / 200
+    assert total.cost_usd == 8.0
+    assert total.saved_usd == 32.0
+
+
+def test_no_sidecar_is_nothing():
+    assert added_up([]).turns == 0
+    assert view_of(added_up([])).title == "no configuration"
