@@ -86,6 +86,7 @@ def _as_json(state: SessionState) -> dict[str, Any]:
         "switches_usd": state.switches_usd,
         "steady_usd": state.steady_usd,
         "steady_tier": state.steady_tier,
+        "prompt": state.prompt,
         "asked_for": state.asked_for,
         "compacted": state.compacted,
         "steady": None if state.steady is None else (state.steady.tokens, state.steady.at_s),

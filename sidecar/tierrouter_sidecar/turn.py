@@ -21,7 +21,7 @@ from tierrouter_core.signals.reading import NOT_BEGUN, Progress, edits_since, re
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
 from tierrouter_core.spend.row import TurnRow
-from tierrouter_core.turn import Measured, ReadTurn, read_asked, turn_of
+from tierrouter_core.turn import Measured, ReadTurn, continuing, read_asked, turn_of
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
 from tierrouter_core.wire.failures import Meaning, final_error
@@ -112,8 +112,9 @@ class TurnServer:
         compacts = endpoint.kind is EndpointKind.COMPACT
         kind = TurnKind.COMPACTION if compacts else None
         asked = read_asked(endpoint.dialect, headers, body, self.salt, kind)
-        session = asked.identity.session
-        in_force, seat = self.seats.seated(in_force, session, begins=endpoint.kind.generates)
+        in_force, seat = self.seats.seated(in_force, asked.identity.session, begins=endpoint.kind.generates)
+        state = self._state(in_force.document, asked.identity)
+        asked = continuing(asked, state.prompt)
         measure = partial(self._measured, in_force.document)
         uses = in_force.router.uses
         read = turn_of(
@@ -121,12 +122,11 @@ class TurnServer:
             headers,
             self.salt,
             measure,
-            partial(self._signals, goes_on=endpoint.kind.generates),
+            partial(self._signals, goes_on=endpoint.kind.generates, begins=asked.begins),
             by_length=uses("turn.context_tokens"),
             by_signals=uses(_DEPTH) or any(map(uses, SIGNAL_NAMES)),
             now_s=time.time(),
         )
-        state = self._state(in_force.document, read.identity)
         read = self._with_what_is_remembered(in_force, read, state)
         first: Fit | None = None
         if endpoint.kind.generates or endpoint.kind.counts:
@@ -178,13 +178,13 @@ class TurnServer:
         idle_s = document.session.idle_timeout_ms / 1000
         return self.sessions.get((identity.session, identity.agent), time.time(), idle_s)
 
-    def _signals(self, request: Request, identity: Identity, *, goes_on: bool) -> Signals:
+    def _signals(self, request: Request, identity: Identity, *, goes_on: bool, begins: bool | None) -> Signals:
         """What is known of a request's task. Calls beside the conversation, and counts, say nothing of it."""
         key = (identity.session, identity.agent)
         known = self.tasks.get(key) or NOT_BEGUN
         if not goes_on or request.kind in (TurnKind.UTILITY, TurnKind.COMPACTION):
             return known.signals
-        progress = read_on(request, known)
+        progress = read_on(request, known, begins=begins)
         self.tasks.put(key, progress)
         return progress.signals
 

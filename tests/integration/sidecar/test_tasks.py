@@ -187,3 +187,34 @@ async def test_counting_tokens_says_nothing_of_the_task(start, provider):
     counted = {"model": "auto", "messages": [{"role": "user", "content": "A file's text."}]}
     await sidecar.post("/v1/messages/count_tokens", counted, headers)
     assert (await sidecar.post(PATHS[MESSAGES], loop(MESSAGES, 3), headers)).tier == "reasoning"
+
+
+ROUTED = """
+    - {name: begun, when: "turn.kind == 'user' && turn.agent == 'main'", tier: reasoning}
+"""
+
+
+def messages(*texts: str) -> dict:
+    """A conversation in which the agent has called no tool, and the model has said yes to all but the last."""
+    said = [{"role": "user", "content": texts[0]}]
+    for text in texts[1:]:
+        said += [{"role": "assistant", "content": "Yes."}, {"role": "user", "content": text}]
+    return {"model": "auto", "max_tokens": 100, "messages": said, "tools": [TOOL]}
+
+
+TOOL = {"name": "Read", "input_schema": {"type": "object"}}
+
+
+async def test_where_claude_code_names_the_prompt_that_says_where_one_begins(start, provider):
+    provider.always(GOOD)
+    sidecar = await start(with_rules(provider, ROUTED))
+
+    async def reason(prompt: str, *texts: str) -> str:
+        headers = {**CLAUDE, "x-claude-code-request-class": "main", "x-claude-code-prompt-id": prompt}
+        got = await sidecar.post(PATHS[MESSAGES], messages(*texts), headers)
+        return got.headers["x-tierrouter-reason"].partition(":")[0]
+
+    assert await reason("p-1", "Go.") == "Rule"
+    assert await reason("p-1", "Go.", "A hook of the agent's own has something to say.") == "ToolLoop"
+    assert await reason("p-2", "Go.", "A hook.", "<command-name>/review</command-name>") == "Rule"
+    assert await reason("p-2", "Go.", "A hook.", "<command-name>/review</command-name>") == "ToolLoop", "tried again"

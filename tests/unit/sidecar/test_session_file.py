@@ -20,6 +20,7 @@ STATE = SessionState(
     steady_usd=1.5,
     steady_tier="deep",
     steady=Warm(96_000, 1.5),
+    prompt="p-1",
     asked_for=True,
     compacted=True,
 )
