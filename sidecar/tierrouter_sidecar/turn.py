@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import partial
 
 from aiohttp import web
@@ -87,8 +86,6 @@ class TurnServer:
     seats: Seats = field(default_factory=Seats)
     """Which side of a trial sessions are on."""
     counters: Counters = field(default_factory=Counters)
-    spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
-    """By session."""
     spending: Spending = field(default_factory=Spending)
     measured: MeasuredSessions | None = None
     """What each session has taken, where one tier is forced."""
@@ -155,7 +152,7 @@ class TurnServer:
         if uses(_DEPTH) and _DEPTH not in turn.stated:
             more[_DEPTH] = self._depth_of(read)
         if uses(_COST):
-            more[_COST] = int((self.spent_usd.get(session) or 0) * 1_000_000)
+            more[_COST] = int(self.sessions.spent_usd(session) * 1_000_000)
         if more:
             turn = replace(turn, variables={**turn.variables, **more})
         notices = read.notices
@@ -282,7 +279,7 @@ class TurnServer:
 
     def _settle(self, record: TurnRecord, seat: Seat, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:
-            self.spent_usd.put(row.session, (self.spent_usd.get(row.session) or Decimal(0)) + row.cost_usd)
+            self.sessions.spend(row.session, row.cost_usd)
         self.counters.count(record, row, seat)
         if self.measured is not None:
             self.measured.add(row)

@@ -118,6 +118,16 @@ async def test_a_rule_sees_what_the_session_has_cost(start, provider):
     assert tiers == ["routine", "local", "routine"]
 
 
+async def test_what_a_session_has_cost_is_known_after_a_restart(start, provider):
+    provider.always(GOOD)
+    rule = '\n    - {name: dear, when: "session.cost_usd_micros > 0", tier: local}'
+    first = await start(with_rules(provider, rule), state="kept")
+    assert (await first.post(PATHS[CHAT], loop(CHAT, 0), {"x-tierrouter-session": "s"})).tier == "routine"
+    await first.stop()
+    second = await start(with_rules(provider, rule), state="kept")
+    assert (await second.post(PATHS[CHAT], loop(CHAT, 0), {"x-tierrouter-session": "s"})).tier == "local"
+
+
 async def test_a_restart_moves_no_conversation(start, provider):
     provider.always(GOOD)
     text = router_text(provider.base_url)
@@ -140,7 +150,16 @@ async def test_a_restart_moves_no_conversation(start, provider):
 
 
 @pytest.mark.parametrize(
-    "broken", [b"", b"{", b"[]", b'{"form": 1}', b'{"form": 1, "sessions": [[1]]}', b'{"form": 9}']
+    "broken",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"form": 1}',
+        b'{"form": 1, "sessions": [[1]]}',
+        b'{"form": 1, "sessions": [], "spent": [["s", "x"]]}',
+        b'{"form": 9}',
+    ],
 )
 def test_sessions_that_can_not_be_read_are_left_out(tmp_path, broken, caplog):
     file = tmp_path / SESSIONS_FILE
