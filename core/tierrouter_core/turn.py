@@ -13,6 +13,7 @@ from tierrouter_core.signals.variables import variables_of
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.call_class import call_kind, context_was_compacted
 from tierrouter_core.wire.identity import Identity, identify
+from tierrouter_core.wire.prompt_id import kind_by_prompt, prompt_id
 from tierrouter_core.wire.request import Request, read_request
 from tierrouter_core.wire.signed_thinking import carries_signed_thinking
 from tierrouter_core.wire.token_estimate import estimate
@@ -79,6 +80,21 @@ class Asked:
 
     request: Request
     identity: Identity
+    prompt: str = ""
+    """The id that the agent gives the prompt; empty where it gives none."""
+    begins: bool | None = None
+    """Whether a prompt begins with it, by such ids; None where they don't tell."""
+
+
+def continuing(asked: Asked, before: str) -> Asked:
+    """``asked`` as a turn of a conversation whose last prompt had the id ``before``, empty where that is not known."""
+    request = asked.request
+    if not asked.prompt or not before or request.kind in (TurnKind.UTILITY, TurnKind.COMPACTION):
+        return asked
+    kind = kind_by_prompt(request.kind, asked.prompt, before)
+    if kind is not request.kind:
+        request = replace(request, kind=kind)
+    return replace(asked, request=request, begins=kind is TurnKind.USER)
 
 
 def read_asked(
@@ -92,7 +108,7 @@ def read_asked(
     kind = kind or call_kind(request, headers)
     if kind is not None:
         request = replace(request, kind=kind)
-    return Asked(request, identify(request, headers, salt))
+    return Asked(request, identify(request, headers, salt), prompt_id(request, headers))
 
 
 def read_turn(
@@ -168,6 +184,7 @@ def turn_of(
         subagent=subagent,
         has_tools=request.has_tools,
         signed_thinking=request.kind is TurnKind.TOOL_LOOP and carries_signed_thinking(request, salt),
+        prompt="" if request.kind is TurnKind.COMPACTION else asked.prompt,
         compacted=context_was_compacted(headers),
         variables=variables,
         stated=frozenset(known),

@@ -8,6 +8,7 @@ conversations are taken for new ones.
 import asyncio
 import logging
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ def load_sessions(file: Path, store: SessionStore, seats: Seats) -> None:
             steady = known.pop("steady")
             state = SessionState(**known, warm=warm, steady=None if steady is None else Warm(*steady))
             store.put((str(session), str(agent)), float(at_s), state)
-        # Older versions have written none.
+        # Older versions have written neither of these.
+        for session, usd in found.get("spent", ()):
+            store.spend(str(session), Decimal(usd))
         seated = [(str(session), str(trial), bool(side)) for session, trial, side in found.get("seats", ())]
         seats.take_again((session for (session, _), _, _ in store.all()), seated)
     except FileNotFoundError:
         pass
-    except (OSError, orjson.JSONDecodeError, TypeError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ArithmeticError, TypeError, ValueError, KeyError, AttributeError) as error:
         log.warning("%s can't be read (%s: %s); all conversations are new", file, type(error).__name__, error)
 
 
@@ -54,23 +57,29 @@ async def keep_sessions(file: Path, store: SessionStore, seats: Seats) -> None:
             await asyncio.sleep(WRITTEN_EVERY_S)
             if written != (store.changes, seats.changes):
                 written = (store.changes, seats.changes)
-                await asyncio.to_thread(_write, file, _states(store), list(seats.kept()))
+                await asyncio.to_thread(_write, file, _states(store), list(seats.kept()), store.all_spent_usd())
     finally:
         if written != (store.changes, seats.changes):
-            _write(file, _states(store), list(seats.kept()))
+            _write(file, _states(store), list(seats.kept()), store.all_spent_usd())
 
 
 def _states(store: SessionStore) -> list[tuple[str, str, float, SessionState]]:
     return [(session, agent, at_s, state) for (session, agent), at_s, state in store.all()]
 
 
-def _write(file: Path, states: list[tuple[str, str, float, SessionState]], seats: list[tuple[str, str, bool]]) -> None:
+def _write(
+    file: Path,
+    states: list[tuple[str, str, float, SessionState]],
+    seats: list[tuple[str, str, bool]],
+    spent: list[tuple[str, Decimal]],
+) -> None:
     sessions = [(session, agent, at_s, _as_json(state)) for session, agent, at_s, state in states]
+    kept = {"form": _FORM, "sessions": sessions, "seats": seats, "spent": [(key, str(usd)) for key, usd in spent]}
     fresh = file.with_suffix(".new")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as handle:
-            handle.write(orjson.dumps({"form": _FORM, "sessions": sessions, "seats": seats}))
+            handle.write(orjson.dumps(kept))
         os.replace(fresh, file)
     except OSError as error:
         log.warning("sessions can't be kept in %s (%s): a restart forgets them", file, error.strerror or error)
@@ -86,6 +95,7 @@ def _as_json(state: SessionState) -> dict[str, Any]:
         "switches_usd": state.switches_usd,
         "steady_usd": state.steady_usd,
         "steady_tier": state.steady_tier,
+        "prompt": state.prompt,
         "asked_for": state.asked_for,
         "compacted": state.compacted,
         "steady": None if state.steady is None else (state.steady.tokens, state.steady.at_s),

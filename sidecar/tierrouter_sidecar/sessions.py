@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
@@ -60,10 +61,12 @@ Conversation = tuple[str, str]
 
 
 class SessionStore:
-    """Who serves which conversation. Times are wall-clock seconds, since they outlive the process."""
+    """Who serves which conversation, and what each session has cost. Times are wall-clock seconds, since they outlive
+    the process."""
 
     def __init__(self, max_sessions: int = MAX_SESSIONS) -> None:
         self._states: RecentMap[Conversation, tuple[float, SessionState]] = RecentMap(max_sessions)
+        self._spent_usd: RecentMap[str, Decimal] = RecentMap(max_sessions)
         self.changes = 0
         """How often something was remembered."""
 
@@ -83,6 +86,19 @@ class SessionStore:
         """``(key, when it was remembered, state)``, the longest unused first."""
         for key, (at_s, state) in self._states.items():
             yield key, at_s, state
+
+    def spend(self, session: str, usd: Decimal) -> None:
+        """A turn of ``session`` has cost so much."""
+        self._spent_usd.put(session, self.spent_usd(session) + usd)
+        self.changes += 1
+
+    def spent_usd(self, session: str) -> Decimal:
+        """What the turns of ``session`` have cost, all of its agents'."""
+        return self._spent_usd.get(session) or Decimal(0)
+
+    def all_spent_usd(self) -> list[tuple[str, Decimal]]:
+        """By session, the longest unused first."""
+        return self._spent_usd.items()
 
     def __len__(self) -> int:
         return len(self._states)

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import partial
 
 from aiohttp import web
@@ -24,7 +23,7 @@ from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.summary.model import MOST_RECENT
-from tierrouter_core.turn import Measured, ReadTurn, read_asked, turn_of
+from tierrouter_core.turn import Measured, ReadTurn, continuing, read_asked, turn_of
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
 from tierrouter_core.wire.failures import Meaning, final_error
@@ -92,8 +91,6 @@ class TurnServer:
     seats: Seats = field(default_factory=Seats)
     """Which side of a trial sessions are on."""
     counters: Counters = field(default_factory=Counters)
-    spent_usd: RecentMap[str, Decimal] = field(default_factory=RecentMap)
-    """By session."""
     spending: Spending = field(default_factory=Spending)
     measured: MeasuredSessions | None = None
     """What each session has taken, where one tier is forced."""
@@ -119,8 +116,9 @@ class TurnServer:
         compacts = endpoint.kind is EndpointKind.COMPACT
         kind = TurnKind.COMPACTION if compacts else None
         asked = read_asked(endpoint.dialect, headers, body, self.salt, kind)
-        session = asked.identity.session
-        in_force, seat = self.seats.seated(in_force, session, begins=endpoint.kind.generates)
+        in_force, seat = self.seats.seated(in_force, asked.identity.session, begins=endpoint.kind.generates)
+        state = self._state(in_force.document, asked.identity)
+        asked = continuing(asked, state.prompt)
         measure = partial(self._measured, in_force.document)
         uses = in_force.router.uses
         read = turn_of(
@@ -128,12 +126,11 @@ class TurnServer:
             headers,
             self.salt,
             measure,
-            partial(self._signals, goes_on=endpoint.kind.generates),
+            partial(self._signals, goes_on=endpoint.kind.generates, begins=asked.begins),
             by_length=uses("turn.context_tokens"),
             by_signals=uses(_DEPTH) or any(map(uses, SIGNAL_NAMES)),
             now_s=time.time(),
         )
-        state = self._state(in_force.document, read.identity)
         read = self._with_what_is_remembered(in_force, read, state)
         first: Fit | None = None
         if endpoint.kind.generates or endpoint.kind.counts:
@@ -162,7 +159,7 @@ class TurnServer:
         if uses(_DEPTH) and _DEPTH not in turn.stated:
             more[_DEPTH] = self._depth_of(read)
         if uses(_COST):
-            more[_COST] = int((self.spent_usd.get(session) or 0) * 1_000_000)
+            more[_COST] = int(self.sessions.spent_usd(session) * 1_000_000)
         if more:
             turn = replace(turn, variables={**turn.variables, **more})
         notices = read.notices
@@ -185,13 +182,13 @@ class TurnServer:
         idle_s = document.session.idle_timeout_ms / 1000
         return self.sessions.get((identity.session, identity.agent), time.time(), idle_s)
 
-    def _signals(self, request: Request, identity: Identity, *, goes_on: bool) -> Signals:
+    def _signals(self, request: Request, identity: Identity, *, goes_on: bool, begins: bool | None) -> Signals:
         """What is known of a request's task. Calls beside the conversation, and counts, say nothing of it."""
         key = (identity.session, identity.agent)
         known = self.tasks.get(key) or NOT_BEGUN
         if not goes_on or request.kind in (TurnKind.UTILITY, TurnKind.COMPACTION):
             return known.signals
-        progress = read_on(request, known)
+        progress = read_on(request, known, begins=begins)
         self.tasks.put(key, progress)
         return progress.signals
 
@@ -290,7 +287,7 @@ class TurnServer:
 
     def _settle(self, record: TurnRecord, seat: Seat, held: Reservation | None, row: TurnRow) -> None:
         if row.cost_usd:
-            self.spent_usd.put(row.session, (self.spent_usd.get(row.session) or Decimal(0)) + row.cost_usd)
+            self.sessions.spend(row.session, row.cost_usd)
         self.recent.append(row)
         self.counters.count(record, row, seat)
         if self.measured is not None:

@@ -57,6 +57,8 @@ class Turn:
     """Tiers that can't take this turn, as was found by trying to translate it, and why."""
     too_long_for: Mapping[str, str] = field(default_factory=dict)
     """Tiers whose window is too small for it, and by how much."""
+    prompt: str = ""
+    """The agent's id of the prompt that it belongs to; empty where it gives none."""
     compacted: bool = False
     """The agent says that it has just compacted the conversation."""
     caps: Mapping[str, Cap] = field(default_factory=dict)
@@ -406,6 +408,7 @@ class Router:
             switches_usd=state.switches_usd + choice.price_usd,
             asked_for=choice.reason in _HINTED or (choice.reason is Reason.TOOL_LOOP and state.asked_for),
             compacted=turn.kind is TurnKind.COMPACTION,
+            prompt=turn.prompt or state.prompt,
         )
         too_long = turn.too_long_for.get(choice.tier)
         why = (

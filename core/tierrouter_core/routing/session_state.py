@@ -27,6 +27,8 @@ class SessionState:
     """The tier that would serve it then: of those that have served it the one of highest rank."""
     steady: Warm | None = None
     """What that tier's cache would hold then."""
+    prompt: str = ""
+    """The agent's id of the prompt in progress; empty where it gives none."""
     asked_for: bool = False
     """The agent has asked for the current tier, so it stays until the prompt ends."""
     compacted: bool = False

@@ -7,9 +7,10 @@ and results, else the words in it and what stands before it.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Final
 
-from tierrouter_core.signals.facts import Called, Prompted, facts_of, is_of_model
+from tierrouter_core.signals.facts import Called, Fact, Prompted, facts_of, is_of_model
 from tierrouter_core.signals.state import NO_SIGNALS, Signals, advanced
 from tierrouter_core.signals.tools import Edit, deed_of
 from tierrouter_core.value_class import value_class
@@ -41,15 +42,22 @@ class Progress:
 NOT_BEGUN: Final = Progress()
 
 
-def read_on(request: Request, known: Progress = NOT_BEGUN) -> Progress:
-    """The signals after what is new in ``request``; asked again for the same request they stay as they are."""
+def read_on(request: Request, known: Progress = NOT_BEGUN, *, begins: bool | None = None) -> Progress:
+    """The signals after what is new in ``request``; asked again for the same request they stay as they are.
+
+    Args:
+        begins: whether a prompt begins with it, where its agent says so; None: that is told by who seems to speak.
+    """
     entries = _entries(request)
     begin = _first_new(entries, known)
     if begin is None:
         begin = _where_it_starts(request, entries, known)
     if begin >= len(entries) and known.keys:
         return known
-    signals = advanced(known.signals, facts_of(request.dialect, entries, begin))
+    facts: Iterable[Fact] = facts_of(request.dialect, entries, begin)
+    if begins is not None:
+        facts = _of_prompts_that_are_stated(facts, begins=begins)
+    signals = advanced(known.signals, facts)
     newest = range(max(begin, len(entries) - _KEPT_KEYS), len(entries))
     fresh = b"".join([_key(entries, place) for place in newest])
     return Progress(signals, (known.keys + fresh)[-_KEPT_KEYS * _KEY_BYTES :], len(entries), begin)
@@ -64,6 +72,14 @@ def edits_since(request: Request, begun: int) -> list[Edit]:
         elif isinstance(fact, Called):
             edits += deed_of(fact.name, fact.arguments).edits
     return edits
+
+
+def _of_prompts_that_are_stated(facts: Iterable[Fact], *, begins: bool) -> list[Fact]:
+    """``facts`` without prompts that are none, or with the one that does not look like one."""
+    told = list(facts)
+    if not begins:
+        return [fact for fact in told if not isinstance(fact, Prompted)]
+    return told if any(isinstance(fact, Prompted) for fact in told) else [*told, Prompted("")]
 
 
 def _entries(request: Request) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import csv
 import io
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,8 @@ class Sidecar:
     client: aiohttp.ClientSession
     state_dir: Path
     file: Path
+    stop: Callable[[], Awaitable[None]]
+    """Ends it before the test does."""
 
     @property
     def url(self) -> str:
@@ -144,9 +146,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
                 settings.get("credentials_dir"), ENVIRONMENT if environment is None else environment
             )
             source = RouterFiles([file], None)
-            serving = await stack.enter_async_context(running(chosen, source, credentials, clock=clock))
-            client = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
-            return Sidecar(serving, client, state_dir, file)
+            own = await stack.enter_async_context(AsyncExitStack())
+            serving = await own.enter_async_context(running(chosen, source, credentials, clock=clock))
+            client = await own.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+            return Sidecar(serving, client, state_dir, file, own.aclose)
 
         yield begin
 

@@ -118,6 +118,16 @@ async def test_a_rule_sees_what_the_session_has_cost(start, provider):
     assert tiers == ["routine", "local", "routine"]
 
 
+async def test_what_a_session_has_cost_is_known_after_a_restart(start, provider):
+    provider.always(GOOD)
+    rule = '\n    - {name: dear, when: "session.cost_usd_micros > 0", tier: local}'
+    first = await start(with_rules(provider, rule), state="kept")
+    assert (await first.post(PATHS[CHAT], loop(CHAT, 0), {"x-tierrouter-session": "s"})).tier == "routine"
+    await first.stop()
+    second = await start(with_rules(provider, rule), state="kept")
+    assert (await second.post(PATHS[CHAT], loop(CHAT, 0), {"x-tierrouter-session": "s"})).tier == "local"
+
+
 async def test_a_restart_moves_no_conversation(start, provider):
     provider.always(GOOD)
     text = router_text(provider.base_url)
@@ -140,7 +150,16 @@ async def test_a_restart_moves_no_conversation(start, provider):
 
 
 @pytest.mark.parametrize(
-    "broken", [b"", b"{", b"[]", b'{"form": 1}', b'{"form": 1, "sessions": [[1]]}', b'{"form": 9}']
+    "broken",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"form": 1}',
+        b'{"form": 1, "sessions": [[1]]}',
+        b'{"form": 1, "sessions": [], "spent": [["s", "x"]]}',
+        b'{"form": 9}',
+    ],
 )
 def test_sessions_that_can_not_be_read_are_left_out(tmp_path, broken, caplog):
     file = tmp_path / SESSIONS_FILE
@@ -187,3 +206,34 @@ async def test_counting_tokens_says_nothing_of_the_task(start, provider):
     counted = {"model": "auto", "messages": [{"role": "user", "content": "A file's text."}]}
     await sidecar.post("/v1/messages/count_tokens", counted, headers)
     assert (await sidecar.post(PATHS[MESSAGES], loop(MESSAGES, 3), headers)).tier == "reasoning"
+
+
+ROUTED = """
+    - {name: begun, when: "turn.kind == 'user' && turn.agent == 'main'", tier: reasoning}
+"""
+
+
+def messages(*texts: str) -> dict:
+    """A conversation in which the agent has called no tool, and the model has said yes to all but the last."""
+    said = [{"role": "user", "content": texts[0]}]
+    for text in texts[1:]:
+        said += [{"role": "assistant", "content": "Yes."}, {"role": "user", "content": text}]
+    return {"model": "auto", "max_tokens": 100, "messages": said, "tools": [TOOL]}
+
+
+TOOL = {"name": "Read", "input_schema": {"type": "object"}}
+
+
+async def test_where_claude_code_names_the_prompt_that_says_where_one_begins(start, provider):
+    provider.always(GOOD)
+    sidecar = await start(with_rules(provider, ROUTED))
+
+    async def reason(prompt: str, *texts: str) -> str:
+        headers = {**CLAUDE, "x-claude-code-request-class": "main", "x-claude-code-prompt-id": prompt}
+        got = await sidecar.post(PATHS[MESSAGES], messages(*texts), headers)
+        return got.headers["x-tierrouter-reason"].partition(":")[0]
+
+    assert await reason("p-1", "Go.") == "Rule"
+    assert await reason("p-1", "Go.", "A hook of the agent's own has something to say.") == "ToolLoop"
+    assert await reason("p-2", "Go.", "A hook.", "<command-name>/review</command-name>") == "Rule"
+    assert await reason("p-2", "Go.", "A hook.", "<command-name>/review</command-name>") == "ToolLoop", "tried again"

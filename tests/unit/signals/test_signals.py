@@ -240,3 +240,23 @@ def test_the_variables_count_the_call_that_is_about_to_be_made() -> None:
 def test_an_input_that_is_one_string_is_one_prompt() -> None:
     request = read_request(RESPONSES, b'{"model":"m","input":"Rename it everywhere."}')
     assert read_on(request) == Progress(Signals(refactoring=True), read_on(request).keys, 1)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_where_the_agent_says_that_the_prompt_goes_on_the_counts_do_too(dialect: Dialect) -> None:
+    talk = Talk(dialect)
+    progress = read_on(talk.prompt("Go.").does(edit("a.py")).request())
+    talk.prompt("Something that the agent has put in.")
+    assert read_on(talk.request(), progress).signals.files_edited == 0, "it looks like a prompt"
+    assert read_on(talk.request(), progress, begins=False).signals.files_edited == 1
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_where_the_agent_says_that_a_prompt_begins_the_counts_do_too(dialect: Dialect) -> None:
+    talk = Talk(dialect)
+    progress = read_on(talk.prompt("Go.").does(edit("a.py")).request())
+    talk.says("Done.").prompt("<command-name>/review</command-name>")
+    assert read_on(talk.request(), progress).signals.files_edited == 1
+    begun = read_on(talk.request(), progress, begins=True)
+    assert (begun.signals.files_edited, begun.signals.calls_in_task) == (0, 0)
+    assert read_on(talk.request(), begun, begins=True) == begun, "and the same request counts once"
