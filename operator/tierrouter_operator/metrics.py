@@ -46,6 +46,12 @@ class Metrics:
             ("result",),
             registry=registry,
         )
+        self.prometheus = Counter(
+            f"{PREFIX}prometheus_queries",
+            "Questions to Prometheus about canaries, by result: answered, unusable.",
+            ("result",),
+            registry=registry,
+        )
         self.objects = Gauge(f"{PREFIX}objects", "Objects that the operator knows.", ("kind",), registry=registry)
         self.queue_depth = Gauge(f"{PREFIX}queue_depth", "Keys that wait for a worker.", registry=registry)
         self.last_resync_attempt = Gauge(

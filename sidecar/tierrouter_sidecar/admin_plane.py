@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from tierrouter_core.document.model import SCHEMA
+from tierrouter_core.rollout.exposed import exposed
 from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.guard import why_refused
 from tierrouter_sidecar.ledger import Ledger
@@ -81,12 +82,22 @@ class AdminPlane:
         self._metrics.set(m.IN_FLIGHT, self._turns.in_flight)
         self._turns.health.expose()
         self._expose_spending(time.time())
+        self._expose_trial()
         self._metrics.set(m.SESSIONS, len(self._turns.sessions))
         self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
         self._metrics.set(m.LEDGER_WRITTEN, self._ledger.written_rows)
         self._metrics.set(m.LEDGER_LOST, self._ledger.lost_rows)
         headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
         return web.Response(body=self._metrics.exposition(), headers=headers)
+
+    def _expose_trial(self) -> None:
+        """Nothing is left of a trial that is over: what reads its last numbers has kept them."""
+        self._metrics.forget(m.TRIAL_COUNT)
+        counters = self._turns.counters
+        trial = counters.trial()
+        if trial is not None:
+            for side, number, value in exposed(trial[1]):
+                self._metrics.set(m.TRIAL_COUNT, value, trial[0], counters.instance, side, number)
 
     def _expose_spending(self, now_s: float) -> None:
         spending = self._turns.spending

@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from tierrouter_core.rollout.exposed import LABELS as TRIAL_LABELS
+from tierrouter_core.rollout.exposed import METRIC as TRIAL_METRIC
+
 Kind = Literal["counter", "gauge", "histogram"]
 
 
@@ -138,6 +141,12 @@ CONFIG_INFO: Final = Metric(
 )
 CONFIG_STALE: Final = Metric(
     "tierrouter_config_stale", "gauge", "1 while the configuration's files hold something that was refused."
+)
+TRIAL_COUNT: Final = Metric(
+    TRIAL_METRIC,
+    "gauge",
+    "While a canary is tried: what came of its turns and of those beside it, by side, as sums over sessions.",
+    TRIAL_LABELS,
 )
 
 METRICS: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
