@@ -304,6 +304,23 @@ def operator_(
         str,
         variable("TIERROUTER_OPERATOR_RESULTS_ROLE", "NAME", "The ClusterRole of the account that does so."),
     ] = "tierrouter-results",
+    prometheus: Annotated[
+        str,
+        variable(
+            "TIERROUTER_OPERATOR_PROMETHEUS",
+            "URL",
+            "Whose counts canaries are judged by, where it can be used; without it, the sidecars' own.",
+            show_default=False,
+        ),
+    ] = "",
+    prometheus_namespace_label: Annotated[
+        str,
+        variable(
+            "TIERROUTER_OPERATOR_PROMETHEUS_NAMESPACE_LABEL",
+            "NAME",
+            "The label by which it knows a pod's namespace; empty: none is looked at.",
+        ),
+    ] = "namespace",
 ) -> None:
     """Run the operator: compile every TierRouter of a cluster into what its sidecars mount."""
     check_log_format(log_format)
@@ -323,6 +340,8 @@ def operator_(
                 resync_s=resync,
                 results_image=results_image,
                 results_role=results_role,
+                prometheus_url=prometheus,
+                prometheus_namespace_label=prometheus_namespace_label,
             )
         )
 

@@ -182,6 +182,8 @@ class ConditionType(StrEnum):
     """False where a limit is meant for all pods and each pod's sidecar counts for itself."""
     ROLLOUT_SETTLED = "RolloutSettled"
     """Of routers and runs: Unknown while a revision is tried, False where it waits for a person or can't be made."""
+    PROMETHEUS_USED = "PrometheusUsed"
+    """While a canary is tried, where the operator was told of a Prometheus: False where its counts can't be used."""
 
 
 def is_bad(type_: str, status: str) -> bool:
@@ -271,6 +273,9 @@ class ConditionReason(StrEnum):
     SUPERSEDED = "Superseded"
     NOT_ACTED_ON = "NotActedOn"
     """Of runs: nothing of the decision was left to be done."""
+    COUNTED_BY_PROMETHEUS = "CountedByPrometheus"
+    COUNTED_BY_SIDECARS = "CountedBySidecars"
+    """Prometheus gives no answer that can be used; the message says why."""
     NOT_OBSERVED = "NotObserved"
     """Nothing looks at this yet."""
 
@@ -336,6 +341,8 @@ class EventReason(StrEnum):
     ROLLOUT_HELD = "RolloutHeld"
     ROLLOUT_BLOCKED = "RolloutBlocked"
     DECISION_NOT_ACTED_ON = "DecisionNotActedOn"
+    PROMETHEUS_UNUSABLE = "PrometheusUnusable"
+    """A canary is judged by the sidecars' own counts, though the operator was told of a Prometheus."""
     NOT_INJECTED = "SidecarNotInjected"
     """A pod that asked for a sidecar starts without one; the message says why."""
     INJECTED_IN_PART = "SidecarInjectedInPart"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tierrouter_core.contract import STABLE_REVISION, active_name, credentials_name
+from tierrouter_core.rollout.arms import Arms
 from tierrouter_operator.client import Client, read_access
 from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.events import EventPoster
@@ -24,6 +25,7 @@ from tierrouter_operator.planning.references import router_of, suite_of
 from tierrouter_operator.planning.sidecars import Fleet
 from tierrouter_operator.planning.suite_observed import JobSettings
 from tierrouter_operator.planning.writes import Apply, Create, Replace, Write
+from tierrouter_operator.prometheus import Prometheus
 from tierrouter_operator.queue import WorkQueue
 from tierrouter_operator.reconcile import Reconciler
 from tierrouter_operator.resync import Resync
@@ -33,7 +35,7 @@ from tierrouter_operator.serving import health_app, metrics_app, port_of, serve
 from tierrouter_operator.settings import Settings
 from tierrouter_operator.sidecars import Sidecars
 from tierrouter_operator.store import Store
-from tierrouter_operator.trials import Trials
+from tierrouter_operator.trials import AskPrometheus, Trials
 from tierrouter_operator.watches import WATCHED, Watches, quieten
 
 log = logging.getLogger("tierrouter.operator")
@@ -87,7 +89,11 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
 
         sidecars = Sidecars(client, store, seen, metrics, settings.namespaces, settings.census_s)
         model_servers = ModelServers(client, store, seen)
-        trials = Trials(store, sidecars, seen, settings.count_s)
+        ask = None
+        if settings.prometheus_url:
+            prometheus = Prometheus(settings.prometheus_url, settings.prometheus_namespace_label)
+            ask = _counted(await stack.enter_async_context(prometheus), metrics)
+        trials = Trials(store, sidecars, seen, settings.count_s, prometheus=ask)
 
         def fleet_of(router: Key) -> Fleet:
             return replace(sidecars.of(router), counted=trials.of(router))
@@ -164,6 +170,15 @@ def _mounted(write: Write) -> tuple[Key, str] | None:
     if not router or place not in ((CONFIG_MAP.kind, active_name(router)), (SECRET.kind, credentials_name(router))):
         return None
     return Key(ROUTER, metadata["namespace"], router), (metadata.get("annotations") or {}).get(STABLE_REVISION, "")
+
+
+def _counted(prometheus: Prometheus, metrics: Metrics) -> AskPrometheus:
+    async def ask(router: Key, trial: str, age_s: float) -> Arms | str:
+        answer = await prometheus.counts(router, trial, age_s)
+        metrics.prometheus.labels("unusable" if isinstance(answer, str) else "answered").inc()
+        return answer
+
+    return ask
 
 
 async def _count(pods: Sidecars | Trials, resync: Resync) -> None:

@@ -32,6 +32,7 @@ class Metrics:
         self.revisions_created = families.counter(m.REVISIONS_CREATED)
         self.events_dropped = families.counter(m.EVENTS_DROPPED)
         self.notifications = families.counter(m.NOTIFICATIONS)
+        self.prometheus = families.counter(m.PROMETHEUS_QUERIES)
         self.objects = families.gauge(m.OBJECTS)
         self.queue_depth = families.gauge(m.QUEUE_DEPTH)
         self.last_resync_attempt = families.gauge(m.LAST_RESYNC_ATTEMPT)

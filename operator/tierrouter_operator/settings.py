@@ -7,6 +7,8 @@ from typing import Final
 DEFAULT_METRICS_PORT: Final = 9465
 DEFAULT_HEALTH_PORT: Final = 9466
 DEFAULT_RESULTS_ROLE: Final = "tierrouter-results"
+DEFAULT_NAMESPACE_LABEL: Final = "namespace"
+"""As Prometheus Operator sets it."""
 
 
 class LogFormat(StrEnum):
@@ -38,3 +40,7 @@ class Settings:
     """The ClusterRole of the account that does so."""
     count_s: float = 10.0
     """While a canary lasts: how often sidecars are asked what they have counted."""
+    prometheus_url: str = ""
+    """What counts sidecars' turns for the analysis of canaries; empty: the sidecars themselves are asked alone."""
+    prometheus_namespace_label: str = DEFAULT_NAMESPACE_LABEL
+    """The label by which it knows a pod's namespace; empty: any pod's series count that name the trial."""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tierrouter_core.document.model import SCHEMA
 from tierrouter_core.observability import sidecar as m
+from tierrouter_core.rollout.exposed import exposed
 from tierrouter_core.summary.codec import as_json, summary_to_json
 from tierrouter_core.summary.make import summarise
 from tierrouter_core.summary.model import Summary
@@ -98,6 +99,7 @@ class AdminPlane:
         self._metrics.set(m.IN_FLIGHT, self._turns.in_flight)
         self._turns.health.expose()
         self._expose_spending(time.time())
+        self._expose_trial()
         self._metrics.set(m.SESSIONS, len(self._turns.sessions))
         self._metrics.set(m.LEDGER_PENDING, self._ledger.lag_rows)
         self._metrics.set(m.LEDGER_LAG, self._ledger.lag_s)
@@ -116,6 +118,15 @@ class AdminPlane:
             in_flight=self._turns.in_flight,
             shows_recent=shows_recent,
         )
+
+    def _expose_trial(self) -> None:
+        """Nothing is left of a trial that is over: what reads its last numbers has kept them."""
+        self._metrics.forget(m.TRIAL_COUNT)
+        counters = self._turns.counters
+        trial = counters.trial()
+        if trial is not None:
+            for side, number, value in exposed(trial[1]):
+                self._metrics.set(m.TRIAL_COUNT, value, trial[0], counters.instance, side, number)
 
     def _expose_spending(self, now_s: float) -> None:
         spending = self._turns.spending

@@ -15,10 +15,11 @@ from tierrouter_core.rollout.arms import (
     FIGURES,
     MICROS_PER_UNIT,
     Arm,
+    Arms,
     Figure,
     arm_from_numbers,
-    arm_to_json,
 )
+from tierrouter_core.rollout.counters import arms_to_json
 from tierrouter_core.signals.failed_results import came_with_a_failed_tool
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.row_facts import cost_is_unknown
@@ -131,17 +132,20 @@ class Counters:
                 totals[name] += more
         totals["costUsdMicros"] += figures[COST_PLACE]
 
+    def trial(self) -> tuple[str, Arms] | None:
+        """The id of the trial that is on, and what was counted of it; None for none."""
+        if self._trial is None:
+            return None
+        return self._trial.id, Arms(arm_from_numbers(self._stable.numbers), arm_from_numbers(self._canary.numbers))
+
     def state(self) -> dict[str, Any]:
         """For ``/status``."""
-        trial = None
-        if self._trial is not None:
+        trial, counted = None, self.trial()
+        if self._trial is not None and counted is not None:
             trial = {
                 "id": self._trial.id,
                 "stable": self._stable_revision,
                 "canary": self._trial.canary.revision,
-                "arms": {
-                    "stable": arm_to_json(arm_from_numbers(self._stable.numbers)),
-                    "canary": arm_to_json(arm_from_numbers(self._canary.numbers)),
-                },
+                "arms": arms_to_json(counted[1]),
             }
         return {"instance": self.instance, "revisions": self._revisions, "trial": trial}

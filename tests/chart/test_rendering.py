@@ -112,6 +112,30 @@ def test_selectors_select_the_pods_that_they_mean() -> None:
             ], (kind, name)
 
 
+@pytest.mark.parametrize(
+    ("settings", "variables"),
+    [
+        ({}, {}),
+        (
+            {"url": "http://prometheus.monitoring.svc:9090"},
+            {"": "http://prometheus.monitoring.svc:9090", "_NAMESPACE_LABEL": "namespace"},
+        ),
+        (
+            {"url": "https://metrics.example.com", "namespaceLabel": ""},
+            {"": "https://metrics.example.com", "_NAMESPACE_LABEL": ""},
+        ),
+    ],
+)
+def test_the_operator_is_told_of_a_prometheus_alone_where_there_is_one(
+    settings: dict[str, str], variables: dict[str, str]
+) -> None:
+    rendered = render(*values(**{f"operator.prometheus.{key}": value for key, value in settings.items()}))
+    (operator,) = [each for each in rendered.of("Deployment") if each["metadata"]["name"].endswith("-operator")]
+    env = operator["spec"]["template"]["spec"]["containers"][0]["env"]
+    told = {each["name"]: each["value"] for each in env if "PROMETHEUS" in each["name"]}
+    assert told == {f"TIERROUTER_OPERATOR_PROMETHEUS{name}": value for name, value in variables.items()}
+
+
 def test_a_long_name_of_a_release_makes_no_name_that_is_too_long() -> None:
     rendered = render(release="a" * 53)
     for each in rendered.of("Service", "Deployment", "Pod", "Secret"):

@@ -33,6 +33,18 @@ CERTIFICATE = {"webhook.certificate.existingSecret": "ours"}
         ({"sidecar.resources.limits.memory": "a lot"}, "at '/sidecar/resources/limits/memory': 'a lot' does not match"),
         ({"sidecar.resources.limits.disk": "1Gi"}, "at '/sidecar/resources/limits': additional properties 'disk'"),
         ({"operator.logFormat": "xml"}, "at '/operator/logFormat': value must be one of 'json', 'text'"),
+        (
+            {"operator.prometheus.url": "prometheus:9090"},
+            "at '/operator/prometheus/url': 'prometheus:9090' does not match",
+        ),
+        (
+            {"operator.prometheus.url": "https://u:p@prometheus"},
+            "at '/operator/prometheus/url': 'https://u:p@prometheus'",
+        ),
+        (
+            {"operator.prometheus.namespaceLabel": "a-b"},
+            "at '/operator/prometheus/namespaceLabel': 'a-b' does not match",
+        ),
         ({"operator.podLabels": {"a": 1}}, "at '/operator/podLabels/a': got number, want string"),
         ({"podMonitor.interval": "often"}, "at '/podMonitor/interval': 'often' does not match pattern"),
         (

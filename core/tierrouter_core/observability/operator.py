@@ -45,6 +45,12 @@ NOTIFICATIONS: Final = Metric(
     "Notifications of decisions and rollouts, by result: told, lost.",
     ("result",),
 )
+PROMETHEUS_QUERIES: Final = Metric(
+    "tierrouter_operator_prometheus_queries_total",
+    "counter",
+    "Questions to Prometheus about canaries, by result: answered, unusable.",
+    ("result",),
+)
 OBJECTS: Final = Metric("tierrouter_operator_objects", "gauge", "Objects that the operator knows.", ("kind",))
 QUEUE_DEPTH: Final = Metric("tierrouter_operator_queue_depth", "gauge", "Keys that wait for a worker.")
 LAST_RESYNC_ATTEMPT: Final = Metric(

@@ -6,6 +6,8 @@ Labels are bounded: tiers, models, providers, budgets and rules come from the co
 from typing import Final
 
 from tierrouter_core.observability.metric import Metric, declared_in
+from tierrouter_core.rollout.exposed import LABELS as TRIAL_LABELS
+from tierrouter_core.rollout.exposed import METRIC as TRIAL_METRIC
 
 _SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 
@@ -193,6 +195,12 @@ CONFIG_SINCE: Final = Metric(
     "gauge",
     "When the configuration that is served was put in force.",
     unit="seconds",
+)
+TRIAL_COUNT: Final = Metric(
+    TRIAL_METRIC,
+    "gauge",
+    "While a canary is tried: what came of its turns and of those beside it, by side, as sums over sessions.",
+    TRIAL_LABELS,
 )
 BUILD_INFO: Final = Metric("tierrouter_build_info", "gauge", "1 for the version that runs.", ("version",))
 

@@ -108,6 +108,31 @@ class RegressionPolicy:
     )
 
 
+class RunAction(StrEnum):
+    """What follows from a run's results."""
+
+    NOTHING = "Nothing"
+    PROMOTE = "Promote"
+    REGRESS = "Regress"
+    REJECT = "Reject"
+    RECOVER = "Recover"
+
+
+class Notice(StrEnum):
+    """What somebody may want to be told of."""
+
+    REGRESS = RunAction.REGRESS.value
+    PROMOTE = RunAction.PROMOTE.value
+    RECOVER = RunAction.RECOVER.value
+    REJECT = RunAction.REJECT.value
+    NOTHING = RunAction.NOTHING.value
+    FAILED = "Failed"
+    """A run has ended without a decision."""
+
+
+DEFAULT_NOTICES = tuple(notice for notice in Notice if notice is not Notice.NOTHING)
+
+
 @resource
 class Notify:
     """Where decisions are told."""
@@ -115,6 +140,12 @@ class Notify:
     secret_ref: SecretRef = setting(
         ObjectOf(cls=SecretRef),
         "A Secret's entry with the address of a webhook that takes Slack's JSON: the address is a key itself.",
+    )
+    about: tuple[Notice, ...] = setting(
+        ListOf(item=Choice(of=Notice), min_items=1, max_items=len(Notice), unique=True, ordered=False),
+        "Of which decisions each step is told; `Failed`: of runs that end without one.",
+        default=DEFAULT_NOTICES,
+        means="all but `Nothing`",
     )
 
 
@@ -205,16 +236,6 @@ class RunSource(StrEnum):
     SCHEDULE = "Schedule"
     MANUAL = "Manual"
     CI = "CI"
-
-
-class RunAction(StrEnum):
-    """What follows from a run's results."""
-
-    NOTHING = "Nothing"
-    PROMOTE = "Promote"
-    REGRESS = "Regress"
-    REJECT = "Reject"
-    RECOVER = "Recover"
 
 
 class RunPhase(StrEnum):

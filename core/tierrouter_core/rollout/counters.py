@@ -77,7 +77,7 @@ def after_look(before: Gathered, told: Mapping[str, Told | None], running: Colle
             ended += 1
         by_pod[pod] = said.instance
         known = by_instance.get(said.instance)
-        if known is None or not _went_back(known, said.arms):
+        if known is None or not went_back(known, said.arms):
             by_instance[said.instance] = said.arms
     for pod in sorted(by_pod.keys() - set(running)):
         del by_pod[pod]
@@ -85,7 +85,7 @@ def after_look(before: Gathered, told: Mapping[str, Told | None], running: Colle
     return _with_old_ones_folded(Gathered(by_pod, by_instance, before.folded, ended), MOST_ENDED)
 
 
-def _went_back(known: Arms, said: Arms) -> bool:
+def went_back(known: Arms, said: Arms) -> bool:
     """Whether an instance says less than before: counts only grow, so an old answer came late, or it is wrong."""
     return any(
         now < before
@@ -127,8 +127,8 @@ def gathered_to_json(gathered: Gathered, most_bytes: int = MOST_BYTES) -> dict[s
     kept = dict(list(gathered.by_instance.items())[-room:]) if room else {}
     return {
         "byPod": {pod: instance for pod, instance in gathered.by_pod.items() if instance in kept},
-        "byInstance": {name: _numbers(arms) for name, arms in kept.items()},
-        "folded": _numbers(gathered.folded),
+        "byInstance": {name: arms_to_numbers(arms) for name, arms in kept.items()},
+        "folded": arms_to_numbers(gathered.folded),
         "ended": gathered.ended,
     }
 
@@ -137,16 +137,21 @@ def gathered_from_json(data: Any) -> Gathered:
     """The inverse of :func:`gathered_to_json`; ValueError where somebody else has written it."""
     try:
         by_pod = {str(pod): str(instance) for pod, instance in data["byPod"].items()}
-        by_instance = {str(name): _arms(numbers) for name, numbers in data["byInstance"].items()}
-        return Gathered(by_pod, by_instance, _arms(data["folded"]), int(data["ended"]))
+        by_instance = {str(name): arms_from_numbers(numbers) for name, numbers in data["byInstance"].items()}
+        return Gathered(by_pod, by_instance, arms_from_numbers(data["folded"]), int(data["ended"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this was not written by the operator: {error!r}") from None
 
 
-def _numbers(arms: Arms) -> list[list[int]]:
+def arms_to_numbers(arms: Arms) -> list[list[int]]:
+    """As little room as both sides can take in JSON."""
     return [arms.stable.numbers(), arms.canary.numbers()]
 
 
-def _arms(numbers: list[list[int]]) -> Arms:
-    stable, canary = numbers
-    return Arms(arm_from_numbers(stable), arm_from_numbers(canary))
+def arms_from_numbers(numbers: Any) -> Arms:
+    """The inverse; ValueError for what no counts can be."""
+    try:
+        stable, canary = numbers
+        return Arms(arm_from_numbers(stable), arm_from_numbers(canary))
+    except TypeError as error:
+        raise ValueError(f"these are not the counts of two sides: {error}") from None

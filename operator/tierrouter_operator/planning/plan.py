@@ -44,6 +44,7 @@ from tierrouter_operator.planning.model_server_plan import plan_model_server
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.rollout import Stage, moved_text, rollout_text
 from tierrouter_operator.planning.rollout_analysis import core_analysis
+from tierrouter_operator.planning.rollout_source import source_events, source_judgements
 from tierrouter_operator.planning.rollout_told import rollout_events, router_judgement, said_in_run, said_of_dropped
 from tierrouter_operator.planning.rollout_verdict import Analysis
 from tierrouter_operator.planning.statuses import revision_status, rolled_phases, router_judgements, router_status
@@ -159,12 +160,14 @@ def _published(observed: Observed, history: History, rolled: Rolled, asked: Aske
     writes += server.writes
     rollout = router_judgement(router, rolled)
     judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet, server.judgement, rollout)
+    judgements += source_judgements(observed, rolled.rollout)
     gone = {name for deletion in deletions for name in deletion.revisions}
     count = sum(each.name not in gone for each in kept)
     canary = annotation(wanted, CANARY_REVISION)
     writes += router_status(router, judgements, revision.name, canary, count, observed.fleet, observed.now)
     writes += _events(observed, history, choice, credentials, restored, bool(active_writes) and is_put_right)
     writes += rollout_events(observed, history, rolled)
+    writes += source_events(observed, rolled.rollout)
     writes += deletions
     is_waiting = choice.trouble is not None and choice.trouble.reason is ConditionReason.WAITING_FOR_DELETION
     waits = [_WAIT_S] if is_waiting or server.is_waiting else [again] if again is not None else []

@@ -1,6 +1,5 @@
 """What is said of a rollout: in the router's condition, in its run, by events, and to those whom a suite names."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from tierrouter_core.contract import ConditionReason, ConditionType, EventReason
@@ -8,7 +7,9 @@ from tierrouter_core.resources.regression import RunPhase
 from tierrouter_operator.planning.conditions import Judgement, found_condition, timestamp
 from tierrouter_operator.planning.history import History
 from tierrouter_operator.planning.kinds import RUN, Obj
+from tierrouter_operator.planning.notices import notices
 from tierrouter_operator.planning.observed import Observed
+from tierrouter_operator.planning.references import suite_of
 from tierrouter_operator.planning.rollout import Rollout, Stage
 from tierrouter_operator.planning.texts import shortened
 from tierrouter_operator.planning.trial import NotActedOn, Rolled
@@ -129,23 +130,11 @@ def _said(observed: Observed, run: Obj, judgement: Judgement, revision: str) -> 
         status["decision"] = {"revision": revision}
     metadata = {key: run["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
     body = {"apiVersion": RUN.api_version, "kind": RUN.kind, "metadata": metadata, "status": status}
-    told = _told(observed, run, judgement) if before[1] != str(judgement.reason) else []
+    told: list[Tell] = []
+    if before[1] != str(judgement.reason):
+        action = ((run.get("status") or {}).get("decision") or {}).get("action")
+        told = notices(observed.suites.get(suite_of(run)), str(action or ""), judgement.message)
     return [*told, MergeStatus(body)]
-
-
-def _told(observed: Observed, run: Obj, judgement: Judgement) -> list[Write]:
-    suite = observed.suites.get(str((run.get("spec") or {}).get("suite") or "")) or {}
-    reference = _map(_map(_map(suite.get("spec")).get("notify")).get("secretRef"))
-    secret, key = reference.get("name"), reference.get("key") or "api-key"
-    if not isinstance(secret, str) or not isinstance(key, str) or not secret:
-        return []
-    metadata = observed.router["metadata"]
-    text = f"TierRouter {metadata['namespace']}/{metadata['name']}: {judgement.message}"
-    return [Tell(metadata["namespace"], secret, key, text)]
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _name(run: Obj) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from tierrouter_core.resources.guards import Rollout as Settings
 from tierrouter_core.resources.revision import OriginType
 from tierrouter_core.rollout.analysis import Action
+from tierrouter_core.rollout.arms import Arms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Verdict:
 
 
 class Analysis(Protocol):
-    """Gathers what sidecars count of a trial, and judges it. All of it is pure."""
+    """Gathers what is counted of a trial, and judges it. All of it is pure."""
 
     def gathered(self, written: Mapping[str, Any]) -> Any:
         """What was written down, read; nothing for an empty or a broken one."""
@@ -56,6 +57,20 @@ class Analysis(Protocol):
             running: the uids of all pods that run.
             trial: which trial is counted.
         """
+        ...
+
+    def after_answer(self, counts: Any, answer: Arms | str, now_s: float) -> Any:
+        """The counts after Prometheus was asked, too.
+
+        Args:
+            counts: what is known, with what pods have just said.
+            answer: what it counts of the trial; or why that can't be used, in words that follow "Prometheus".
+            now_s: when, by a clock that never goes back.
+        """
+        ...
+
+    def problem_of(self, counts: Any) -> str:
+        """Why what Prometheus counts is not used; empty where it is, or nobody asked it."""
         ...
 
     def judge(self, question: Question) -> Verdict:

@@ -14,6 +14,7 @@ from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
 from tierrouter_core.resources.regression import RunPhase, SuiteSpec
 from tierrouter_operator.planning.conditions import Judgement, timestamp
 from tierrouter_operator.planning.kinds import CONFIG_MAP, JOB, ROLE_BINDING, SERVICE_ACCOUNT, Key, Obj
+from tierrouter_operator.planning.notices import notices_of_failure
 from tierrouter_operator.planning.run_account import account_writes
 from tierrouter_operator.planning.run_hindrance import Hindrance
 from tierrouter_operator.planning.run_job_state import Stage, judge_job
@@ -58,7 +59,8 @@ def failed(seen: ObservedSuite, run: Run, reason: RunReason, message: str) -> li
     changes = {"phase": str(RunPhase.FAILED), "completionTime": timestamp(seen.now)}
     deletions = [Delete(JOB, job) for job in own_jobs(seen, run) if judge_job(job, seen.now).stage is Stage.ACTIVE]
     event = PostEvent(run.obj, "Warning", RunEvent.RUN_FAILED, message)
-    return [run_status(run, changes, [judgement], seen.now), *deletions, event]
+    told = notices_of_failure(seen.suite, run.name, message)
+    return [*told, run_status(run, changes, [judgement], seen.now), *deletions, event]
 
 
 def own_jobs(seen: ObservedSuite, run: Run) -> Iterator[Obj]:

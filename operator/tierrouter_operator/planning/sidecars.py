@@ -69,11 +69,14 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What sidecars have counted of one trial."""
+    """What is counted of one trial."""
 
     trial: str
     counts: Any
     """As the analysis gathers them."""
+    prometheus: str | None = None
+    """Why what Prometheus counts is not used, in words that follow its name; empty where it is, None where the operator
+    was told of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tierrouter_operator.planning.conditions import Judgement, found_condition, 
 from tierrouter_operator.planning.decided import is_dealt_with
 from tierrouter_operator.planning.history import History
 from tierrouter_operator.planning.kinds import RUN, Obj
+from tierrouter_operator.planning.notices import notices_of_decision
 from tierrouter_operator.planning.run_decision import Decide, decision_entry
 from tierrouter_operator.planning.run_hindrance import Hindrance
 from tierrouter_operator.planning.run_results import gather
@@ -125,6 +126,8 @@ def _decided(
     message = f"run {collected.name}: {made.action}: {reason}"
     assert seen.suite is not None
     writes: list[Write] = [
+        # Before it is decided, so that it is told rather twice than never.
+        *notices_of_decision(seen.suite, collected.name, entry),
         run_status(collected, changes, [judgement], seen.now),
         PostEvent(collected.obj, "Normal", RunEvent.RUN_DECIDED, f"{made.action}: {reason}"),
         PostEvent(seen.suite, "Normal", RunEvent.RUN_DECIDED, message),

@@ -31,6 +31,12 @@ class ScriptedAnalysis:
     def after_look(self, counts: Any, said: Mapping[str, Any], running: Collection[str], trial: str) -> Any:
         return counts + len(said)
 
+    def after_answer(self, counts: Any, answer: Any, now_s: float) -> Any:
+        return counts
+
+    def problem_of(self, counts: Any) -> str:
+        return ""
+
     def judge(self, question: Question) -> Verdict:
         self.asked.append(question)
         return Verdict(self.action, f"{question.counts} turns were counted", self.looks)
@@ -109,11 +115,11 @@ class RolloutWorld(World):
     def phase(self, name: str) -> str:
         return next(obj["status"]["phase"] for obj in self.revisions if obj["metadata"]["name"] == name)
 
-    def count(self, turns: int) -> None:
-        """Sidecars have counted so many turns of the trial."""
+    def count(self, turns: int, prometheus: str | None = None) -> None:
+        """So many turns of the trial are counted; ``prometheus``: why not by it, empty where by it."""
         found = self.rollout
         trial = "/".join((found["revision"], found["salt"], found["since"]))
-        self.fleet = Fleet(counted=Counted(trial, turns))
+        self.fleet = Fleet(counted=Counted(trial, turns, prometheus))
 
     def judge(self, action: Action, turns: int = 500) -> None:
         """Sidecars were asked, and this follows."""

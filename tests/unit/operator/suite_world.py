@@ -23,7 +23,7 @@ from tierrouter_operator.planning.kinds import CONFIG_MAP, JOB, RUN, SUITE, Kind
 from tierrouter_operator.planning.observed import Refusal
 from tierrouter_operator.planning.suite_observed import JobSettings, ObservedSuite
 from tierrouter_operator.planning.suite_plan import plan_suite
-from tierrouter_operator.planning.writes import ApplyStatus, Create, Delete, Plan, PostEvent, Write
+from tierrouter_operator.planning.writes import ApplyStatus, Create, Delete, Plan, PostEvent, Tell, Write
 
 Obj = dict[str, Any]
 _GENERATIONS = itertools.count(2)
@@ -85,6 +85,7 @@ class SuiteWorld:
         self.now = datetime.fromisoformat("2026-03-01T12:00:30+00:00")
         self.objects: dict[tuple[Kind, str], Obj] = {}
         self.events: list[PostEvent] = []
+        self.told: list[Tell] = []
         self.refused: Refusal | None = None
         self.decide = FakeDecide()
         self.image = "tierrouter/operator:1"
@@ -192,6 +193,8 @@ class SuiteWorld:
         match write:
             case PostEvent():
                 self.events.append(write)
+            case Tell():
+                self.told.append(write)
             case Create(body):
                 key = (kind_of(body), body["metadata"]["name"])
                 if key in self.objects:

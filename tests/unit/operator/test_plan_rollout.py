@@ -9,7 +9,7 @@ from rollout_world import RolloutWorld
 
 from tierrouter_core.contract import ABORT, CANARY_REVISION, MOVED, PROMOTE, ROLLOUT
 from tierrouter_core.rollout.analysis import Action
-from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, RUN
+from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, RUN, SUITE
 from tierrouter_operator.planning.sidecars import NOTHING_SEEN
 
 
@@ -457,6 +457,16 @@ def test_whoever_is_named_is_told_each_step_once(world: RolloutWorld) -> None:
     assert [(tell.secret, tell.key) for tell in world.told] == [("slack", "url")] * 2
     assert "is tried with 10 %" in world.told[0].text
     assert "was rolled back" in world.told[1].text
+
+
+def test_steps_of_a_decision_that_nobody_wants_to_hear_of_are_not_told(world: RolloutWorld) -> None:
+    world.objects[SUITE, "nightly"]["spec"]["notify"]["about"] = ["Promote", "Failed"]
+    tried(world)
+    world.judge(Action.ROLL_BACK)
+    assert world.told == []
+    world.decide("nightly-2", action="Promote", file_count=9)
+    world.settle()
+    assert ["is tried with 10 %" in tell.text for tell in world.told] == [True]
 
 
 def test_an_annotation_that_somebody_has_written_nonsense_into_is_no_rollout(world: RolloutWorld) -> None:
