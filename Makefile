@@ -47,6 +47,7 @@ integration: setup ## tests with real processes, sockets and the embedded model
 	@scripts/chromium.sh >/dev/null || test $$? = 3
 	@$(PYTEST) -n 2 tests/integration --ignore=tests/integration/sidecar/test_reliability.py
 	@$(PYTEST) tests/chaos bench
+	@$(PYTEST) -s tests/observability
 	@$(PYTEST) -n 4 tests/integration/sidecar/test_reliability.py
 
 kubernetes: setup ## tests against a real Kubernetes API server, which is built once (about 5 minutes)

@@ -24,8 +24,12 @@ unpack() {
         { cat log >&2; return 1; }
     for package in *.deb; do dpkg -x "$package" debian; done
     rm -f -- *.deb log
-    ln -s "debian/usr/bin/promtool" "debian/usr/bin/prometheus" .
-    ln -s "debian/usr/bin/prometheus-alertmanager" alertmanager
+    ln -s debian/usr/bin/promtool debian/usr/bin/prometheus .
+    # Debian's alertmanager reads templates from where its package is installed. Here that folder's name becomes relative,
+    # of the same length, and is looked for where it was unpacked.
+    LC_ALL=C sed -i 's|/usr/share/prometheus/alertmanager|usr/share/prometheus/alertmanager/|g' debian/usr/bin/prometheus-alertmanager
+    printf '#!/bin/sh\ncd "%s/debian" && exec usr/bin/prometheus-alertmanager "$@"\n' "$folder" >alertmanager
+    chmod +x alertmanager
 }
 
 if ! is_whole "$folder"; then
@@ -40,7 +44,7 @@ if ! is_whole "$folder"; then
     if ! is_whole "$made"; then
         rm -f "$made"/*
         say "unpacking Debian's packages prometheus and prometheus-alertmanager into $folder, once"
-        (unpack) && is_whole "$made" || {
+        (unpack) || {
             say "promtool, prometheus and alertmanager are not all in PATH, and Debian's packages of them can't be had here:"
             say "install Prometheus 2.42 or later and Alertmanager (on Debian and Ubuntu: apt-get install prometheus prometheus-alertmanager)"
             exit 3
@@ -48,5 +52,9 @@ if ! is_whole "$folder"; then
     fi
     rm -rf "$folder"
     mv "$made" "$folder"
+    is_whole "$folder" || {
+        say "the programs in $folder don't start"
+        exit 3
+    }
 fi
 echo "$folder"
