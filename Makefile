@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart rules agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds manifests translation-docs metrics-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart rules agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds dashboards manifests translation-docs metrics-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,7 +34,7 @@ lint: setup ## ruff, mypy --strict, import contracts
 	$(call lane,lint: ruff format)
 	@.venv/bin/ruff format --check
 	$(call lane,lint: mypy)
-	@.venv/bin/mypy core prices telemetry sidecar operator evaluation cli
+	@.venv/bin/mypy core prices telemetry sidecar operator evaluation cli dashboards
 	$(call lane,lint: import contracts)
 	@.venv/bin/lint-imports
 
@@ -119,6 +119,9 @@ translation-docs: setup ## the tables of docs/translation.md from what the code 
 
 metrics-docs: setup ## the tables of docs/metrics.md from the declarations in core
 	@.venv/bin/python scripts/metrics_tables.py
+
+dashboards: setup ## Grafana's files in the chart, from the code in dashboards
+	@.venv/bin/python -m tierrouter_dashboards
 
 manifests: setup ## manifests/*.yaml from the chart
 	@.venv/bin/python scripts/manifests.py

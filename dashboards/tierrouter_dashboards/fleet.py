@@ -1,0 +1,314 @@
+"""All routers at once: what is spent and saved, what fails, and why."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from tierrouter_dashboards import look
+from tierrouter_dashboards import promql as q
+from tierrouter_dashboards.page import Row, page
+from tierrouter_dashboards.panels import Column, Query, alerts, bars, graph, stat_panel, table_panel
+
+_ROUTER: Final = ("namespace", "router")
+_TO_ROUTER: Final = (
+    "/d/tierrouter-router?var-namespace=${__data.fields.namespace}&var-router=${__data.fields.router}"
+    "&${datasource:queryparam}&${__url_time_range}"
+)
+
+
+def dashboard() -> Dashboard:
+    """The dashboard to open first."""
+    return page(
+        "tierrouter-fleet",
+        "TierRouter / Fleet",
+        "What is spent, saved and failing, and why. Regression runs are left out, except where a panel says so.",
+        [_money(), _health(), _why(), _over_time(), _tiers(), _spenders(), _unknown()],
+        series="tierrouter_turns_total",
+    )
+
+
+def _money() -> Row:
+    return Row(
+        "Money",
+        [
+            stat_panel("Spent", "What turns have cost.", look.USD, q.spent(), look.NONE_IS_WRONG, empty="no turns"),
+            stat_panel(
+                "Saved",
+                "What the baseline model would have cost, with a prompt cache of its own, less what was spent. "
+                "Turns that failed cost, and have no baseline.",
+                look.USD,
+                q.saved(),
+                look.SAVING,
+                empty="no baseline",
+            ),
+            stat_panel(
+                "Saved of the baseline",
+                "The saving as a share of what the baseline model would have cost.",
+                look.SHARE,
+                q.saved_share(),
+                look.SAVING,
+                empty="no baseline",
+            ),
+            stat_panel(
+                "Deep share",
+                "Turns that tiers with expensive: true have served, of all that a tier has served. 5 % is where "
+                "TierRouterDeepShareHigh fires for a router.",
+                look.SHARE,
+                q.deep_share(),
+                look.DEEP_SHARE,
+                empty="no turns",
+            ),
+            stat_panel(
+                "Deep share of spend",
+                "What these turns cost, of all that was spent: a few expensive turns can be most of the bill.",
+                look.SHARE,
+                q.deep_cost_share(),
+                look.NONE_IS_WRONG,
+                empty="no spend",
+            ),
+            stat_panel(
+                "A turn costs",
+                "On average, of all turns.",
+                look.USD,
+                q.cost_per_turn(),
+                look.NONE_IS_WRONG,
+                empty="no turns",
+            ),
+        ],
+    )
+
+
+def _health() -> Row:
+    return Row(
+        "Health",
+        [
+            stat_panel(
+                "Turns that failed",
+                "Of all turns: cut, upstream_error or refused. An agent that went away is none of them.",
+                look.SHARE,
+                q.failed_share(),
+                look.FAILING,
+                empty="no turns",
+            ),
+            stat_panel(
+                "Failovers per turn",
+                "How often a turn went on to another tier because its own failed, by turns. Agents see none of that.",
+                look.SHARE,
+                q.fallback_share(),
+                look.FAILING,
+                empty="no failovers",
+            ),
+            stat_panel(
+                "Providers left alone",
+                "Models of providers that at least one sidecar sends nothing to now, because they failed or said so.",
+                look.COUNT,
+                q.query("sum(max by (namespace, router, provider, model) (tierrouter_circuit_open{@agents}))"),
+                look.ANY_IS_WRONG,
+                empty="none",
+            ),
+            stat_panel(
+                "Sidecars behind",
+                "Pods whose sidecar serves an earlier revision, refuses the newest, or does not say.",
+                look.COUNT,
+                q.query('sum(tierrouter_operator_sidecars{@selected,state!="current"})'),
+                look.ANY_IS_WRONG,
+                empty="no operator",
+            ),
+            stat_panel(
+                "Pods without a sidecar",
+                "Pods that ask for a router and have none: they reach no model, or reach one past the router.",
+                look.COUNT,
+                q.query("sum(tierrouter_operator_pods_not_injected{@selected})"),
+                look.ANY_IS_WRONG,
+                empty="no operator",
+            ),
+            stat_panel(
+                "Routers not ready",
+                "TierRouters whose condition Ready is not True; kubectl tierrouter status says why.",
+                look.COUNT,
+                q.query("sum(1 - tierrouter_operator_router_ready{@selected})"),
+                look.ANY_IS_WRONG,
+                empty="no operator",
+            ),
+        ],
+    )
+
+
+def _not_in_order() -> str:
+    """One row for each thing that is wrong now, with how many pods it concerns."""
+    found = {
+        "$1 is left alone": (
+            "provider",
+            "sum by (namespace, router, provider) (max by (namespace, router, provider, pod) "
+            "(tierrouter_circuit_open{@agents})) > 0",
+        ),
+        "budget $1 is used up": (
+            "budget",
+            "count by (namespace, router, budget) (tierrouter_budgets_exhausted{@agents} > 0)",
+        ),
+        "the newest configuration is refused": (
+            "",
+            "count by (namespace, router) (tierrouter_config_last_reload_successful{@agents} == 0)",
+        ),
+        "ledger rows are late": ("", "count by (namespace, router) (tierrouter_ledger_lag_seconds{@agents} > 60)"),
+        "sidecar is $1": (
+            "state",
+            'sum by (namespace, router, state) (tierrouter_operator_sidecars{@selected,state!="current"}) > 0',
+        ),
+        "without a sidecar": ("", "sum by (namespace, router) (tierrouter_operator_pods_not_injected{@selected}) > 0"),
+        "the model server is not ready": (
+            "",
+            "count by (namespace, router) (tierrouter_operator_model_server_ready{@selected} == 0)",
+        ),
+    }
+    parts = [
+        f'sum by (namespace, router, what) (label_replace({expr}, "what", "{what}", "{label}", "{"(.*)"}"))'
+        for what, (label, expr) in found.items()
+    ]
+    return q.query(" or ".join(parts))
+
+
+def _why() -> Row:
+    return Row(
+        "What fails, and why",
+        [
+            alerts("Firing", "Alerts of TierRouter that fire or are about to. Each links to what to do about it."),
+            table_panel(
+                "Not in order now",
+                "What sidecars and the operator say of themselves, and how many pods it concerns.",
+                {"what": "What", "namespace": "Namespace", "router": "Router"},
+                [Column("Pods", _not_in_order(), look.COUNT)],
+                sort_by="Pods",
+                width=8,
+                link=("Router", "The router", _TO_ROUTER),
+            ),
+            bars(
+                "Errors of providers",
+                "Calls to providers that failed, by kind. Most of them were answered by another attempt or tier.",
+                look.COUNT,
+                Query(
+                    f"topk(10, {q.increase('tierrouter_attempt_errors_total', 'provider', 'kind')} >= 1)",
+                    "{{provider}}: {{kind}}",
+                ),
+            ),
+        ],
+    )
+
+
+def _over_time() -> Row:
+    return Row(
+        "Over time",
+        [
+            graph(
+                "Spend and baseline",
+                "What turns cost, and what the baseline model would have cost; what lies between is saved.",
+                look.USD_AN_HOUR,
+                Query(q.per_hour("tierrouter_cost_usd_total"), "spent"),
+                Query(q.per_hour("tierrouter_baseline_cost_usd_total"), "baseline"),
+            ),
+            graph(
+                "Deep share, by router",
+                "Of the turns of the last 30 minutes; the line is at 5 %. TierRouterDeepShareHigh looks at a longer "
+                "window, too, and at how many turns there were.",
+                look.SHARE,
+                Query(q.deep_share(*_ROUTER, window="30m"), "{{namespace}} {{router}}"),
+                limit=look.DEEP_SHARE[::2],
+            ),
+        ],
+    )
+
+
+def _tiers() -> Row:
+    return Row(
+        "Tiers",
+        [
+            graph(
+                "Turns by tier",
+                "By the tier that served. none: the router only watched, and no tier was chosen.",
+                look.TURNS_A_MINUTE,
+                Query(q.per_minute("tierrouter_turns_total", "tier"), "{{tier}}"),
+                is_stacked=True,
+            ),
+            graph(
+                "Spend by tier",
+                "By the tier that served.",
+                look.USD_AN_HOUR,
+                Query(q.per_hour("tierrouter_cost_usd_total", "tier"), "{{tier}}"),
+                is_stacked=True,
+            ),
+        ],
+    )
+
+
+def _spenders() -> Row:
+    return Row(
+        "Top spenders",
+        [
+            table_panel(
+                "Routers",
+                "What each router spent and saved. A name leads to its dashboard.",
+                {"namespace": "Namespace", "router": "Router"},
+                [
+                    Column("Spent", q.spent(*_ROUTER), look.USD),
+                    Column("Saved", q.saved_share(*_ROUTER), look.SHARE, look.SAVING),
+                    Column("Turns", q.increase("tierrouter_turns_total", *_ROUTER), look.COUNT),
+                    Column("A turn costs", q.cost_per_turn(*_ROUTER), look.USD),
+                    Column("Deep share", q.deep_share(*_ROUTER), look.SHARE, look.DEEP_SHARE),
+                    Column("Failed", q.failed_share(*_ROUTER), look.SHARE, look.FAILING),
+                ],
+                sort_by="Spent",
+                width=16,
+                link=("Router", "The router", _TO_ROUTER),
+            ),
+            bars(
+                "Pods",
+                "The ten pods that spent most. A pod that lived shorter than two scrapes is not seen.",
+                look.USD,
+                Query(f"topk(10, {q.spent('namespace', 'pod')} > 0)", "{{namespace}}/{{pod}}"),
+            ),
+        ],
+    )
+
+
+def _unknown() -> Row:
+    return Row(
+        "What these figures leave out",
+        [
+            stat_panel(
+                "Turns without a price",
+                "Their cost is unknown and in no sum, so spend is too low and the saving too high.",
+                look.COUNT,
+                q.increase("tierrouter_unpriced_turns_total"),
+                look.ANY_IS_WRONG,
+                width=6,
+                empty="none",
+            ),
+            stat_panel(
+                "Answers without usage",
+                "The provider did not say how many tokens they were, so these are estimated.",
+                look.COUNT,
+                q.increase("tierrouter_usage_missing_total"),
+                look.ANY_IS_WRONG,
+                width=6,
+                empty="none",
+            ),
+            stat_panel(
+                "Ledger rows lost",
+                "Rows that could only be written to the log; tierrouter report --from-logs reads them there.",
+                look.COUNT,
+                q.increase("tierrouter_ledger_lost_rows_total"),
+                look.ANY_IS_WRONG,
+                width=6,
+                empty="none",
+            ),
+            stat_panel(
+                "Spent by regression runs",
+                "What suites have cost. It is in no other figure of this dashboard.",
+                look.USD,
+                q.increase("tierrouter_cost_usd_total", of="@suites"),
+                look.NONE_IS_WRONG,
+                width=6,
+                empty="no runs",
+            ),
+        ],
+    )
