@@ -27,9 +27,15 @@ _JOB = """
 class RunningPrometheus:
     """One that runs."""
 
-    def __init__(self, url: str, targets: Path) -> None:
+    def __init__(self, url: str, targets: Path, process: "subprocess.Popen[bytes]") -> None:
         self.url = url
         self._targets = targets
+        self._process = process
+
+    def kill(self) -> None:
+        """It is gone."""
+        self._process.kill()
+        self._process.wait()
 
     def scrape(self, targets: Mapping[str, Mapping[str, str]]) -> None:
         """From now on these alone: addresses with the labels that scraping sets."""
@@ -65,7 +71,7 @@ async def running_prometheus(folder: Path, jobs: int = 1) -> AsyncIterator[Runni
             while not await _is_ready(session, url):
                 assert process.poll() is None, log.read_text()
                 await asyncio.sleep(0.05)
-        yield RunningPrometheus(url, targets)
+        yield RunningPrometheus(url, targets, process)
     finally:
         process.kill()
         process.wait()

@@ -24,6 +24,7 @@ async def running_operator(
     census_s: float = 3600.0,
     count_s: float = 10.0,
     results_image: str = "",
+    prometheus_url: str = "",
 ) -> AsyncIterator[Running]:
     """An operator in this process, in touch with the API server; it counts pods only at its start, if not told."""
     settings = Settings(
@@ -36,6 +37,7 @@ async def running_operator(
         census_s=census_s,
         count_s=count_s,
         results_image=results_image,
+        prometheus_url=prometheus_url,
     )
     async with operator(settings) as running:
         await asyncio.wait_for(running.resync.first_look.wait(), 30)
