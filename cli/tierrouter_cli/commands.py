@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from tierrouter_cli.exits import explained_errors
-from tierrouter_cli.options import Dialect, Format, Headers, check_log_format, port_variable, variable
+from tierrouter_cli.options import (
+    Dialect,
+    Format,
+    Headers,
+    check_log_format,
+    log_format_variable,
+    port_variable,
+    variable,
+)
 from tierrouter_cli.regress.group import regress
 from tierrouter_cli.replay.command import replay
 from tierrouter_cli.report import report
@@ -37,6 +45,8 @@ StateDir = Annotated[
         show_default=False,
     ),
 ]
+
+LogFormats = Annotated[str, log_format_variable("TIERROUTER_LOG_FORMAT")]
 
 
 def _version(wanted: bool) -> None:
@@ -83,8 +93,10 @@ def run(
             help="On a stop, how long running turns may take to end; then they are cut.",
         ),
     ] = 30.0,
+    log_format: LogFormats = "auto",
 ) -> None:
     """Run the router on this machine: from FILE, or with an embedded model when there is none."""
+    check_log_format(log_format)
     become_server(
         "run",
         {
@@ -96,6 +108,7 @@ def run(
             "embedded": embedded,
             "allowed_hosts": allow_host,
             "drain_s": drain,
+            "log_format": log_format,
         },
     )
 
@@ -125,8 +138,10 @@ def sidecar(
             help="Print each row of the ledger on stdout too, as a line of JSON.",
         ),
     ] = True,
+    log_format: LogFormats = "auto",
 ) -> None:
     """Run the router beside an agent in a pod: from a compiled document that is mounted, and may come later."""
+    check_log_format(log_format)
     become_server(
         "sidecar",
         {
@@ -137,6 +152,7 @@ def sidecar(
             "admin_port": admin_port,
             "state_dir": state_dir,
             "log_turns": log_turns,
+            "log_format": log_format,
         },
     )
 
@@ -261,10 +277,7 @@ def operator_(
             show_default=False,
         ),
     ] = None,
-    log_format: Annotated[
-        str,
-        variable("TIERROUTER_OPERATOR_LOG_FORMAT", "text|json", "How log lines look, on stderr."),
-    ] = "text",
+    log_format: Annotated[str, log_format_variable("TIERROUTER_OPERATOR_LOG_FORMAT")] = "auto",
     host: Annotated[
         str,
         variable(
@@ -326,7 +339,8 @@ def operator_(
     check_log_format(log_format)
     with explained_errors():
         from tierrouter_cli.operate import operate
-        from tierrouter_operator.settings import LogFormat, Settings
+        from tierrouter_operator.settings import Settings
+        from tierrouter_telemetry.logs import LogFormat
 
         operate(
             Settings(

@@ -29,7 +29,12 @@ def port_variable(name: str, help: str) -> Any:
     return variable(name, "PORT", help, min=1, max=65535)
 
 
-LOG_FORMATS = ("text", "json")
+LOG_FORMATS = ("auto", "json", "text")
+
+
+def log_format_variable(name: str) -> Any:
+    """As :func:`variable`, of how log lines look."""
+    return variable(name, "auto|json|text", "How log lines look, on stderr: auto is text on a terminal, else JSON.")
 
 
 def check_log_format(given: str) -> None:

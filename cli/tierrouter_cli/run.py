@@ -4,8 +4,7 @@ import asyncio
 import gc
 import logging
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from tierrouter_sidecar.credentials import CREDENTIALS_DIR_VARIABLE, Credentials
 from tierrouter_sidecar.errors import StartError
 from tierrouter_sidecar.settings import Settings
 from tierrouter_sidecar.state_dir import default_state_dir, prepare_state_dir
+from tierrouter_telemetry.logs import LogFormat, log_to, stderr
 
 if TYPE_CHECKING:
     from tierrouter_sidecar.live import InForce
@@ -24,6 +24,8 @@ TOKEN_VARIABLE = "TIERROUTER_TOKEN"  # noqa: S105 (the name of a variable)
 TOKEN_FILE_VARIABLE = "TIERROUTER_TOKEN_FILE"  # noqa: S105 (likewise)
 LOG_LEVEL_VARIABLE = "TIERROUTER_LOG_LEVEL"
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+Tell = Callable[[str], None]
 
 
 def run_router(
@@ -36,9 +38,10 @@ def run_router(
     embedded: bool,
     allowed_hosts: tuple[str, ...],
     drain_s: float,
+    log_format: str,
 ) -> None:
     """Serve until stopped; see the options of the command for the arguments."""
-    _log_to_stderr()
+    tell = _log_to_stderr(log_format)
     folder = state_dir or default_state_dir()
     prepare_state_dir(folder)
     settings = Settings(
@@ -56,9 +59,9 @@ def run_router(
     if files and not embedded:
         source = RouterFiles(files, folder)
         source.begin()
-        _run(settings, source, Credentials(settings.credentials_dir, os.environ), require_configuration=True)
+        _run(settings, source, Credentials(settings.credentials_dir, os.environ), tell, require_configuration=True)
     else:
-        _run_embedded(settings)
+        _run_embedded(settings, tell)
 
 
 def run_sidecar(
@@ -70,9 +73,10 @@ def run_sidecar(
     admin_port: int,
     state_dir: Path | None,
     log_turns: bool,
+    log_format: str,
 ) -> None:
     """Serve a mounted configuration until stopped."""
-    _log_to_stderr()
+    tell = _log_to_stderr(log_format)
     folder = state_dir or default_state_dir()
     prepare_state_dir(folder)
     pod_ips = os.environ.get("POD_IPS", "").split(",")
@@ -92,23 +96,25 @@ def run_sidecar(
         force_model=os.environ.get(FORCE_MODEL_VARIABLE, ""),
     )
     credentials = Credentials(settings.credentials_dir, os.environ)
-    _run(settings, MountedBundle(config_dir), credentials, require_configuration=False)
+    _run(settings, MountedBundle(config_dir), credentials, tell, require_configuration=False)
 
 
-def _run_embedded(settings: Settings) -> None:
+def _run_embedded(settings: Settings, tell: Tell) -> None:
     from tierrouter_sidecar.embedded import EmbeddedModel, embedded_resources_yaml
 
-    say("loading the embedded model (SmolLM2 135M, for trying things out; it is small and often wrong)")
+    tell("loading the embedded model (SmolLM2 135M, for trying things out; it is small and often wrong)")
     model = EmbeddedModel.start(settings.state_dir / "embedded.log")
     try:
         source = RouterText(embedded_resources_yaml(model.base_url), "embedded.yaml")
         credentials = Credentials(None, {"EMBEDDED_API_KEY": model.api_key})
-        _run(settings, source, credentials, require_configuration=True)
+        _run(settings, source, credentials, tell, require_configuration=True)
     finally:
         model.stop()
 
 
-def _run(settings: Settings, source: Source, credentials: Credentials, *, require_configuration: bool) -> None:
+def _run(
+    settings: Settings, source: Source, credentials: Credentials, tell: Tell, *, require_configuration: bool
+) -> None:
     # Nothing that is made while modules load is garbage.
     gc.disable()
     # Only here: the router's file is being compiled in another process while this one loads the server.
@@ -117,9 +123,9 @@ def _run(settings: Settings, source: Source, credentials: Credentials, *, requir
     def on_ready(in_force: "InForce | None") -> None:
         _settle_memory()
         if in_force is not None:
-            _greet(settings, in_force)
+            _greet(settings, in_force, tell)
         else:
-            say(f"tierrouter: waiting for the configuration of router {settings.router_name or '(unnamed)'}")
+            tell(f"tierrouter: waiting for the configuration of router {settings.router_name or '(unnamed)'}")
 
     main = serve(settings, source, credentials, on_ready=on_ready, require_configuration=require_configuration)
     try:
@@ -139,18 +145,18 @@ def _settle_memory() -> None:
     gc.enable()
 
 
-def _greet(settings: Settings, in_force: "InForce") -> None:
+def _greet(settings: Settings, in_force: "InForce", tell: Tell) -> None:
     document = in_force.document
     for warning in in_force.warnings:
-        say(f"warning: {warning}")
-    say(f"tierrouter: router {document.router}, revision {in_force.revision}, mode {document.mode}")
+        tell(f"warning: {warning}")
+    tell(f"tierrouter: router {document.router}, revision {in_force.revision}, mode {document.mode}")
     width = max(len(name) for name in document.tiers)
     for tier in document.tiers.values():
-        say(f"  {tier.name:<{width}}  {tier.model} at {tier.provider}")
+        tell(f"  {tier.name:<{width}}  {tier.model} at {tier.provider}")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    say(f"agents:  OPENAI_BASE_URL=http://{host}:{settings.port}/v1  ANTHROPIC_BASE_URL=http://{host}:{settings.port}")
-    say(f"metrics: http://127.0.0.1:{settings.admin_port}/metrics    ledger: {settings.state_dir}")
-    say("ready; Ctrl-C stops")
+    tell(f"agents:  OPENAI_BASE_URL=http://{host}:{settings.port}/v1  ANTHROPIC_BASE_URL=http://{host}:{settings.port}")
+    tell(f"metrics: http://127.0.0.1:{settings.admin_port}/metrics    ledger: {settings.state_dir}")
+    tell("ready; Ctrl-C stops")
 
 
 def _credentials_dir() -> Path | None:
@@ -182,15 +188,13 @@ def _token() -> str:
     return token
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(log_format: str) -> Tell:
+    """How a person is told things at the start: as they are, but for a log that machines read."""
     level = os.environ.get(LOG_LEVEL_VARIABLE) or "INFO"
     if level.upper() not in _LOG_LEVELS:
         raise StartError(f"{LOG_LEVEL_VARIABLE} is {level!r}; {', '.join(_LOG_LEVELS)} are allowed")
-    logging.basicConfig(
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    chosen = log_to(stderr(), LogFormat(log_format), level.upper())
     # aiohttp and asyncio log clients that go away as errors, with tracebacks; our own log says what matters.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    return say if chosen is LogFormat.TEXT else logging.getLogger("tierrouter").info

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tierrouter_cli.exits import explained_errors
-from tierrouter_cli.options import check_log_format, port_variable, variable
+from tierrouter_cli.options import check_log_format, log_format_variable, port_variable, variable
 
 
 def webhook(
@@ -75,10 +75,7 @@ def webhook(
             show_default=False,
         ),
     ] = None,
-    log_format: Annotated[
-        str,
-        variable("TIERROUTER_WEBHOOK_LOG_FORMAT", "text|json", "How log lines look, on stderr."),
-    ] = "text",
+    log_format: Annotated[str, log_format_variable("TIERROUTER_WEBHOOK_LOG_FORMAT")] = "auto",
     host: Annotated[
         str,
         variable(
@@ -103,9 +100,9 @@ def webhook(
         from tierrouter_core import __version__
         from tierrouter_operator.injection.container import SidecarImage
         from tierrouter_operator.injection.resources import Resources
-        from tierrouter_operator.settings import LogFormat
         from tierrouter_operator.webhook.app import run
         from tierrouter_operator.webhook.settings import SelfManaged, WebhookSettings
+        from tierrouter_telemetry.logs import LogFormat
 
         limits = {"cpu": sidecar_cpu_limit, "memory": sidecar_memory_limit}
         image = SidecarImage(

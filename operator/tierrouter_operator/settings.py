@@ -1,21 +1,15 @@
 """What an operator is started with."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
+
+from tierrouter_telemetry.logs import LogFormat
 
 DEFAULT_METRICS_PORT: Final = 9465
 DEFAULT_HEALTH_PORT: Final = 9466
 DEFAULT_RESULTS_ROLE: Final = "tierrouter-results"
 DEFAULT_NAMESPACE_LABEL: Final = "namespace"
 """As Prometheus Operator sets it."""
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +21,7 @@ class Settings:
     kubeconfig: str | None = None
     """None: the pod's own account, and outside of a pod what kubectl would use."""
     context: str | None = None
-    log_format: LogFormat = LogFormat.TEXT
+    log_format: LogFormat = LogFormat.AUTO
     host: str = "0.0.0.0"  # noqa: S104 (probes and Prometheus come from outside of the pod)
     metrics_port: int = DEFAULT_METRICS_PORT
     health_port: int = DEFAULT_HEALTH_PORT

@@ -22,6 +22,7 @@ from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.begun import may_be_begun
 from tierrouter_core.wire.dialects import Endpoint
 from tierrouter_core.wire.failures import Meaning
+from tierrouter_core.wire.quoted import without_quotes
 from tierrouter_core.wire.translate import Carried, seen_answer
 from tierrouter_sidecar.call import Call
 from tierrouter_sidecar.record import TurnRecord
@@ -29,6 +30,7 @@ from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse, refuse
 from tierrouter_sidecar.reply import Reply
 from tierrouter_sidecar.under_way import UnderWay, Unfinished
 from tierrouter_sidecar.upstream import AttemptFailed, Interrupted, attempt_failed, forget_frames
+from tierrouter_telemetry.logs import fields
 
 if TYPE_CHECKING:
     from tierrouter_sidecar.turn import TurnServer, Understood
@@ -316,7 +318,8 @@ class Attempts:
     def _say(self, target: Target, failure: Failure) -> None:
         self._server.metrics.count(m.ATTEMPT_ERRORS, target.provider.name, failure.kind)
         level = logging.ERROR if failure.kind in _CONFIGURATION else logging.WARNING
-        log.log(level, "turn %s: tier %s: %s", self._record.turn_id, target.tier_name, failure.message)
+        more = fields(turn=self._record.turn_id, tier=target.tier_name, kind=str(failure.kind), **self._record.traced)
+        log.log(level, "turn %s: tier %s: %s", self._record.turn_id, target.tier_name, failure.message, extra=more)
 
     def _elsewhere(self) -> Elsewhere:
         router, turn, state = self._record.in_force.router, self._way.read.turn, self._record.decision.state
@@ -359,6 +362,8 @@ class Attempts:
         return self._redacted(failure)
 
     def _redacted(self, failure: Failure) -> Failure:
-        """Fit for answers, logs and the ledger: providers quote keys."""
+        """Fit for answers, logs and the ledger: providers quote keys, and what they were asked."""
         message = self._server.credentials.redacted(failure.message.encode()).decode()
+        names = () if self._record.target is None else (self._record.target.model_id,)
+        message = without_quotes(message, self._record.request, *names)
         return failure if message == failure.message else replace(failure, message=message)

@@ -21,6 +21,7 @@ from tierrouter_core.wire.dialects import EndpointKind, turns_endpoint
 from tierrouter_core.wire.edits import BETAS, Edited
 from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
+from tierrouter_core.wire.trace_context import passed_on
 from tierrouter_core.wire.translate import Carried, Refused, StreamTranslator, Translated, untranslated
 from tierrouter_sidecar.answer import headers_of, read_body, relay_stream, relay_unary
 from tierrouter_sidecar.errors import CredentialError
@@ -102,7 +103,8 @@ class Call:
         way, credentials = self._way, self._way.server.credentials
         if isinstance(self._fitted, Translated):
             # The client's own headers belong to its dialect, and so does its query.
-            return outgoing(credentials, self.target, turns_endpoint(self._fitted.target), {}, "")
+            traced = dict(passed_on(way.headers))
+            return outgoing(credentials, self.target, turns_endpoint(self._fitted.target), traced, "")
         return outgoing(credentials, self.target, way.endpoint, way.headers, raw_query(way.http))
 
     async def perform(self, *, left_s: float, others: bool) -> web.StreamResponse:

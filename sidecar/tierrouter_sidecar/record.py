@@ -1,6 +1,7 @@
 """A turn's record: what happened is collected here and closed into ledger rows and metrics, once, whatever happens."""
 
 import itertools
+import logging
 import random
 import time
 from collections.abc import Sequence
@@ -23,10 +24,14 @@ from tierrouter_core.spend.row_facts import PURPOSE_LABEL, REGRESSION_PURPOSE
 from tierrouter_core.spend.usage import NOTHING_USED, Usage
 from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.request import Request
+from tierrouter_core.wire.trace_context import Trace
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.metrics import TOKEN_KINDS, Metrics
+from tierrouter_telemetry.logs import fields
+
+log = logging.getLogger("tierrouter")
 
 _REGRESSION = orjson.dumps({PURPOSE_LABEL: REGRESSION_PURPOSE}).decode()
 
@@ -85,6 +90,13 @@ class TurnRecord:
     reason: str = ""
     kept: KeptAnswer | None = None
     """The answer as it went out, where somebody is to judge it."""
+    trace: Trace | None = None
+    """The client's, where it has one."""
+
+    @property
+    def traced(self) -> dict[str, str]:
+        """For log lines."""
+        return {} if self.trace is None else {"trace_id": self.trace.trace_id}
 
     def end_attempt(self, attempt: Attempt, status: int, error: str) -> None:
         """An attempt is over. What the turn used and who served it is what the last one says that ends."""
@@ -184,6 +196,29 @@ def _sum_or_unknown(costs: Sequence[Decimal | None]) -> Decimal | None:
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
+def _said(row: TurnRow) -> dict[str, object]:
+    """What a log line says of a turn: names and numbers, and nothing of what was said in it."""
+    return {
+        "turn": row.turn_id,
+        "session": row.session,
+        "agent": row.agent,
+        "tier": row.tier,
+        "model": row.model,
+        "provider": row.provider,
+        "revision": row.revision,
+        "outcome": str(row.outcome),
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "input_tokens": row.input_tokens,
+        "cache_read_tokens": row.cache_read_tokens,
+        "cache_write_tokens": row.cache_write_tokens + row.cache_write_1h_tokens,
+        "output_tokens": row.output_tokens,
+        "cost_usd": None if row.cost_usd is None else float(row.cost_usd),
+        "ttft_ms": row.ttft_ms,
+        "duration_ms": row.duration_ms,
+    }
+
+
 class Bookkeeper:
     """Closes records: a row for the ledger, numbers for the metrics."""
 
@@ -197,6 +232,8 @@ class Bookkeeper:
         row = record.row(self._baseline)
         self._ledger.record(row, record.attempts)
         self._count(record, row)
+        if log.isEnabledFor(logging.INFO):
+            log.info("turn", extra=fields(**_said(row), **record.traced))
         return row
 
     def _count(self, record: TurnRecord, row: TurnRow) -> None:

@@ -29,6 +29,7 @@ from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_core.wire.identity import Identity
 from tierrouter_core.wire.request import Request
+from tierrouter_core.wire.trace_context import trace_of
 from tierrouter_core.wire.weighing import Weighed
 from tierrouter_sidecar.answer import error_response
 from tierrouter_sidecar.attempts import Attempts
@@ -218,7 +219,7 @@ class TurnServer:
         record = TurnRecord(
             turn_id, in_force, read.request, read.identity, understood.decision, self.pod, arrived_s, began_s
         )
-        record.before = understood.before
+        record.before, record.trace = understood.before, trace_of(headers)
         judged = read.request.kind in _TASK_KINDS and _are_judged(in_force)
         if judged and _are_read(in_force):
             record.kept = KeptAnswer()

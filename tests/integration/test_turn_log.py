@@ -167,3 +167,20 @@ def test_what_waits_too_long_is_left_out_of_the_log_and_said_and_what_comes_late
     assert len(problems) == 2
     assert "nobody has read" in problems[0]
     assert f"again; {2_001 - len(rows)} were left out" in problems[1]
+
+
+@pytest.mark.parametrize("command", ["run", "sidecar"])
+async def test_every_line_on_stderr_is_an_object_where_that_is_no_terminal(tmp_path, provider, mounted, command):
+    variables = {"TIERROUTER_LOG_FORMAT": "auto"}
+    if command == "run":
+        way = serving(tmp_path, "-f", router_file(tmp_path, provider), variables={**KEYS, **variables})
+    else:
+        way = sidecar(tmp_path, mounted, "--no-log-turns", variables={**POD, **variables})
+    async with way as served:
+        answer = await served.post()
+        assert await served.stop() == 0
+    lines = [json.loads(line) for line in served.log.splitlines()]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, lines))
+    assert any("ready" in line["message"] for line in lines)
+    (turn,) = (line for line in lines if line["message"] == "turn")
+    assert (turn["turn"], turn["tier"]) == (answer.headers["x-tierrouter-turn"], answer.tier)

@@ -37,7 +37,7 @@ def environment(**more: str) -> dict[str, str]:
     """A small environment in which the commands can be imported."""
     path = os.pathsep.join(str(ROOT / part) for part in ("core", "sidecar", "evaluation", "cli"))
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, "PYTHONPATH": path, "COLUMNS": "80", **more}
+    return {**kept, "PYTHONPATH": path, "COLUMNS": "80", "TIERROUTER_LOG_FORMAT": "text", **more}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from tierrouter_operator.injection.container import SidecarImage
-from tierrouter_operator.settings import LogFormat
+from tierrouter_telemetry.logs import LogFormat
 
 DEFAULT_PORT: Final = 9443
 DEFAULT_ADMIN_PORT: Final = 9467
@@ -33,7 +33,7 @@ class WebhookSettings:
     """A folder holds ``tls.crt`` and ``tls.key``, which somebody else renews."""
     kubeconfig: str | None = None
     context: str | None = None
-    log_format: LogFormat = LogFormat.TEXT
+    log_format: LogFormat = LogFormat.AUTO
     host: str = "0.0.0.0"  # noqa: S104 (the API server comes from outside of the pod)
     port: int = DEFAULT_PORT
     admin_port: int = DEFAULT_ADMIN_PORT
