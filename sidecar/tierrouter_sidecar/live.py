@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from tierrouter_core.document.model import Document
@@ -63,12 +63,20 @@ class LiveConfiguration:
         on_change: Callable[[InForce], None],
         last_good: LastGood | None = None,
         forced: Forced | None = None,
+        before_change: Callable[[Document], Awaitable[None]] | None = None,
     ) -> None:
+        """Nothing is in force yet.
+
+        Args:
+            on_change: is told what comes into force, and by then it is.
+            before_change: gets ready what the other needs for a document and takes long; not asked at the start.
+        """
         self._source = source
         self._metrics = metrics
         self._on_change = on_change
         self._last_good = last_good
         self._forced = forced
+        self._before_change = before_change
         self._seen = source.fingerprint()
         self.in_force: InForce | None = None
         self.refused: str = ""
@@ -165,6 +173,8 @@ class LiveConfiguration:
         try:
             # Reading and compiling may look prices up in a child process: not on the event loop.
             loaded = await asyncio.to_thread(self._source.load)
+            if self._before_change is not None and self._forced is None:
+                await self._before_change(loaded.document)
             after = self._put_in_force(loaded)
             if self._last_good is not None:
                 await asyncio.to_thread(self._last_good.save, loaded)

@@ -12,12 +12,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
 
-from tierrouter_core.document.model import Document
 from tierrouter_core.routing.forced import Forced
 from tierrouter_sidecar.admin_plane import AdminPlane
 from tierrouter_sidecar.configuration import LastGood, Source
@@ -28,8 +26,8 @@ from tierrouter_sidecar.errors import CredentialError, StartError
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
-from tierrouter_sidecar.ledger.read import read_rows
 from tierrouter_sidecar.live import InForce, LiveConfiguration, documents_of
+from tierrouter_sidecar.look_back import LookBack
 from tierrouter_sidecar.measured_sessions import MeasuredSessions
 from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.output_policy import OutputJudge
@@ -38,7 +36,6 @@ from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_s
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
 from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.spending import Spending
-from tierrouter_sidecar.state_dir import LedgerError
 from tierrouter_sidecar.turn import TurnServer
 from tierrouter_sidecar.upstream import Upstream
 
@@ -129,10 +126,9 @@ async def running(
         last_good = None if require_configuration else LastGood(settings.state_dir, settings.router_name)
         health = Health(metrics, clock)
         spending, counters = Spending(), Counters()
+        look_back = LookBack(spending, ledger)
         forced = Forced(settings.force_tier, settings.force_model) if settings.force_tier else None
-        live = _live(
-            source, metrics, ledger, credentials, health, spending, counters, last_good, settings.state_dir, forced
-        )
+        live = _live(source, metrics, ledger, credentials, health, look_back, counters, last_good, forced)
         upstream = await stack.enter_async_context(Upstream())
         salt = _salt(settings.state_dir)
         turns = TurnServer(
@@ -200,10 +196,9 @@ def _live(
     ledger: Ledger,
     credentials: Credentials,
     health: Health,
-    spending: Spending,
+    look_back: LookBack,
     counters: Counters,
     last_good: LastGood | None,
-    state_dir: Path,
     forced: Forced | None,
 ) -> LiveConfiguration:
     def on_change(new: InForce) -> None:
@@ -211,7 +206,7 @@ def _live(
         metrics.adopt(each.document for each in documents)
         health.keep(*(each.document for each in documents))
         # The canary has the same caps: what is tried is models and thresholds.
-        _add_up(spending, new.document, state_dir)
+        look_back.take_up(new.document)
         _warn_of_missing_keys(documents, credentials)
         counters.adopt(new)
         for each in documents:
@@ -219,24 +214,12 @@ def _live(
             if not each.is_forced:
                 ledger.record_document(each.document, each.revision)
 
-    live = LiveConfiguration(source, metrics, on_change, last_good, forced)
+    live = LiveConfiguration(source, metrics, on_change, last_good, forced, look_back.prepare)
     if last_good is None:
         live.load()
     else:
         live.load_what_there_is()
     return live
-
-
-def _add_up(spending: Spending, document: Document, state_dir: Path) -> None:
-    """Take up a document's caps, with what the ledger has of their time: they hold from here on."""
-    back_s = spending.adopt(document)
-    if not back_s:
-        return
-    since = datetime.fromtimestamp(time.time() - back_s, UTC)
-    try:
-        spending.add_again(document, read_rows(state_dir, since))
-    except LedgerError as error:
-        log.error("budgets begin at nothing: %s", error)
 
 
 def _say_of_ledger(message: str) -> None:

@@ -4,7 +4,6 @@ Nothing of it is kept on disk: it is added up again from the ledger, which is th
 comes into force.
 """
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,82 +20,147 @@ from tierrouter_core.spend.row import AttemptRow, TurnRow
 from tierrouter_core.spend.row_facts import is_regression
 from tierrouter_core.wire.request import Request
 
-log = logging.getLogger("tierrouter")
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Reservation:
     """What one turn is expected to cost, held in the accounts that it may go to."""
 
+    tier: str
+    session: str
     accounts: list[Account] = field(default_factory=list)
     usd: float = 0.0
     risked_usd: float = 0.0
+
+    def hold(self, accounts: Accounts) -> None:
+        """Hold it in these."""
+        self.accounts = [accounts.of(budget, self.session) for budget in accounts.covering(self.tier)]
+        for account in self.accounts:
+            account.reserved_usd += self.usd
+            account.risked_usd += self.risked_usd
+
+    def let_go(self) -> None:
+        """Hold it no longer."""
+        for account in self.accounts:
+            account.reserved_usd = max(0.0, account.reserved_usd - self.usd)
+            account.risked_usd = max(0.0, account.risked_usd - self.risked_usd)
+
+
+class Books:
+    """What was spent, by the caps of one document. Made away from the event loop where there is much to add up."""
+
+    def __init__(self, document: Document) -> None:
+        """Nothing was spent yet."""
+        self.document = document
+        self.accounts = Accounts(document.budgets)
+        self.share = None if document.deep_share is None else Share(document.deep_share)
+        self.outputs: dict[str, Outputs] = {}
+
+    def are_for(self, document: Document) -> bool:
+        """Whether ``document`` has the same caps."""
+        return (document.budgets, document.deep_share) == (self.document.budgets, self.document.deep_share)
+
+    @property
+    def look_back_s(self) -> float:
+        """How many seconds back what was spent counts; 0 where nothing is capped."""
+        share = self.document.deep_share
+        windows = [budget.window_ms for budget in self.document.budgets]
+        return max([*windows, *([share.window_ms] if share else [])], default=0) / 1000
+
+    def add_again(self, row: TurnRow) -> None:
+        """A turn that the ledger has; the oldest come first.
+
+        What its attempts have cost elsewhere counts for the last tier.
+        """
+        if row.router != self.document.router or is_regression(row):
+            return
+        at_s = datetime.fromisoformat(row.time).timestamp()
+        self.accounts.spend(at_s, row.session, row.tier, float(row.cost_usd or 0))
+        self._turn(self.document, row, at_s)
+
+    def add(self, document: Document, row: TurnRow, attempts: Iterable[AttemptRow], at_s: float) -> None:
+        """A turn that is over."""
+        for attempt in attempts:
+            if attempt.cost_usd:
+                self.accounts.spend(at_s, row.session, attempt.tier, float(attempt.cost_usd))
+        self._turn(document, row, at_s)
+
+    def _turn(self, document: Document, row: TurnRow, at_s: float) -> None:
+        if row.outcome is Outcome.ANSWERED:
+            self.outputs.setdefault(row.tier, Outputs()).add(row.output_tokens)
+        tier = document.tiers.get(row.tier)
+        if self.share is None or tier is None or row.turn_kind == TurnKind.UTILITY:
+            return
+        self.share.add(at_s, float(row.cost_usd or 0), deep=tier.expensive, prompt=row.turn_kind == TurnKind.USER)
+
+
+_Settled = tuple[Document, TurnRow, tuple[AttemptRow, ...], float]
 
 
 class Spending:
     """The accounts of the document in force, and the share of its expensive tiers."""
 
     def __init__(self) -> None:
-        self._accounts = Accounts()
-        self._share: Share | None = None
-        self._outputs: dict[str, Outputs] = {}
-        self._settled = 0
+        self._books: Books | None = None
+        self._held: set[Reservation] = set()
+        self._noted: list[_Settled] | None = None
+        """What was settled since somebody began to add up; None while nobody does."""
+        self._count = 0
 
     @property
     def watched(self) -> bool:
         """Whether anything is capped, or only watched."""
-        return bool(self._accounts.budgets) or self._share is not None
+        return self._books is not None and bool(self._books.accounts.budgets or self._books.share)
 
-    def adopt(self, document: Document) -> float:
-        """Take up a document's caps; for how many seconds back turns have to be added again, 0 for none."""
-        changed = self._accounts.adopt(document.budgets)
-        wanted = document.deep_share
-        if wanted != (None if self._share is None else self._share.wanted):
-            self._share = None if wanted is None else Share(wanted)
-            changed = True
-        if not changed:
-            return 0.0
-        self._share = None if wanted is None else Share(wanted)
-        windows = [budget.window_ms for budget in document.budgets]
-        return max([*windows, *([wanted.window_ms] if wanted else [])], default=0) / 1000
+    def has_other_caps(self, document: Document) -> bool:
+        """Whether what was spent has to be added up again for ``document``."""
+        return self._books is None or not self._books.are_for(document)
 
-    def add_again(self, document: Document, rows: Iterable[TurnRow]) -> None:
-        """Turns that the ledger has, the oldest first. What their attempts cost elsewhere counts for the last tier."""
-        for row in rows:
-            if row.router != document.router or is_regression(row):
-                continue
-            at_s = datetime.fromisoformat(row.time).timestamp()
-            usd = float(row.cost_usd or 0)
-            self._accounts.spend(at_s, row.session, row.tier, usd)
-            self._shared(document, at_s, row, usd)
-            if row.outcome is Outcome.ANSWERED:
-                self._outputs.setdefault(row.tier, Outputs()).add(row.output_tokens)
+    def note(self) -> None:
+        """From here on note what is settled: somebody adds up what was settled before."""
+        self._noted = []
+
+    def take_up(self, books: Books, counted: frozenset[str] = frozenset()) -> None:
+        """Go by these from here on, which have what was settled before the last :meth:`note`.
+
+        Args:
+            counted: ids of turns that are in them although they were settled after it.
+        """
+        noted, self._noted = self._noted or [], None
+        for document, row, attempts, at_s in noted:
+            if row.turn_id not in counted:
+                books.add(document, row, attempts, at_s)
+        if self._books is not None:
+            # What a ledger that can't be read does not tell of the tiers.
+            books.outputs = {**self._books.outputs, **books.outputs}
+        self._books = books
+        for held in self._held:
+            held.hold(books.accounts)
 
     def caps(self, document: Document, session: str, now_s: float) -> Mapping[str, Cap]:
         """By tier: what keeps it from beginning a prompt of this session."""
-        shared = {} if self._share is None else self._share.caps(document, now_s)
-        return {**shared, **self._accounts.caps(document, session, now_s)}
+        if self._books is None:
+            return {}
+        shared = {} if self._books.share is None else self._books.share.caps(document, now_s)
+        return {**shared, **self._books.accounts.caps(document, session, now_s)}
 
     def warnings(self, session: str, now_s: float) -> list[str]:
         """What is to be said of budgets that only warn."""
-        return list(self._accounts.warnings(session, now_s))
+        return [] if self._books is None else list(self._books.accounts.warnings(session, now_s))
 
     def reserve(self, target: Target, turn: Turn, state: SessionState, request: Request) -> Reservation | None:
         """Hold what a turn is expected to cost, before it is sent; None where nothing is counted or nothing known."""
-        tier, model = target.tier, target.model
-        if tier is None or model is None or not self._accounts.budgets:
+        tier, model, books = target.tier, target.model, self._books
+        if tier is None or model is None or books is None or not books.accounts.budgets:
             return None
-        outputs = self._outputs.get(tier.name)
+        outputs = books.outputs.get(tier.name)
         output = tier.max_tokens if outputs is None else outputs.expected(tier.max_tokens)
         warm = state.warm.get(tier.name)
         cost = expected_cost(tier, model, turn.context_tokens(), output, request.max_output, turn.now_s, warm)
         if cost is None:
             return None
-        accounts = [self._accounts.of(budget, turn.session) for budget in self._accounts.covering(tier.name)]
-        held = Reservation(accounts, cost.usd, max(0.0, cost.most_usd - cost.usd))
-        for account in accounts:
-            account.reserved_usd += held.usd
-            account.risked_usd += held.risked_usd
+        held = Reservation(tier.name, turn.session, usd=cost.usd, risked_usd=max(0.0, cost.most_usd - cost.usd))
+        held.hold(books.accounts)
+        self._held.add(held)
         return held
 
     def settle(
@@ -104,31 +168,21 @@ class Spending:
     ) -> None:
         """A turn is over: what it has cost takes the place of what was held for it."""
         if held is not None:
-            for account in held.accounts:
-                account.reserved_usd = max(0.0, account.reserved_usd - held.usd)
-                account.risked_usd = max(0.0, account.risked_usd - held.risked_usd)
-        if not self.watched:
+            self._held.discard(held)
+            held.let_go()
+        if self._noted is not None:
+            self._noted.append((document, row, tuple(attempts), at_s))
+        if self._books is None or not self.watched:
             return
-        for attempt in attempts:
-            if attempt.cost_usd:
-                self._accounts.spend(at_s, row.session, attempt.tier, float(attempt.cost_usd))
-        self._shared(document, at_s, row, float(row.cost_usd or 0))
-        if row.outcome is Outcome.ANSWERED:
-            self._outputs.setdefault(row.tier, Outputs()).add(row.output_tokens)
-        self._settled += 1
-        if self._settled % 1000 == 0:
-            self._accounts.forget_idle(at_s)
-
-    def _shared(self, document: Document, at_s: float, row: TurnRow, usd: float) -> None:
-        tier = document.tiers.get(row.tier)
-        if self._share is None or tier is None or row.turn_kind == TurnKind.UTILITY:
-            return
-        self._share.add(at_s, usd, deep=tier.expensive, prompt=row.turn_kind == TurnKind.USER)
+        self._books.add(document, row, attempts, at_s)
+        self._count += 1
+        if self._count % 1000 == 0:
+            self._books.accounts.forget_idle(at_s)
 
     def state(self, now_s: float) -> dict[str, object]:
         """For ``/status``."""
-        share = self._share
-        told: dict[str, object] = {"budgets": self._accounts.state(now_s)}
+        told: dict[str, object] = {"budgets": [] if self._books is None else self._books.accounts.state(now_s)}
+        share = None if self._books is None else self._books.share
         if share is not None:
             percent = share.percent(now_s)
             told["deepShare"] = {
@@ -142,8 +196,8 @@ class Spending:
 
     def deep_percent(self, now_s: float) -> float | None:
         """The share; None where it is not watched, or not known yet."""
-        return None if self._share is None else self._share.percent(now_s)
+        return None if self._books is None or self._books.share is None else self._books.share.percent(now_s)
 
     def use(self, now_s: float) -> Mapping[str, Use]:
         """By budget: how far it is used."""
-        return self._accounts.use(now_s)
+        return {} if self._books is None else self._books.accounts.use(now_s)

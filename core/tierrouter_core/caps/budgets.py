@@ -44,14 +44,6 @@ class Accounts:
     budgets: tuple[Budget, ...] = ()
     _accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
 
-    def adopt(self, budgets: tuple[Budget, ...]) -> bool:
-        """Take up a document's budgets; whether they differ, so that what was spent has to be added again."""
-        if budgets == self.budgets:
-            return False
-        self.budgets = budgets
-        self._accounts.clear()
-        return True
-
     def of(self, budget: Budget, session: str) -> Account:
         """The account that a session's turns go to."""
         key = (budget.name, "" if budget.scope == ROUTER_SCOPE else session)

@@ -75,10 +75,12 @@ class Ledger:
         self._on_problem = on_problem
         self._max_pending = max_pending_rows
         self._turn_log = turn_log
-        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._queue: SimpleQueue[Entry | threading.Event | None] = SimpleQueue()
         self._pending: deque[Entry] = deque()
         self._taken_at_s: deque[float] = deque()
         """Of every entry that waits, on the queue or pending, the oldest first."""
+        self._markers: list[threading.Event] = []
+        """Of those who wait for what has come before them."""
         self._failing = False
         self._closing = threading.Event()
         self._deadline_s = 0.0
@@ -132,6 +134,17 @@ class Ledger:
         except IndexError:
             return 0.0
 
+    def flushed(self, timeout_s: float) -> bool:
+        """Wait until what was recorded before is in the file, for at most ``timeout_s``; whether it is.
+
+        It blocks, so it is not for the event loop.
+        """
+        if self._closing.is_set():
+            return False
+        marker = threading.Event()
+        self._queue.put(marker)
+        return marker.wait(timeout_s)
+
     def close(self, timeout_s: float) -> bool:
         """Write what is left, for at most ``timeout_s``; the rest goes to stderr. Whether all was written."""
         lost_before = self.lost_rows
@@ -171,6 +184,7 @@ class Ledger:
             last_try_s = time.monotonic()
             if not self._pending or self._try_to_write():
                 pause_s = FLUSH_INTERVAL_S
+                self._tell_who_waits()
             else:
                 pause_s = min(max(FLUSH_INTERVAL_S, pause_s * 2), _LONGEST_RETRY_S)
                 self._spill(len(self._pending) - self._max_pending)
@@ -182,13 +196,21 @@ class Ledger:
         self._spill(len(self._pending))
         self._disconnect()
 
-    def _drain_queue(self, first: Entry | None = None) -> None:
-        new = [] if first is None else [first]
+    def _tell_who_waits(self) -> None:
+        for marker in self._markers:
+            marker.set()
+        self._markers.clear()
+
+    def _drain_queue(self, first: Entry | threading.Event | None = None) -> None:
+        new: list[Entry] = []
+        entry = first
         with contextlib.suppress(Empty):
             while True:
-                entry = self._queue.get_nowait()
-                if entry is not None:
+                if isinstance(entry, threading.Event):
+                    self._markers.append(entry)
+                elif entry is not None:
                     new.append(entry)
+                entry = self._queue.get_nowait()
         self._pending += new
         if self._turn_log is not None and new:
             self._turn_log.take(new)

@@ -30,8 +30,7 @@ def budget(**changes: Any) -> Budget:
 
 
 def spent(budgets: tuple[Budget, ...], *calls: tuple[str, str, float]) -> Accounts:
-    accounts = Accounts()
-    assert accounts.adopt(budgets)
+    accounts = Accounts(budgets)
     for session, tier, usd in calls:
         accounts.spend(NOW, session, tier, usd)
     return accounts
