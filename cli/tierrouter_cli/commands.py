@@ -22,6 +22,7 @@ from tierrouter_cli.regress.group import regress
 from tierrouter_cli.replay.command import replay
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
+from tierrouter_cli.tuning.command import tune
 from tierrouter_cli.webhook import webhook
 
 app = typer.Typer(
@@ -184,66 +185,7 @@ def explain(
 
 app.command(short_help="Say what was spent, and what routing saved.")(report)
 app.command(short_help="Replay recorded calls: what would a router file have cost?")(replay)
-
-
-@app.command(name="tune", short_help="Find the cheapest policy that holds a quality floor.")
-def tune_(
-    results: Annotated[
-        Path,
-        typer.Option(
-            metavar="CSV", help="Benchmark results: task_id,model,resolved,cost_usd,calls; each task with each model."
-        ),
-    ],
-    baseline: Annotated[str, typer.Option(metavar="MODEL", help="The model that quality and cost are relative to.")],
-    out: Annotated[Path, typer.Option(metavar="POLICY.json", help="Where the policy is written.")],
-    floor: Annotated[
-        float,
-        typer.Option(metavar="SHARE", help="The least quality, as a share of the baseline's: more than 0, at most 1."),
-    ] = 0.95,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Of the random folds; the same seed gives the same policy.")
-    ] = 0,
-    router: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Your router file: the tuned one has its name, its providers and its other settings.",
-            show_default=False,
-        ),
-    ] = None,
-    router_out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where the tuned router file is written. [default: beside POLICY.json, as POLICY.router.yaml]",
-            show_default=False,
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where cost against quality is drawn, as .svg or .html. [default: POLICY.svg]",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Find the cheapest mix of models and cascades that holds a quality floor, from benchmark results."""
-    with explained_errors():
-        from tierrouter_cli.tune import Request, tune_files
-
-        tune_files(
-            Request(
-                results=results,
-                baseline=baseline,
-                floor=floor,
-                out=out,
-                seed=seed,
-                router=router,
-                router_out=router_out,
-                plot=plot,
-            )
-        )
+app.command(short_help="Find the cheapest policy that holds a quality floor.")(tune)
 
 
 @app.command(name="operator", short_help="Run the operator of a cluster.")

@@ -1,6 +1,5 @@
 """``tierrouter report``: what was spent, and what it would have cost otherwise."""
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tierrouter_cli.exits import PROBLEM, USAGE, explained_errors, say
+from tierrouter_cli.moments import FORMS, moment
 from tierrouter_core.spend.baseline import BaselineFacts
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.tier_facts import RevisionFacts
@@ -19,8 +19,6 @@ from tierrouter_sidecar.state_dir import LedgerError, default_state_dir
 
 # What only some runs of the command need is imported where it is used: every command imports this module.
 
-_SPAN = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
-_SPAN_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _STDIN = Path("-")
 
 
@@ -232,15 +230,10 @@ def _baseline(model: str, revisions: Mapping[str, RevisionFacts], places: Sequen
 
 
 def _moment(text: str, now: datetime) -> datetime:
-    """``24h`` ago, or a date or time; without a zone it is UTC."""
-    span = _SPAN.fullmatch(text.strip())
     try:
-        if span is not None:
-            return now - timedelta(**{_SPAN_UNITS[span[2]]: int(span[1])})
-        moment = datetime.fromisoformat(text.strip())
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        _fail(USAGE, f"--since {text!r} is neither a span (90m, 24h, 7d, 2w) nor a date or time (2026-01-31, in UTC)")
+        return moment(text, now)
+    except ValueError:
+        _fail(USAGE, f"--since {text!r} is neither {FORMS}")
 
 
 def _fail(code: int, message: str) -> NoReturn:

@@ -12,6 +12,8 @@ from tierrouter_core.contract import (
     CANARY_REVISION,
     DOCUMENT_FILE,
     PLUGIN,
+    PROPOSAL,
+    PROPOSED_REVISION,
     ROLLOUT,
     STABLE_REVISION,
     UNPINNED_REVISION,
@@ -21,6 +23,7 @@ from tierrouter_core.document.codec import named_document_from_bytes
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import DocumentError
 from tierrouter_core.resources.kinds import did_you_mean
+from tierrouter_core.resources.proposal import Proposal, proposal_from
 from tierrouter_kubectl.errors import PluginError
 from tierrouter_operator.client import Client, context_namespace, read_access
 from tierrouter_operator.errors import ConflictError, NotFoundError, RefusedError
@@ -88,6 +91,21 @@ class RouterState:
     def rollout(self) -> Rollout | None:
         """The newest revision that a regression run made and that did not act at once; None for none yet."""
         return rollout_from(self._annotation(ROLLOUT))
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The spec that is proposed; None for none, or for what is no proposal."""
+        try:
+            return proposal_from(str((self.router["metadata"].get("annotations") or {}).get(PROPOSAL, "")))
+        except DocumentError:
+            return None
+
+    @property
+    def proposed(self) -> str:
+        """The name of the revision that was made of what is proposed now; empty for none, or none yet."""
+        name, _, nonce = self._annotation(PROPOSED_REVISION).partition("@")
+        proposal = self.proposal
+        return name if proposal is not None and proposal.nonce == nonce else ""
 
     def find(self, wanted: str) -> Obj:
         """A revision by its name, its number, or ``active``, ``previous``.
@@ -165,12 +183,33 @@ class Cluster:
         }
         return [each async for each in self._client.list(RUN.path(self.namespace)) if suite_of(each) in suites]
 
-    async def annotate(self, router: Obj, annotation: str, value: str) -> None:
-        """Set an annotation of a TierRouter; raises PluginError where that is not allowed."""
+    async def annotate(self, router: Obj, annotation: str, value: str | None) -> None:
+        """Set an annotation of a TierRouter, or take it away; raises PluginError where that is not allowed."""
         metadata = router["metadata"]
         body = {"metadata": {"uid": metadata["uid"], "annotations": {annotation: value}}}
         try:
             await self._client.merge(ROUTER.path(self.namespace, str(metadata["name"])), body)
+        except RefusedError as error:
+            raise PluginError(f"the API server refuses it: {error.said}") from None
+
+    async def take_over(self, router: Obj, proposal: Proposal) -> None:
+        """Write what is proposed into the router, which was proposed for this very state of it.
+
+        Raises:
+            PluginError: it has changed meanwhile, or that is not allowed.
+        """
+        metadata = router["metadata"]
+        annotations = {key: value for key, value in metadata["annotations"].items() if key != PROPOSAL}
+        # A PUT at the version that was read: of what is proposed nothing is merged with what is there.
+        body = {
+            **router,
+            "metadata": {**metadata, "annotations": annotations},
+            "spec": proposal.brought_to(router["spec"]),
+        }
+        try:
+            await self._client.replace(ROUTER.path(self.namespace, str(metadata["name"])), body)
+        except ConflictError:
+            raise PluginError(f"{metadata['name']} has changed meanwhile; try again") from None
         except RefusedError as error:
             raise PluginError(f"the API server refuses it: {error.said}") from None
 

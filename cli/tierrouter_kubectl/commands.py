@@ -35,6 +35,10 @@ Kubeconfig = Annotated[
 ]
 Output = Annotated[str, typer.Option("--output", "-o", metavar="table|json|yaml", help="How to print it.")]
 Router = Annotated[str, typer.Argument(metavar="ROUTER", help="The TierRouter's name.")]
+Meant = Annotated[
+    str | None,
+    typer.Argument(metavar="[REVISION]", help="Its number or its name; needed where two could be meant."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Take the field from whoever set it.")]
 Wait = Annotated[
     float, typer.Option(min=0, max=600, metavar="SECONDS", help="How long to wait until it is in force; 0: not at all.")
@@ -250,21 +254,30 @@ def history(
 @app.command(short_help="Put the revision that is tried, or waits for a person, in force.")
 def promote(
     router: Router,
+    revision: Meant = None,
     wait: Wait = 10.0,
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Put the revision that is tried, or waits for a person, in force."""
+    """Put the revision that is tried, or waits for a person, in force.
+
+    Of one that was proposed the spec becomes the router's own.
+    """
     with explained():
         from tierrouter_kubectl import words
 
-        typer.echo(_asked(lambda cluster: words.promote(cluster, router, wait_s=wait), namespace, context, kubeconfig))
+        typer.echo(
+            _asked(
+                lambda cluster: words.promote(cluster, router, revision, wait_s=wait), namespace, context, kubeconfig
+            )
+        )
 
 
 @app.command(short_help="End the revision that is tried, or waits for a person.")
 def abort(
     router: Router,
+    revision: Meant = None,
     wait: Wait = 10.0,
     namespace: Namespace = None,
     context: Context = None,
@@ -274,7 +287,9 @@ def abort(
     with explained():
         from tierrouter_kubectl import words
 
-        typer.echo(_asked(lambda cluster: words.abort(cluster, router, wait_s=wait), namespace, context, kubeconfig))
+        typer.echo(
+            _asked(lambda cluster: words.abort(cluster, router, revision, wait_s=wait), namespace, context, kubeconfig)
+        )
 
 
 @app.command(short_help="Say which tier the router would serve a request by, and why.")

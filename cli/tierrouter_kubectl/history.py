@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tierrouter_core.contract import ConditionType
+from tierrouter_core.resources.revision import OriginType
 from tierrouter_kubectl.cluster import Obj, RouterState
 
 _COLOURS = {"Promoted": "green", "InForce": "green", "RolledBack": "yellow", "GivenUp": "yellow", "Failed": "red"}
@@ -82,12 +83,16 @@ def _of_runs(runs: Sequence[Obj]) -> Iterator[Moment]:
 
 def _of_revisions(revisions: Sequence[Obj]) -> Iterator[Moment]:
     for revision in revisions:
+        origin, name = _map(revision["spec"].get("origin")), str(revision["metadata"]["name"])
+        if origin.get("type") == OriginType.MANUAL:
+            time, said = str(revision["metadata"].get("creationTimestamp") or ""), str(origin.get("message") or "")
+            yield Moment(time=time, event="Proposed", revision=name, message=said)
         for each in _map(revision.get("status")).get("activations") or ():
             yield Moment(
                 time=str(each.get("time") or ""),
                 event="InForce",
                 run=str(each.get("run") or ""),
-                revision=str(revision["metadata"]["name"]),
+                revision=name,
                 message=f"{each.get('reason')}: {each.get('message') or ''}".rstrip(": "),
             )
 

@@ -109,6 +109,12 @@ often it was looked at, and at last what became of it, as JSON."""
 MOVED: Final = "tierrouter.dev/moved"
 """What regression runs have moved, ``{"base", "overlay"}`` as JSON, where that is not what the spec of the revision in
 force says: a document that was there before, made of other inputs, is what they came to."""
+PROPOSED_REVISION: Final = "tierrouter.dev/proposed-revision"
+"""``REVISION@NONCE``: the revision that was made of the router's proposal, and which proposal that was."""
+
+# Annotation of TierRouters, by `tierrouter tune`.
+PROPOSAL: Final = "tierrouter.dev/proposal"
+"""A ``Proposal`` as JSON: a spec that waits for a person, as a revision that serves nobody."""
 
 # Annotations of TierRouters, by the plugin: a person's word on the revision that is tried, or waits to be.
 PROMOTE: Final = "tierrouter.dev/promote"

@@ -89,3 +89,15 @@ def test_a_canary_that_lasts_is_told_with_its_beginning() -> None:
     (moment,) = timeline(state(rollout=rollout(Stage.CANARY)), [])
     assert (moment.event, moment.time) == ("Canary", "2026-01-02T03:10:00Z")
     assert moment.data["revision"] == "coding-2"
+
+
+def test_a_revision_that_was_proposed_is_told_with_what_to_expect_of_it_until_and_after_it_is_in_force() -> None:
+    origin = {"type": "Manual", "run": "", "message": "is expected to save 40.0 %"}
+    proposed = revision(2)
+    proposed["spec"]["origin"], proposed["metadata"]["creationTimestamp"] = origin, "2026-01-02T03:00:00Z"
+    (moment,) = timeline(state(proposed), [])
+    assert (moment.event, moment.time, moment.revision) == ("Proposed", "2026-01-02T03:00:00Z", "coding-2")
+    assert moment.message == "is expected to save 40.0 %"
+    in_force = {"time": "2026-01-02T04:00:00Z", "reason": "Manual", "run": "", "message": origin["message"]}
+    proposed["status"]["activations"] = [in_force]
+    assert [each.event for each in timeline(state(proposed), [])] == ["Proposed", "InForce"]

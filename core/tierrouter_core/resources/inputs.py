@@ -18,7 +18,7 @@ from tierrouter_core.resources.provider import ModelProvider
 from tierrouter_core.resources.revision import TunedValues
 from tierrouter_core.resources.router import RouterSpec, TierRouter
 
-_HOLDS_OR_KEEPS_REVISIONS = frozenset({"pinnedRevision", "revisionHistoryLimit", "rollout"})
+HOLDS_OR_KEEPS_REVISIONS = frozenset({"pinnedRevision", "revisionHistoryLimit", "rollout"})
 """Fields that say what is done with revisions, not what one is."""
 
 
@@ -165,7 +165,7 @@ def with_overlay(router: TierRouter, overlay: TunedValues) -> TierRouter:
 
 def _of_router(router: TierRouter) -> dict[str, Any]:
     spec: dict[str, Any] = canonical(router.spec)
-    return {key: value for key, value in spec.items() if key not in _HOLDS_OR_KEEPS_REVISIONS}
+    return {key: value for key, value in spec.items() if key not in HOLDS_OR_KEEPS_REVISIONS}
 
 
 def _sorted(kind: Any, value: Any) -> Any:

@@ -7,7 +7,7 @@ policy would then be as good as the guess.
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,7 +74,7 @@ def read_results(text: str, source: str = "results") -> Results:
             )
     tasks = tuple(dict.fromkeys(task for task, _ in cells))
     models = tuple(dict.fromkeys(model for _, model in cells))
-    _check_whole(cells, tasks, models, source)
+    check_whole(cells.keys(), tasks, models, source, "run them, or leave out the task or the model")
     rows = [[cells[task, model] for model in models] for task in tasks]
     return Results(
         tasks=tasks,
@@ -182,9 +182,19 @@ def _amount(text: str, column: str, what: str, where: str) -> float:
     return value
 
 
-def _check_whole(
-    cells: Mapping[tuple[str, str], _Cell], tasks: tuple[str, ...], models: tuple[str, ...], source: str
+def named_cells(cells: Sequence[tuple[str, str]]) -> str:
+    """The first of some cells, for a message: ``"t1" with "small", "t2" with "small" and 7 more``."""
+    named = ", ".join(f'"{task}" with "{model}"' for task, model in cells[:_NAMED])
+    return named + (f" and {len(cells) - _NAMED} more" if len(cells) > _NAMED else "")
+
+
+def check_whole(
+    cells: Collection[tuple[str, str]], tasks: Sequence[str], models: Sequence[str], source: str, way_out: str
 ) -> None:
+    """Raises ResultsError where there is not a cell for every task and model, or too little of either.
+
+    ``way_out``: what to do about cells that are missing.
+    """
     if len(models) == 1:
         raise ResultsError(f'{source}: column model: "{models[0]}" is the only model; add the results of others')
     if len(models) > MAX_MODELS:
@@ -192,13 +202,11 @@ def _check_whole(
             f"{source}: column model: has {len(models)} models; at most {MAX_MODELS} can be searched, so leave out "
             "those that are neither cheap nor good"
         )
-    missing = len(tasks) * len(models) - len(cells)
+    missing = [(task, model) for task in tasks for model in models if (task, model) not in cells]
     if missing:
-        named = [f'"{task}" with "{model}"' for task in tasks for model in models if (task, model) not in cells]
-        more = f" and {missing - _NAMED} more" if missing > _NAMED else ""
         raise ResultsError(
-            f"{source}: {missing} of {len(tasks) * len(models)} rows are missing: {', '.join(named[:_NAMED])}{more}; "
-            "run them, or leave out the task or the model"
+            f"{source}: {len(missing)} of {len(tasks) * len(models)} rows are missing: {named_cells(missing)}; "
+            f"{way_out}"
         )
     if len(tasks) < MIN_TASKS:
         raise ResultsError(

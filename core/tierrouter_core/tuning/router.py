@@ -57,6 +57,8 @@ class WrittenRouter:
     """A router file, ready to be compiled."""
 
     text: str
+    spec: Mapping[str, Any]
+    """The router's ``spec`` alone."""
     left_out: tuple[str, ...]
     """Fields of the user's router that were not taken over, as paths."""
 
@@ -113,10 +115,11 @@ def router_from(mix: Mix, baseline: str, known: KnownModels) -> WrittenRouter:
     decided = mix_spec(mix, baseline, known.place)
     rest = {key: value for key, value in spec.items() if key not in _DECIDED_BY_THE_MIX}
     metadata = {key: value for key, value in known.document["metadata"].items() if key in _METADATA}
-    router = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {**decided, **rest}}
+    tuned = {**decided, **rest}
+    router = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": tuned}
     providers = [value for value in known.documents if value.get("kind") == PROVIDER_KIND]
     notes = [f"Not taken over from {known.source}, since the policy decides instead: {', '.join(left_out)}."]
-    return WrittenRouter(_text([router, *providers], notes if left_out else []), tuple(left_out))
+    return WrittenRouter(_text([router, *providers], notes if left_out else []), tuned, tuple(left_out))
 
 
 _METADATA: Final = ("name", "namespace", "labels", "annotations")
@@ -143,7 +146,7 @@ def router_with_placeholders(mix: Mix, baseline: str) -> WrittenRouter:
         f'Before use: put your providers in the place of "{PLACEHOLDER}" (address, dialects, key, model ids);',
         "or give tune your router file with --router, and it takes them from there.",
     ]
-    return WrittenRouter(_text([router, provider], notes), ())
+    return WrittenRouter(_text([router, provider], notes), spec, ())
 
 
 def mix_spec(mix: Mix, baseline: str, place_of: PlaceOf) -> dict[str, Any]:

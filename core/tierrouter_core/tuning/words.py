@@ -2,6 +2,7 @@
 
 from tierrouter_core.spend.report_text import percent
 from tierrouter_core.tuning.policy import Mix
+from tierrouter_core.tuning.router import WrittenRouter
 from tierrouter_core.tuning.tune import Estimate, Tuned
 
 
@@ -25,6 +26,23 @@ def closing_lines(tuned: Tuned) -> list[str]:
         f"On these {tuned.tasks:,} tasks it did {percent(tuned.seemed.quality)} and saved "
         f"{percent(tuned.seemed.saving)}; less is expected, for what looks best is lucky too.",
     ]
+
+
+def proposal_sentence(tuned: Tuned, by: str, router: WrittenRouter) -> str:
+    """A policy that the data support in one sentence, for where nothing else is shown.
+
+    Args:
+        by: what it was tuned from, such as ``12 runs of suite nightly``.
+        router: the file that implements it.
+    """
+    expected = tuned.expected
+    left_out = f"; left out of the router: {', '.join(router.left_out)}" if router.left_out else ""
+    return (
+        f"tuned from {by} ({tuned.tasks:,} tasks, {len(tuned.singles)} models): is expected to save "
+        f"{percent(expected.saving)} (90 % interval {percent(expected.saving_low)} to {percent(expected.saving_high)}) "
+        f"of what {tuned.baseline} alone costs, at a quality of {_of_baseline(expected)} of its own; the floor is "
+        f"{percent(tuned.floor)}: {mix_words(tuned.mix)}{left_out}"
+    )
 
 
 def _not_supported(tuned: Tuned) -> list[str]:

@@ -106,6 +106,8 @@ class Chooser:
 
     def _return_to(self, revision: Revision, document: bytes, asked: Asked) -> Choice:
         is_unpinned = self._history.unpinned is not None
+        if not is_unpinned and _was_proposed(revision):
+            return _choice(revision, document, OriginType.MANUAL, str(revision.spec["origin"]["message"]), asked)
         reason = OriginType.MANUAL if is_unpinned else self._cause(asked)
         message = f"{'the pin is gone' if is_unpinned else 'asked for again'}: what revision {revision.number} holds"
         return _choice(revision, document, reason, message, asked)
@@ -243,6 +245,12 @@ class Chooser:
 
     def _with_trouble(self, choice: Choice | Trouble, trouble: Trouble) -> Choice | Trouble:
         return replace(choice, trouble=trouble) if isinstance(choice, Choice) else trouble
+
+
+def _was_proposed(revision: Revision) -> bool:
+    """Whether a revision was made of a proposal, and has been in force at no time."""
+    activations = ((revision.obj or {}).get("status") or {}).get("activations")
+    return revision.spec["origin"]["type"] == OriginType.MANUAL and not activations
 
 
 def _choice(revision: Revision, document: bytes, reason: OriginType, message: str, asked: Asked) -> Choice:

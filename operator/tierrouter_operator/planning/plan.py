@@ -15,6 +15,7 @@ from tierrouter_core.contract import (
     CANARY_REVISION,
     INPUTS_DIGEST,
     MOVED,
+    PROPOSED_REVISION,
     REVISION_SPEC,
     ROLLOUT,
     SPEC_DIGEST,
@@ -30,6 +31,7 @@ from tierrouter_core.contract import (
 )
 from tierrouter_core.document.codec import document_from_bytes
 from tierrouter_core.resources.prices import PriceOf
+from tierrouter_core.resources.revision import Phase
 from tierrouter_operator.planning import children
 from tierrouter_operator.planning.asked import Asked
 from tierrouter_operator.planning.children import Whose, annotation, brought_to, stable_document, whose
@@ -42,10 +44,17 @@ from tierrouter_operator.planning.history import History, Moved, Revision
 from tierrouter_operator.planning.kinds import MODEL_SERVER, Obj
 from tierrouter_operator.planning.model_server_plan import plan_model_server
 from tierrouter_operator.planning.observed import Observed
+from tierrouter_operator.planning.proposed import Proposed, Proposer, Waiting
 from tierrouter_operator.planning.rollout import Stage, moved_text, rollout_text
 from tierrouter_operator.planning.rollout_analysis import core_analysis
 from tierrouter_operator.planning.rollout_source import source_events, source_judgements
-from tierrouter_operator.planning.rollout_told import rollout_events, router_judgement, said_in_run, said_of_dropped
+from tierrouter_operator.planning.rollout_told import (
+    proposal_events,
+    rollout_events,
+    router_judgement,
+    said_in_run,
+    said_of_dropped,
+)
 from tierrouter_operator.planning.rollout_verdict import Analysis
 from tierrouter_operator.planning.statuses import revision_status, rolled_phases, router_judgements, router_status
 from tierrouter_operator.planning.trial import COUNT_EVERY_S, Rolled, Roller, activation_of
@@ -70,21 +79,21 @@ class RouterPlanner:
             if self._chooser is None
             else Roller(observed, self._history, self._chooser, analysis or core_analysis())
         )
+        self._proposer = None if self._chooser is None else Proposer(observed, self._history, self._chooser)
 
     def wanted_prices(self) -> tuple[tuple[str, str, str], ...]:
         """What :meth:`plan` will ask its ``price_of``: ``(provider's name, base URL, model id)``, each once.
 
         Empty where nothing has to be compiled, which is nearly always.
         """
-        if self._chooser is None or self._roller is None:
-            return ()
-        return tuple(dict.fromkeys((*self._chooser.wanted_prices(), *self._roller.wanted_prices())))
+        parts = (self._chooser, self._roller, self._proposer)
+        return tuple(dict.fromkeys(price for part in parts if part is not None for price in part.wanted_prices()))
 
     def plan(self, price_of: PriceOf) -> Plan:
         """Everything that differs from what should be, as writes in their order."""
         if self._trouble is not None:
             return _only_said(self._observed, self._history, self._trouble)
-        if self._chooser is None or self._roller is None:
+        if self._chooser is None or self._roller is None or self._proposer is None:
             return Plan()
         # What has been begun or ended is said of it before anything else is: so no decision is acted on twice.
         said = [*said_in_run(self._observed, self._history.rollout), *_phase_of_tried(self._history)]
@@ -94,7 +103,8 @@ class RouterPlanner:
         if isinstance(choice, Trouble):
             return _only_said(self._observed, self._history, choice)
         rolled = self._roller.roll(choice, price_of)
-        return _published(self._observed, self._history, rolled, self._chooser.asked)
+        proposed = self._proposer.propose(rolled, price_of)
+        return _published(self._observed, self._history, rolled, proposed, self._chooser.asked)
 
 
 def _refusal(observed: Observed) -> Trouble | None:
@@ -125,18 +135,25 @@ def _obstacle(observed: Observed) -> Trouble | None:
     return None
 
 
-def _published(observed: Observed, history: History, rolled: Rolled, asked: Asked | Trouble) -> Plan:
+def _published(
+    observed: Observed, history: History, rolled: Rolled, proposed: Proposed, asked: Asked | Trouble
+) -> Plan:
     router, choice, revision = observed.router, rolled.choice, rolled.choice.revision
     document = document_from_bytes(choice.document)
     credentials = compose(observed, document)
     writes: list[Write] = []
     restored = _documents(router, history, choice.revision, choice.document, writes)
+    served = _served(rolled)
     if rolled.tried is not None:
         _documents(router, history, *rolled.tried, writes)
+    waits = proposed if isinstance(proposed, Waiting) and proposed.revision.name not in served else None
+    if waits is not None:
+        _documents(router, history, waits.revision, waits.document, writes)
+        served[waits.revision.name] = waits.revision
     if credentials.data or observed.credentials is not None:
         writes += brought_to(children.credentials_secret(router, credentials.data), observed.credentials)
     activation = _activation(observed, history, choice)
-    wanted = _active(observed, history, rolled, activation)
+    wanted = _active(observed, history, rolled, activation, waits)
     is_put_right = history.active is not None and annotation(history.active, STABLE_REVISION) == revision.name
     active_writes = brought_to(wanted, history.active)
     writes += active_writes
@@ -145,12 +162,11 @@ def _published(observed: Observed, history: History, rolled: Rolled, asked: Aske
     if rolled.rollout != history.rollout:
         writes += said_in_run(observed, rolled.rollout)
 
-    protected = _protected(observed, history, rolled) | {annotation(wanted, UNPINNED_REVISION)}
-    made = {revision.name} | ({rolled.tried[0].name} if rolled.tried is not None else set())
-    kept = _kept(history, rolled, protected)
-    phases = rolled_phases(rolled.rollout)
+    protected = _protected(observed, history, rolled) | {annotation(wanted, UNPINNED_REVISION), *served}
+    kept = _kept(history, served, protected)
+    phases = {**rolled_phases(rolled.rollout)} | ({waits.revision.name: Phase.CANDIDATE} if waits is not None else {})
     for each in kept:
-        if each.obj is None and each.name not in made:
+        if each.obj is None and each.name not in served:
             writes.append(children.router_revision(router, each.name, each.spec))
         obj = each.obj or children.router_revision(router, each.name, each.spec).body
         writes += revision_status(each, obj, revision.name, activation, revision.number, phases)
@@ -158,7 +174,7 @@ def _published(observed: Observed, history: History, rolled: Rolled, asked: Aske
     held = _held(choice, asked)
     server = plan_model_server(observed)
     writes += server.writes
-    rollout = router_judgement(router, rolled)
+    rollout = router_judgement(router, rolled, proposed)
     judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet, server.judgement, rollout)
     judgements += source_judgements(observed, rolled.rollout)
     gone = {name for deletion in deletions for name in deletion.revisions}
@@ -168,12 +184,13 @@ def _published(observed: Observed, history: History, rolled: Rolled, asked: Aske
     writes += _events(observed, history, choice, credentials, restored, bool(active_writes) and is_put_right)
     writes += rollout_events(observed, history, rolled)
     writes += source_events(observed, rolled.rollout)
+    writes += proposal_events(observed, proposed, rollout)
     writes += deletions
     is_waiting = choice.trouble is not None and choice.trouble.reason is ConditionReason.WAITING_FOR_DELETION
-    waits = [_WAIT_S] if is_waiting or server.is_waiting else [again] if again is not None else []
+    looks = [_WAIT_S] if is_waiting or server.is_waiting else [again] if again is not None else []
     if rolled.rollout is not None and rolled.rollout.stage is Stage.CANARY:
-        waits.append(COUNT_EVERY_S)
-    return Plan(tuple(writes), min(waits, default=None))
+        looks.append(COUNT_EVERY_S)
+    return Plan(tuple(writes), min(looks, default=None))
 
 
 def _phase_of_tried(history: History) -> Iterator[Write]:
@@ -211,11 +228,16 @@ def _documents(router: Obj, history: History, revision: Revision, document: byte
     return revision.obj is not None and not was_there
 
 
-def _kept(history: History, rolled: Rolled, protected: Collection[str]) -> tuple[Revision, ...]:
-    """Every revision that there is when the plan is done, newest first."""
+def _served(rolled: Rolled) -> dict[str, Revision]:
+    """The revisions that are in force or tried, by name."""
     served = {rolled.choice.revision.name: rolled.choice.revision}
     if rolled.tried is not None:
         served[rolled.tried[0].name] = rolled.tried[0]
+    return served
+
+
+def _kept(history: History, served: Mapping[str, Revision], protected: Collection[str]) -> tuple[Revision, ...]:
+    """Every revision that there is when the plan is done, newest first; those that are served, or wait, as they are."""
     others = [
         revision
         for revision in history.revisions
@@ -235,7 +257,9 @@ def _activation(observed: Observed, history: History, choice: Choice) -> Mapping
     return {"time": time, "reason": str(choice.reason), "run": choice.run, "message": choice.message}
 
 
-def _active(observed: Observed, history: History, rolled: Rolled, activation: Mapping[str, Any]) -> Obj:
+def _active(
+    observed: Observed, history: History, rolled: Rolled, activation: Mapping[str, Any], waits: Waiting | None
+) -> Obj:
     router, choice, rollout = observed.router, rolled.choice, rolled.rollout
     name, basis = choice.revision.name, choice.revision
     annotations = {
@@ -256,6 +280,8 @@ def _active(observed: Observed, history: History, rolled: Rolled, activation: Ma
         annotations[ROLLOUT] = rollout_text(rollout)
         if rollout.is_served:
             annotations[CANARY_REVISION] = rollout.revision
+    if waits is not None:
+        annotations[PROPOSED_REVISION] = f"{waits.revision.name}@{waits.nonce}"
     return children.active_config_map(router, annotations, _mounted(observed, history, rolled))
 
 

@@ -1,5 +1,6 @@
 """What is said of a rollout: in the router's condition, in its run, by events, and to those whom a suite names."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from tierrouter_core.contract import ConditionReason, ConditionType, EventReason
@@ -9,10 +10,12 @@ from tierrouter_operator.planning.history import History
 from tierrouter_operator.planning.kinds import RUN, Obj
 from tierrouter_operator.planning.notices import notices
 from tierrouter_operator.planning.observed import Observed
+from tierrouter_operator.planning.proposed import PassedOver, Proposed, Waiting
 from tierrouter_operator.planning.references import suite_of
 from tierrouter_operator.planning.rollout import Rollout, Stage
 from tierrouter_operator.planning.texts import shortened
 from tierrouter_operator.planning.trial import NotActedOn, Rolled
+from tierrouter_operator.planning.trouble import Trouble
 from tierrouter_operator.planning.writes import MergeStatus, PostEvent, Tell, Write
 
 _TYPE: Final = ConditionType.ROLLOUT_SETTLED
@@ -53,12 +56,38 @@ def rollout_judgement(router: str, rollout: Rollout | None) -> Judgement:
     return Judgement(_TYPE, status, reason, message)
 
 
-def router_judgement(router: Obj, rolled: Rolled) -> Judgement:
-    """The router's condition: of what is tried, or of why nothing can be."""
+def router_judgement(router: Obj, rolled: Rolled, proposed: Proposed = None) -> Judgement:
+    """The router's condition: of what is tried, or of why nothing can be; then of what is proposed."""
+    name = router["metadata"]["name"]
     if rolled.trouble is not None:
         message = f"a decision can't become a revision: {rolled.trouble.message}"
         return Judgement(_TYPE, "False", ConditionReason.ROLLOUT_BLOCKED, message)
-    return rollout_judgement(router["metadata"]["name"], rolled.rollout)
+    if proposed is None or (rolled.rollout is not None and rolled.rollout.is_live):
+        return rollout_judgement(name, rolled.rollout)
+    match proposed:
+        case Waiting():
+            end = f"kubectl tierrouter promote {name}, or abort {name}"
+            message = (
+                f"revision {proposed.revision.name} is proposed and waits for a person ({end}). {proposed.message}"
+            )
+            return Judgement(_TYPE, "False", ConditionReason.WAITING_FOR_PROMOTION, message)
+        case Trouble():
+            message = f"what is proposed can't become a revision: {proposed.message}"
+            return Judgement(_TYPE, "False", ConditionReason.ROLLOUT_BLOCKED, message)
+        case PassedOver():
+            said = rollout_judgement(name, rolled.rollout)
+            return replace(said, message=f"{said.message}; what is proposed is passed over: {proposed.why}")
+
+
+def proposal_events(observed: Observed, proposed: Proposed, judgement: Judgement) -> list[Write]:
+    """An event where a proposal waits now, or can't become a revision, and the condition did not say so yet."""
+    if not isinstance(proposed, Waiting | Trouble) or proposed.message not in judgement.message:
+        return []
+    if found_condition(observed.router, _TYPE).get("message") == judgement.message:
+        return []
+    is_waiting = isinstance(proposed, Waiting)
+    reason = EventReason.ROLLOUT_WAITS if is_waiting else EventReason.ROLLOUT_BLOCKED
+    return [PostEvent(observed.router, "Normal" if is_waiting else "Warning", reason, judgement.message)]
 
 
 def said_in_run(observed: Observed, rollout: Rollout | None) -> list[Write]:

@@ -163,7 +163,7 @@ def test_a_folder_that_is_not_there_is_said_before_the_work_is_done(folder):
 
 
 def test_without_numpy_it_says_what_to_install(folder, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith(("tierrouter_cli.tune", "tierrouter_core.tuning"))]:
+    for name in [name for name in sys.modules if name.startswith(("tierrouter_cli.tuning", "tierrouter_core.tuning"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "numpy", None)
     ran = run(folder)
