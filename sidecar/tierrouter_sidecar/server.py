@@ -41,6 +41,7 @@ from tierrouter_sidecar.spending import Spending
 from tierrouter_sidecar.state_dir import LedgerError
 from tierrouter_sidecar.turn import TurnServer
 from tierrouter_sidecar.upstream import Upstream
+from tierrouter_telemetry.sinks import Sinks, TelemetryError, open_sinks
 
 log = logging.getLogger("tierrouter")
 
@@ -134,11 +135,13 @@ async def running(
             source, metrics, ledger, credentials, health, spending, counters, last_good, settings.state_dir, forced
         )
         upstream = await stack.enter_async_context(Upstream())
+        sinks = _sinks(settings)
+        stack.push_async_callback(asyncio.to_thread, sinks.close)
         salt = _salt(settings.state_dir)
         turns = TurnServer(
             upstream,
             credentials,
-            Bookkeeper(ledger, metrics),
+            Bookkeeper(ledger, metrics, sinks),
             metrics,
             health,
             salt,
@@ -237,6 +240,13 @@ def _add_up(spending: Spending, document: Document, state_dir: Path) -> None:
         spending.add_again(document, read_rows(state_dir, since))
     except LedgerError as error:
         log.error("budgets begin at nothing: %s", error)
+
+
+def _sinks(settings: Settings) -> Sinks:
+    try:
+        return open_sinks(otel=settings.otel, statsd=settings.statsd, pod=settings.pod)
+    except TelemetryError as error:
+        raise StartError(str(error)) from None
 
 
 def _say_of_ledger(message: str) -> None:
