@@ -47,6 +47,19 @@ StateDir = Annotated[
     ),
 ]
 
+Otel = Annotated[
+    bool,
+    typer.Option(
+        "--otel/--no-otel",
+        envvar="TIERROUTER_OTEL",
+        show_envvar=False,
+        help="Also tell of turns by OTLP over HTTP, as OTEL_EXPORTER_OTLP_ENDPOINT and its like say.",
+    ),
+]
+StatsD = Annotated[
+    str,
+    variable("TIERROUTER_STATSD", "HOST:PORT", "Also tell of turns by StatsD, over UDP.", show_default=False),
+]
 LogFormats = Annotated[str, log_format_variable("TIERROUTER_LOG_FORMAT")]
 
 
@@ -95,6 +108,8 @@ def run(
         ),
     ] = 30.0,
     log_format: LogFormats = "auto",
+    otel: Otel = False,
+    statsd: StatsD = "",
 ) -> None:
     """Run the router on this machine: from FILE, or with an embedded model when there is none."""
     check_log_format(log_format)
@@ -110,6 +125,8 @@ def run(
             "allowed_hosts": allow_host,
             "drain_s": drain,
             "log_format": log_format,
+            "otel": otel,
+            "statsd": statsd,
         },
     )
 
@@ -140,6 +157,8 @@ def sidecar(
         ),
     ] = True,
     log_format: LogFormats = "auto",
+    otel: Otel = False,
+    statsd: StatsD = "",
 ) -> None:
     """Run the router beside an agent in a pod: from a compiled document that is mounted, and may come later."""
     check_log_format(log_format)
@@ -154,6 +173,8 @@ def sidecar(
             "state_dir": state_dir,
             "log_turns": log_turns,
             "log_format": log_format,
+            "otel": otel,
+            "statsd": statsd,
         },
     )
 

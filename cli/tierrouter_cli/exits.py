@@ -27,6 +27,7 @@ _EXTRA_OF: Final = {
     "prometheus_client": "sidecar",
     "kopf": "operator",
     "kubernetes": "operator",
+    "opentelemetry": "otel",
     "numpy": "analysis",
     "pyarrow": "analysis",
 }

@@ -39,6 +39,8 @@ def run_router(
     allowed_hosts: tuple[str, ...],
     drain_s: float,
     log_format: str,
+    otel: bool,
+    statsd: str,
 ) -> None:
     """Serve until stopped; see the options of the command for the arguments."""
     tell = _log_to_stderr(log_format)
@@ -53,6 +55,8 @@ def run_router(
         token=_token(),
         allowed_hosts=allowed_hosts,
         drain_s=drain_s,
+        otel=otel,
+        statsd=statsd,
         force_tier=_force_tier(),
         force_model=os.environ.get(FORCE_MODEL_VARIABLE, ""),
     )
@@ -74,6 +78,8 @@ def run_sidecar(
     state_dir: Path | None,
     log_turns: bool,
     log_format: str,
+    otel: bool,
+    statsd: str,
 ) -> None:
     """Serve a mounted configuration until stopped."""
     tell = _log_to_stderr(log_format)
@@ -92,6 +98,8 @@ def run_sidecar(
         router_name=os.environ.get("TIERROUTER_ROUTER", ""),
         pod=os.environ.get("POD_NAME", ""),
         log_turns=log_turns,
+        otel=otel,
+        statsd=statsd,
         force_tier=_force_tier(),
         force_model=os.environ.get(FORCE_MODEL_VARIABLE, ""),
     )

@@ -30,6 +30,7 @@ from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.metrics import TOKEN_KINDS, Metrics
 from tierrouter_telemetry.logs import fields
+from tierrouter_telemetry.sinks import EndedTurn, Sinks
 
 log = logging.getLogger("tierrouter")
 
@@ -222,9 +223,10 @@ def _said(row: TurnRow) -> dict[str, object]:
 class Bookkeeper:
     """Closes records: a row for the ledger, numbers for the metrics."""
 
-    def __init__(self, ledger: Ledger, metrics: Metrics) -> None:
+    def __init__(self, ledger: Ledger, metrics: Metrics, sinks: Sinks | None = None) -> None:
         self._ledger = ledger
         self._metrics = metrics
+        self._sinks = sinks or Sinks()
         self._baseline = BaselineState()
 
     def close(self, record: TurnRecord) -> TurnRow:
@@ -232,6 +234,9 @@ class Bookkeeper:
         row = record.row(self._baseline)
         self._ledger.record(row, record.attempts)
         self._count(record, row)
+        if self._sinks:
+            label = "" if record.target is None else record.target.model_label
+            self._sinks.ended(EndedTurn(row, label, record.arrived_s, record.trace))
         if log.isEnabledFor(logging.INFO):
             log.info("turn", extra=fields(**_said(row), **record.traced))
         return row

@@ -38,6 +38,7 @@ from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.spending import Spending
 from tierrouter_sidecar.turn import TurnServer
 from tierrouter_sidecar.upstream import Upstream
+from tierrouter_telemetry.sinks import Sinks, TelemetryError, open_sinks
 
 log = logging.getLogger("tierrouter")
 
@@ -130,11 +131,13 @@ async def running(
         forced = Forced(settings.force_tier, settings.force_model) if settings.force_tier else None
         live = _live(source, metrics, ledger, credentials, health, look_back, counters, last_good, forced)
         upstream = await stack.enter_async_context(Upstream())
+        sinks = _sinks(settings)
+        stack.push_async_callback(asyncio.to_thread, sinks.close)
         salt = _salt(settings.state_dir)
         turns = TurnServer(
             upstream,
             credentials,
-            Bookkeeper(ledger, metrics),
+            Bookkeeper(ledger, metrics, sinks),
             metrics,
             health,
             salt,
@@ -220,6 +223,13 @@ def _live(
     else:
         live.load_what_there_is()
     return live
+
+
+def _sinks(settings: Settings) -> Sinks:
+    try:
+        return open_sinks(otel=settings.otel, statsd=settings.statsd, pod=settings.pod)
+    except TelemetryError as error:
+        raise StartError(str(error)) from None
 
 
 def _say_of_ledger(message: str) -> None:

@@ -46,6 +46,10 @@ class Settings:
     """The pod's name, for the ledger."""
     log_turns: bool = False
     """Whether each row of the ledger is also a line of JSON on stdout."""
+    otel: bool = False
+    """Whether turns are told of by OTLP, as the standard variables say."""
+    statsd: str = ""
+    """``HOST:PORT`` to which turns are told of by StatsD; empty: to none."""
     drain_s: float = 30.0
     """How long running streams may take to end after SIGTERM."""
     reload_poll_s: float = 0.25

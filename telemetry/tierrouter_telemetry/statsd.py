@@ -1,0 +1,71 @@
+"""Turns as lines of StatsD, with tags as DogStatsD has them, one datagram a turn.
+
+A socket that never blocks is all the buffer there is: what the kernel does not take is lost, as UDP is.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+from tierrouter_telemetry.sinks import EndedTurn, TelemetryError
+
+
+class StatsD:
+    """Sends to one address, which is looked up once."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    @classmethod
+    def to(cls, address: str) -> "StatsD":
+        """``HOST:PORT``, ``[::1]:PORT``; raises TelemetryError where that is no address."""
+        host, _, port = address.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            raise TelemetryError(f'--statsd: "{address}" is no address; write HOST:PORT, such as 127.0.0.1:8125')
+        try:
+            found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
+            family, kind, protocol, _, where = found[0]
+            connected = socket.socket(family, kind, protocol)
+            connected.setblocking(False)
+            connected.connect(where)
+        except OSError as error:
+            raise TelemetryError(f"--statsd: {address} can't be reached: {error.strerror or error}") from None
+        return cls(connected)
+
+    def ended(self, turn: EndedTurn) -> None:
+        """Send it."""
+        # Nobody listening is told by the next send, as an error that means nothing to it.
+        with contextlib.suppress(OSError):
+            self._socket.send("\n".join(lines(turn)).encode())
+
+    def close(self) -> None:
+        """Nothing is left to send."""
+        self._socket.close()
+
+
+def lines(turn: EndedTurn) -> Iterator[str]:
+    """What is said of a turn; below 1,432 bytes, which no network cuts."""
+    row = turn.row
+    tags = f"|#tier:{_tag(row.tier)},model:{_tag(turn.model)}"
+    yield f"tierrouter.turns:1|c{tags},outcome:{row.outcome}"
+    kinds = (
+        ("input", row.input_tokens),
+        ("cache_read", row.cache_read_tokens),
+        ("cache_write", row.cache_write_tokens + row.cache_write_1h_tokens),
+        ("output", row.output_tokens),
+    )
+    for kind, tokens in kinds:
+        if tokens:
+            yield f"tierrouter.tokens:{tokens}|c{tags},kind:{kind}"
+    if row.cost_usd:
+        yield f"tierrouter.cost_usd:{row.cost_usd:f}|c{tags}"
+    if row.baseline_cost_usd:
+        yield f"tierrouter.baseline_cost_usd:{row.baseline_cost_usd:f}|c"
+    if row.ttft_ms is not None:
+        yield f"tierrouter.time_to_first_token:{row.ttft_ms}|ms{tags}"
+    yield f"tierrouter.turn_duration:{row.duration_ms}|ms{tags}"
+
+
+def _tag(text: str) -> str:
+    """Names may hold what ends a tag or a line."""
+    return "".join("_" if each in ",|#:\n" else each for each in text[:80]) or "none"
