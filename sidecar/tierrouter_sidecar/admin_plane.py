@@ -133,6 +133,8 @@ class AdminPlane:
         for budget, use in spending.use(now_s).items():
             self._metrics.set(m.BUDGETS_EXHAUSTED, use.exhausted, budget)
             self._metrics.set(m.BUDGET_USED, use.most, budget)
+            self._metrics.set(m.BUDGET_LIMIT, use.limit_usd, budget)
+            self._metrics.set(m.BUDGET_WINDOW, use.window_s, budget)
         percent = spending.deep_percent(now_s)
         if percent is None:
             self._metrics.forget(m.DEEP_SHARE)

@@ -16,7 +16,10 @@ from tierrouter_core.names import Outcome, Reason
 from tierrouter_kubectl.commands import app as plugin
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("docs/runbooks/*.md"))]
+}
 CLI = PAGES["docs/cli.md"]
 ROUTING = PAGES["docs/routing.md"]
 
@@ -185,8 +188,10 @@ def test_links_and_images_lead_to_files_and_headings_that_exist(page: str) -> No
 
 def test_every_page_is_linked_from_the_readme() -> None:
     for page in PAGES:
+        # Runbooks are for whom an alert sends there, and linked from the page of alerts.
+        index = "docs/alerts.md" if page.startswith("docs/runbooks/") else "README.md"
         if page != "README.md":
-            assert f"({page})" in PAGES["README.md"], page
+            assert f"({Path(page).relative_to(Path(index).parent)})" in PAGES[index], page
 
 
 def test_files_that_the_documentation_names_exist() -> None:

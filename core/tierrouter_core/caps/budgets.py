@@ -31,6 +31,8 @@ class Account:
 class Use:
     """How far one budget is used."""
 
+    limit_usd: float
+    window_s: float
     exhausted: int = 0
     """How many of its accounts are used up."""
     most: float = 0.0
@@ -110,13 +112,12 @@ class Accounts:
 
     def use(self, now_s: float) -> Mapping[str, Use]:
         """By budget: how far it is used."""
-        use = {budget.name: Use() for budget in self.budgets}
-        limits = {budget.name: float(budget.limit_usd) for budget in self.budgets}
+        use = {each.name: Use(float(each.limit_usd), each.window_ms / 1000) for each in self.budgets}
         for (name, _), account in self._accounts.items():
-            used, limit = account.used_usd(now_s), limits[name]
-            use[name].exhausted += used >= limit
-            if limit:
-                use[name].most = max(use[name].most, used / limit)
+            used, of = account.used_usd(now_s), use[name]
+            of.exhausted += used >= of.limit_usd
+            if of.limit_usd:
+                of.most = max(of.most, used / of.limit_usd)
         return use
 
     def state(self, now_s: float) -> list[dict[str, object]]:

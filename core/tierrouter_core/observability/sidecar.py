@@ -103,6 +103,16 @@ BUDGET_USED: Final = Metric(
     ("budget",),
     "ratio",
 )
+BUDGET_LIMIT: Final = Metric(
+    "tierrouter_budget_limit_usd",
+    "gauge",
+    "What an account of a budget may spend within its window.",
+    ("budget",),
+    "usd",
+)
+BUDGET_WINDOW: Final = Metric(
+    "tierrouter_budget_window_seconds", "gauge", "How long a budget's window is.", ("budget",), "seconds"
+)
 BUDGETS_EXHAUSTED: Final = Metric(
     "tierrouter_budgets_exhausted",
     "gauge",

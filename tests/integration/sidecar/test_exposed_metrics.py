@@ -79,11 +79,14 @@ async def test_a_conversation_that_comes_down_or_fails_over_is_a_switch_and_no_e
     assert not [name for name in found if name.startswith("tierrouter_escalations_total")]
 
 
-async def test_a_budget_says_how_far_it_is_used(start, provider):
+async def test_a_budget_says_how_far_it_is_used_and_of_what(start, provider):
     provider.always(TURN)
     budget = {"name": "all", "scope": "Router", "window": "24h", "limitUSD": "0.0099", "onExhausted": "Warn"}
     sidecar = await start(router_text(provider.base_url, more=f"  budgets: [{json.dumps(budget)}]"))
-    assert (await series(sidecar))['tierrouter_budget_used_ratio{budget="all"}'] == 0
+    before = await series(sidecar)
+    assert before['tierrouter_budget_used_ratio{budget="all"}'] == 0
+    assert before['tierrouter_budget_limit_usd{budget="all"}'] == 0.0099
+    assert before['tierrouter_budget_window_seconds{budget="all"}'] == 86400
     await sidecar.post(PATHS[CHAT], ASK[CHAT])
     assert (await series(sidecar))['tierrouter_budget_used_ratio{budget="all"}'] == pytest.approx(0.5)
 
