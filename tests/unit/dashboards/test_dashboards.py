@@ -9,11 +9,14 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from tierrouter_core.observability import ALL_METRICS
 from tierrouter_dashboards import look
-from tierrouter_dashboards.files import FOLDER, contents
+from tierrouter_dashboards.files import DASHBOARDS, contents, found
 from tierrouter_dashboards.page import TAG
 
-BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in contents().items()}
+BOARDS: dict[str, dict[str, Any]] = {
+    path.name: json.loads(text) for path, text in contents().items() if path.parent == DASHBOARDS
+}
 PANELS = [
     pytest.param(panel, id=f"{name.removesuffix('.json')}: {panel['title']}")
     for name, board in BOARDS.items()
@@ -30,8 +33,7 @@ def each_board(test: Any) -> Any:
 
 
 def test_the_charts_files_are_what_the_code_makes() -> None:
-    files = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    assert files == contents(), "run: make dashboards"
+    assert found() == contents(), "run: make dashboards"
 
 
 @each_board
@@ -121,6 +123,30 @@ def test_what_suites_send_counts_in_no_figure_that_is_not_about_suites(panel: di
             if not metric.startswith("tierrouter_operator_"):
                 assert 'purpose!="regression"' in matchers or 'purpose="regression"' in matchers
                 assert ('purpose="regression"' in matchers) <= ("runs" in panel["title"])
+
+
+METRICS = {name: metric for metric in ALL_METRICS for name in metric.series_names}
+
+
+@pytest.mark.parametrize("panel", ASKING)
+def test_every_metric_of_a_query_is_declared_and_has_the_labels_that_are_asked_for(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        known: set[str] = set()
+        for name, matchers in selections(target["expr"]):
+            metric = METRICS[name]
+            labels = {*metric.labels, *TARGET_LABELS, *({"le"} if metric.kind == "histogram" else ())}
+            assert set(re.findall(r"(\w+)!?=~?", matchers)) <= labels, name
+            known |= labels
+        grouped = {label for group in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in group.split(", ")}
+        assert grouped <= known | {"what"}
+
+
+@pytest.mark.parametrize("panel", ASKING)
+def test_counters_are_looked_at_by_how_they_grow_and_gauges_are_not(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        for name, _ in selections(target["expr"]):
+            grown = re.search(rf"(?:rate|increase)\({name}\b", target["expr"]) is not None
+            assert grown == (METRICS[name].kind != "gauge"), name
 
 
 @pytest.mark.parametrize("panel", ASKING)
