@@ -1,6 +1,7 @@
 """What Grafana loads is what stands in the chart's files, unchanged, where Grafana looks for it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,16 @@ def test_dashboards_go_where_grafana_looks_into_its_folder() -> None:
         assert each["metadata"]["namespace"] == "monitoring"
         assert each["metadata"]["labels"]["team"] == "agents"
         assert each["metadata"]["annotations"] == {"grafana_folder": "Agents"}
+
+
+def test_pages_that_a_dashboard_names_are_links_where_their_address_is_known() -> None:
+    flags = values(**{"dashboards.enabled": True, "prometheusRule.runbookBase": "https://docs.example.com/"})
+    texts = [text for each in loaded_by("grafana_dashboard", *flags) for text in each["data"].values()]
+    assert len(texts) == len(DASHBOARDS)
+    for text in texts:
+        assert json.loads(text)
+        for page in re.findall(r"docs/[\w/-]+[.]md", text.replace("https://docs.example.com/", "")):
+            assert f"[{page}](https://docs.example.com/{page})" in text
 
 
 def test_a_dashboard_is_small_enough_for_every_way_to_apply_it() -> None:

@@ -11,9 +11,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tierrouter_core.observability import ALL_METRICS
 from tierrouter_dashboards import look
-from tierrouter_dashboards.files import DASHBOARDS, contents, found
+from tierrouter_dashboards.files import DASHBOARDS, RULES, contents, found
 from tierrouter_dashboards.page import TAG
 
+ROOT = RULES.parents[3]
 BOARDS: dict[str, dict[str, Any]] = {
     path.name: json.loads(text) for path, text in contents().items() if path.parent == DASHBOARDS
 }
@@ -187,6 +188,18 @@ def test_dashboards_lead_to_each_other_and_nowhere_else(board: dict[str, Any]) -
     addresses = {each["uid"] for each in BOARDS.values()}
     assert set(re.findall(r"/d/([\w-]+)", text)) <= addresses
     assert "://" not in text
+
+
+@each_board
+def test_pages_that_a_panel_names_exist(board: dict[str, Any]) -> None:
+    alerts = set(
+        re.findall(r"- alert: (\w+)", "".join(path.read_text(encoding="utf-8") for path in RULES.glob("*.yaml")))
+    )
+    named = re.findall(r"docs/([\w/-]+)[.]md", json.dumps(board))
+    assert named
+    for name in named:
+        folder, _, alert = name.rpartition("/")
+        assert alert in alerts if folder == "runbooks" else (ROOT / "docs" / f"{name}.md").is_file(), name
 
 
 @each_board
