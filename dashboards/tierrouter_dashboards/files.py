@@ -1,4 +1,4 @@
-"""The dashboards' files."""
+"""The files that the chart gives to Grafana."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tierrouter_dashboards import fleet, model_server, regression, router
+from tierrouter_dashboards.grafana_alerts import provisioning
 
-FOLDER: Final = Path(__file__).parents[2] / "charts/tierrouter/files/dashboards"
+FILES: Final = Path(__file__).parents[2] / "charts/tierrouter/files"
+DASHBOARDS: Final = FILES / "dashboards"
+ALERTS: Final = FILES / "grafana-alerts/tierrouter.yaml"
+RULES: Final = FILES / "rules"
 
 
 def dashboards() -> dict[str, Dashboard]:
@@ -22,16 +26,26 @@ def dashboards() -> dict[str, Dashboard]:
     }
 
 
-def contents() -> dict[str, str]:
+def contents() -> dict[Path, str]:
     """Each file's text."""
-    return {name: f"{json.dumps(board, cls=JSONEncoder, indent=1)}\n" for name, board in dashboards().items()}
+    rules = {path.name: path.read_text(encoding="utf-8") for path in RULES.glob("*.yaml")}
+    boards = {
+        DASHBOARDS / name: f"{json.dumps(board, cls=JSONEncoder, indent=1)}\n" for name, board in dashboards().items()
+    }
+    return {**boards, ALERTS: provisioning(rules)}
+
+
+def found() -> dict[Path, str]:
+    """The files as they are."""
+    paths = [path for folder in (DASHBOARDS, ALERTS.parent) for path in folder.glob("*")]
+    return {path: path.read_text(encoding="utf-8") for path in paths}
 
 
 def write() -> None:
-    """Write each file, and remove those of dashboards that are gone."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    """Write each file, and remove those that are gone."""
     texts = contents()
-    for stale in {path.name for path in FOLDER.glob("*.json")} - set(texts):
-        (FOLDER / stale).unlink()
-    for name, text in texts.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    for stale in set(found()) - set(texts):
+        stale.unlink()
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

@@ -57,6 +57,7 @@ def _money() -> Row:
                 q.deep_share(),
                 look.DEEP_SHARE,
                 empty="no turns",
+                alert="TierRouterDeepShareHigh",
             ),
             stat_panel(
                 "Deep share of spend",
@@ -97,6 +98,7 @@ def _health() -> Row:
                 q.fallback_share(),
                 look.FAILING,
                 empty="no failovers",
+                alert="TierRouterFallbackShareHigh",
             ),
             stat_panel(
                 "Providers left alone",
@@ -105,6 +107,7 @@ def _health() -> Row:
                 q.query("sum(max by (namespace, router, provider, model) (tierrouter_circuit_open{@agents}))"),
                 look.ANY_IS_WRONG,
                 empty="none",
+                alert="TierRouterProviderDown",
             ),
             stat_panel(
                 "Sidecars behind",
@@ -113,6 +116,7 @@ def _health() -> Row:
                 q.query('sum(tierrouter_operator_sidecars{@selected,state!="current"})'),
                 look.ANY_IS_WRONG,
                 empty="no operator",
+                alert="TierRouterSidecarsLagging",
             ),
             stat_panel(
                 "Pods without a sidecar",
@@ -121,10 +125,11 @@ def _health() -> Row:
                 q.query("sum(tierrouter_operator_pods_not_injected{@selected})"),
                 look.ANY_IS_WRONG,
                 empty="no operator",
+                alert="TierRouterPodsNotInjected",
             ),
             stat_panel(
                 "Routers not ready",
-                "TierRouters whose condition Ready is not True; kubectl tierrouter status says why.",
+                "TierRouters whose condition Ready is not True. What to do: docs/troubleshooting.md.",
                 look.COUNT,
                 q.query("sum(1 - tierrouter_operator_router_ready{@selected})"),
                 look.ANY_IS_WRONG,
@@ -291,6 +296,7 @@ def _unknown() -> Row:
                 look.ANY_IS_WRONG,
                 width=6,
                 empty="none",
+                alert="TierRouterUsageMissing",
             ),
             stat_panel(
                 "Ledger rows lost",
@@ -300,6 +306,7 @@ def _unknown() -> Row:
                 look.ANY_IS_WRONG,
                 width=6,
                 empty="none",
+                alert="TierRouterLedgerLosing",
             ),
             stat_panel(
                 "Spent by regression runs",

@@ -36,6 +36,7 @@ def _summary() -> Row:
                 q.query("sum(1 - tierrouter_operator_model_server_ready{@selected})"),
                 look.ANY_IS_WRONG,
                 empty="no local model",
+                alert="TierRouterModelServerNotReady",
             ),
             stat_panel(
                 "Ready",

@@ -38,13 +38,22 @@ class Query:
 
 
 def stat_panel(
-    title: str, description: str, unit: str, expr: str, steps: Steps, *, width: int = 4, empty: str = "no data"
+    title: str,
+    description: str,
+    unit: str,
+    expr: str,
+    steps: Steps,
+    *,
+    width: int = 4,
+    empty: str = "no data",
+    alert: str = "",
 ) -> Panel:
-    """One number over all that is shown."""
+    """One number over all that is shown; ``alert`` is the one whose runbook says what to do about it."""
+    what_to_do = f" What to do: docs/runbooks/{alert}.md." if alert else ""
     return (
         stat.Panel()
         .title(title)
-        .description(description)
+        .description(description + what_to_do)
         .datasource(DATASOURCE)
         .height(STAT_HEIGHT)
         .span(width)

@@ -34,6 +34,7 @@ def _summary() -> Row:
                 q.query("count(tierrouter_operator_suite_overdue_seconds{@selected} > 3600)"),
                 look.ANY_IS_WRONG,
                 empty="none",
+                alert="TierRouterRegressionOverdue",
             ),
             stat_panel(
                 "Worst tier now",
@@ -66,6 +67,7 @@ def _summary() -> Row:
                 q.increase("tierrouter_operator_rollouts_total", of='@selected,outcome="rolled_back"'),
                 look.ANY_IS_WRONG,
                 empty="none",
+                alert="TierRouterCanaryRolledBack",
             ),
             stat_panel(
                 "Spent by runs",

@@ -48,6 +48,7 @@ def _summary() -> Row:
                 q.deep_share(),
                 look.DEEP_SHARE,
                 empty="no turns",
+                alert="TierRouterDeepShareHigh",
             ),
             stat_panel(
                 "First token, 95 %",
@@ -240,7 +241,8 @@ def _limits() -> Row:
         [
             bars(
                 "Budgets",
-                "The most that one account of each budget has used, of its limit. Each pod counts its own.",
+                "The most that one account of each budget has used, of its limit; each pod counts its own. "
+                "What to do when it is used up: docs/runbooks/TierRouterSpendBurn.md.",
                 look.SHARE,
                 Query(q.query("max by (budget) (tierrouter_budget_used_ratio{@agents})"), "{{budget}}"),
                 steps=look.BUDGET,

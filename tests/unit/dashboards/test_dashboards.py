@@ -9,11 +9,15 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from tierrouter_core.observability import ALL_METRICS
 from tierrouter_dashboards import look
-from tierrouter_dashboards.files import FOLDER, contents
+from tierrouter_dashboards.files import DASHBOARDS, RULES, contents, found
 from tierrouter_dashboards.page import TAG
 
-BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in contents().items()}
+ROOT = RULES.parents[3]
+BOARDS: dict[str, dict[str, Any]] = {
+    path.name: json.loads(text) for path, text in contents().items() if path.parent == DASHBOARDS
+}
 PANELS = [
     pytest.param(panel, id=f"{name.removesuffix('.json')}: {panel['title']}")
     for name, board in BOARDS.items()
@@ -30,8 +34,7 @@ def each_board(test: Any) -> Any:
 
 
 def test_the_charts_files_are_what_the_code_makes() -> None:
-    files = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    assert files == contents(), "run: make dashboards"
+    assert found() == contents(), "run: make dashboards"
 
 
 @each_board
@@ -123,6 +126,30 @@ def test_what_suites_send_counts_in_no_figure_that_is_not_about_suites(panel: di
                 assert ('purpose="regression"' in matchers) <= ("runs" in panel["title"])
 
 
+METRICS = {name: metric for metric in ALL_METRICS for name in metric.series_names}
+
+
+@pytest.mark.parametrize("panel", ASKING)
+def test_every_metric_of_a_query_is_declared_and_has_the_labels_that_are_asked_for(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        known: set[str] = set()
+        for name, matchers in selections(target["expr"]):
+            metric = METRICS[name]
+            labels = {*metric.labels, *TARGET_LABELS, *({"le"} if metric.kind == "histogram" else ())}
+            assert set(re.findall(r"(\w+)!?=~?", matchers)) <= labels, name
+            known |= labels
+        grouped = {label for group in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in group.split(", ")}
+        assert grouped <= known | {"what"}
+
+
+@pytest.mark.parametrize("panel", ASKING)
+def test_counters_are_looked_at_by_how_they_grow_and_gauges_are_not(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        for name, _ in selections(target["expr"]):
+            grown = re.search(rf"(?:rate|increase)\({name}\b", target["expr"]) is not None
+            assert grown == (METRICS[name].kind != "gauge"), name
+
+
 @pytest.mark.parametrize("panel", ASKING)
 def test_a_legend_names_labels_that_are_left(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
@@ -161,6 +188,18 @@ def test_dashboards_lead_to_each_other_and_nowhere_else(board: dict[str, Any]) -
     addresses = {each["uid"] for each in BOARDS.values()}
     assert set(re.findall(r"/d/([\w-]+)", text)) <= addresses
     assert "://" not in text
+
+
+@each_board
+def test_pages_that_a_panel_names_exist(board: dict[str, Any]) -> None:
+    alerts = set(
+        re.findall(r"- alert: (\w+)", "".join(path.read_text(encoding="utf-8") for path in RULES.glob("*.yaml")))
+    )
+    named = re.findall(r"docs/([\w/-]+)[.]md", json.dumps(board))
+    assert named
+    for name in named:
+        folder, _, alert = name.rpartition("/")
+        assert alert in alerts if folder == "runbooks" else (ROOT / "docs" / f"{name}.md").is_file(), name
 
 
 @each_board
