@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds manifests translation-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds manifests pictures translation-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -111,6 +111,9 @@ crds: setup ## crds/*.yaml and docs/crds.md from the declarations in core
 
 translation-docs: setup ## the tables of docs/translation.md from what the code does
 	@.venv/bin/python scripts/translation_table.py
+
+pictures: setup ## docs/images: the page and `tierrouter top` before a real sidecar (needs Chromium; two minutes)
+	@PYTHONPATH=tests:tests/integration .venv/bin/python tests/integration/pictures.py
 
 manifests: setup ## manifests/*.yaml from the chart
 	@.venv/bin/python scripts/manifests.py

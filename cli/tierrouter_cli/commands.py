@@ -14,6 +14,7 @@ from tierrouter_cli.regress.group import regress
 from tierrouter_cli.replay.command import replay
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
+from tierrouter_cli.top.command import top
 from tierrouter_cli.webhook import webhook
 
 app = typer.Typer(
@@ -167,6 +168,7 @@ def explain(
 
 
 app.command(short_help="Say what was spent, and what routing saved.")(report)
+app.command(short_help="Watch what is served, spent and failing.")(top)
 app.command(short_help="Replay recorded calls: what would a router file have cost?")(replay)
 
 
