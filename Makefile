@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart rules agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds dashboards manifests translation-docs metrics-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart rules agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds dashboards manifests pictures translation-docs metrics-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -124,6 +124,9 @@ metrics-docs: setup ## the tables of docs/metrics.md from the declarations in co
 
 dashboards: setup ## Grafana's files in the chart, from the code in dashboards
 	@.venv/bin/python -m tierrouter_dashboards
+
+pictures: setup ## docs/images: the page and `tierrouter top` before a real sidecar (needs Chromium; two minutes)
+	@PYTHONPATH=tests:tests/integration .venv/bin/python tests/integration/pictures.py
 
 manifests: setup ## manifests/*.yaml from the chart
 	@.venv/bin/python scripts/manifests.py

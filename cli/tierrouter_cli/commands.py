@@ -22,6 +22,7 @@ from tierrouter_cli.regress.group import regress
 from tierrouter_cli.replay.command import replay
 from tierrouter_cli.report import report
 from tierrouter_cli.serving import become_server
+from tierrouter_cli.top.command import top
 from tierrouter_cli.tuning.command import tune
 from tierrouter_cli.webhook import webhook
 
@@ -205,6 +206,7 @@ def explain(
 
 
 app.command(short_help="Say what was spent, and what routing saved.")(report)
+app.command(short_help="Watch what is served, spent and failing.")(top)
 app.command(short_help="Replay recorded calls: what would a router file have cost?")(replay)
 app.command(short_help="Find the cheapest policy that holds a quality floor.")(tune)
 

@@ -114,9 +114,9 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, path: str) -> Answer:
-        """One object."""
-        return await self._request("GET", path)
+    async def get(self, path: str, *, host: str = "") -> Answer:
+        """One object; or what a pod answers behind the server's proxy, which is told the name ``host``."""
+        return await self._request("GET", path, host=host)
 
     async def list(
         self, path: str, *, labels: str = "", metadata_only: bool = False, newest: bool = False
@@ -171,9 +171,12 @@ class Client:
         query: Mapping[str, str] | None = None,
         accept: str = "application/json",
         content_type: str = "application/json",
+        host: str = "",
     ) -> Answer:
         assert self._session is not None, "use it as a context"
         headers = {"Accept": accept} | ({} if body is None else {"Content-Type": content_type})
+        if host:
+            headers["Host"] = host
         token = await self._access.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:
             headers["Authorization"] = token

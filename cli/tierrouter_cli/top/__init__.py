@@ -1,0 +1,1 @@
+"""``tierrouter top``: what a sidecar, or those of a namespace, do now."""
