@@ -25,6 +25,7 @@ ATTEMPTS_AFTER_S: Final = (0.0, 1.0, 5.0, 25.0)
 """When it is attempted, in seconds after the attempt before."""
 _ANSWER_S: Final = 10.0
 _WAITING: Final = 200
+_REMEMBERED: Final = 1000
 _AT_ONCE: Final = 4
 """One address that does not answer must not keep the others waiting."""
 
@@ -40,9 +41,16 @@ class Notifier:
         self._on_done = on_done
         self._attempts_after_s = attempts_after_s
         self._waiting: asyncio.Queue[Tell] = asyncio.Queue(_WAITING)
+        self._taken: dict[Tell, None] = {}
+        """What was taken last. A step is told before it is written, and again where that write has to be made again."""
 
     def tell(self, tell: Tell) -> None:
-        """Take it; never fails, never waits."""
+        """Take it, where it was not taken before; never fails, never waits."""
+        if tell in self._taken:
+            return
+        self._taken[tell] = None
+        if len(self._taken) > _REMEMBERED:
+            del self._taken[next(iter(self._taken))]
         if self._waiting.full():
             log.warning("%s: too much is to be told at once; this is dropped: %s", _where(tell), tell.text)
             self._on_done(False)

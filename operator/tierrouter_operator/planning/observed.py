@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tierrouter_operator.planning.kinds import Kind, Obj
+from tierrouter_operator.planning.kinds import RUN, Kind, Obj
 from tierrouter_operator.planning.model_server_state import Said
 from tierrouter_operator.planning.sidecars import NOTHING_SEEN, Fleet
 
@@ -49,6 +49,11 @@ class Observed:
     """What was seen of its pods."""
     refused: Refusal | None = None
     """The write that ended the last attempt, where that was the API server's last word."""
+
+    @property
+    def refused_run(self) -> Refusal | None:
+        """Where what became of a decision can't be written into its run."""
+        return self.refused if self.refused is not None and self.refused.kind is RUN else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

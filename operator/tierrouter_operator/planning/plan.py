@@ -95,7 +95,8 @@ class RouterPlanner:
             return _only_said(self._observed, self._history, self._trouble)
         if self._chooser is None or self._roller is None or self._proposer is None:
             return Plan()
-        # What has been begun or ended is said of it before anything else is: so no decision is acted on twice.
+        # What has been begun or ended is said of it before anything else is: so no decision is acted on twice. Where
+        # its run can't be written, no other decision is begun instead.
         said = [*said_in_run(self._observed, self._history.rollout), *_phase_of_tried(self._history)]
         if said:
             return Plan(tuple(said))
@@ -109,7 +110,8 @@ class RouterPlanner:
 
 def _refusal(observed: Observed) -> Trouble | None:
     """The API server's last word on a write of the last attempt."""
-    if observed.refused is None or observed.refused.kind in MODEL_SERVER:
+    # A run is not the router's own: what can't be said there keeps nothing of it from being done.
+    if observed.refused is None or observed.refused.kind in MODEL_SERVER or observed.refused_run is not None:
         return None
     message = f"the API server refuses {observed.refused.what}: {observed.refused.message}"
     return Trouble(ConditionReason.WRITE_REFUSED, message)
@@ -174,7 +176,7 @@ def _published(
     held = _held(choice, asked)
     server = plan_model_server(observed)
     writes += server.writes
-    rollout = router_judgement(router, rolled, proposed)
+    rollout = router_judgement(observed, rolled, proposed)
     judgements = router_judgements(router, choice, credentials.trouble, held, observed.fleet, server.judgement, rollout)
     judgements += source_judgements(observed, rolled.rollout)
     gone = {name for deletion in deletions for name in deletion.revisions}

@@ -56,9 +56,17 @@ def rollout_judgement(router: str, rollout: Rollout | None) -> Judgement:
     return Judgement(_TYPE, status, reason, message)
 
 
-def router_judgement(router: Obj, rolled: Rolled, proposed: Proposed = None) -> Judgement:
+def router_judgement(observed: Observed, rolled: Rolled, proposed: Proposed = None) -> Judgement:
     """The router's condition: of what is tried, or of why nothing can be; then of what is proposed."""
-    name = router["metadata"]["name"]
+    name = observed.router["metadata"]["name"]
+    refused = observed.refused_run
+    if refused is not None:
+        meanwhile = rollout_judgement(name, rolled.rollout).message
+        message = (
+            f"the API server refuses {refused.what}: {shortened(refused.message, _MAX_SAID)}; no other decision begins "
+            f"until it says what became of the last. {meanwhile}"
+        )
+        return Judgement(_TYPE, "False", ConditionReason.WRITE_REFUSED, message)
     if rolled.trouble is not None:
         message = f"a decision can't become a revision: {rolled.trouble.message}"
         return Judgement(_TYPE, "False", ConditionReason.ROLLOUT_BLOCKED, message)
@@ -91,12 +99,13 @@ def proposal_events(observed: Observed, proposed: Proposed, judgement: Judgement
 
 
 def said_in_run(observed: Observed, rollout: Rollout | None) -> list[Write]:
-    """The writes after which the run names its revision and says what became of it; none where it does, or is gone.
+    """The writes after which the run names its revision and says what became of it; none where it does, is gone, or
+    can't be written.
 
     Whoever is to be told is told before: an operator that ends in between tells it once more, rather than never.
     """
     run = None if rollout is None else next((run for run in observed.runs if _name(run) == rollout.run), None)
-    if run is None or rollout is None or _phase(run) != RunPhase.DECIDED:
+    if run is None or rollout is None or _phase(run) != RunPhase.DECIDED or observed.refused_run is not None:
         return []
     judgement = rollout_judgement(observed.router["metadata"]["name"], rollout)
     decision = (run.get("status") or {}).get("decision") or {}
@@ -117,9 +126,13 @@ def rollout_events(observed: Observed, history: History, rolled: Rolled) -> list
         message = f"the decision of run {_name(dropped.run)} makes no revision: {dropped.reason}"
         said.append(PostEvent(router, "Normal", EventReason.DECISION_NOT_ACTED_ON, message))
     before, now = history.rollout, rolled.rollout
-    if rolled.trouble is not None:
-        found = found_condition(router, _TYPE)
-        judgement = router_judgement(router, rolled)
+    found = found_condition(router, _TYPE)
+    if observed.refused_run is not None:
+        if found.get("reason") != ConditionReason.WRITE_REFUSED:
+            message = router_judgement(observed, rolled).message
+            said.append(PostEvent(router, "Warning", EventReason.WRITE_REFUSED, message))
+    elif rolled.trouble is not None:
+        judgement = router_judgement(observed, rolled)
         if found.get("message") != judgement.message:
             said.append(PostEvent(router, "Warning", EventReason.ROLLOUT_BLOCKED, judgement.message))
     is_same = before is not None and now is not None and (before.stage, before.nonce) == (now.stage, now.nonce)

@@ -130,6 +130,9 @@ class Roller:
 
     def _newest_of_each_suite(self) -> tuple[Decided, ...]:
         """Decisions that wait, at most one of a suite: a later one was made with more knowledge."""
+        if self._observed.refused_run is not None:
+            # What became of one can't be said in its run: another one's would take its place, and it be acted on again.
+            return ()
         known = {activation_of(self._history).get("run", "")}
         known |= {self._history.rollout.run} if self._history.rollout is not None else set()
         newest: dict[str, Decided] = {}

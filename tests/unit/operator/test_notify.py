@@ -5,6 +5,7 @@ import base64
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,6 +79,21 @@ async def test_it_is_posted_as_slack_takes_it_and_tried_again_where_that_may_hel
     assert got == [{"text": TELL.text}] * attempts
     assert "T0-secret" not in caplog.text
     assert ("could not be delivered" in caplog.text) is not is_told
+
+
+async def test_the_same_is_told_once_however_often_its_step_has_to_be_written() -> None:
+    async with hook(200) as (address, got):
+        done: asyncio.Queue[bool] = asyncio.Queue()
+        notifier = Notifier(Secrets(address), done.put_nowait)  # type: ignore[arg-type]
+        running = asyncio.create_task(notifier.run())
+        for number in (1, 1, 2, 1, 2):
+            notifier.tell(replace(TELL, text=str(number)))
+        assert [await done.get(), await done.get()] == [True, True]
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+    assert sorted(each["text"] for each in got) == ["1", "2"]
+    assert done.empty()
 
 
 @pytest.mark.parametrize(
