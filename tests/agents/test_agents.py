@@ -4,6 +4,7 @@ Nothing of what they send is kept: their prompts are not ours.
 """
 
 import hashlib
+import json
 import re
 import secrets
 import sys
@@ -16,9 +17,14 @@ from agents import KINDS, NotInstalledError, program, run
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
 
-from tierrouter_process import KEYS, router_file, serving
+from tierrouter_process import KEYS, router_file, serving, tierrouter
 
+from tierrouter_cli.transcripts.detect import read_inputs
+from tierrouter_core.names import TurnKind
+from tierrouter_core.replay.calls import ReplayCall
+from tierrouter_core.spend.row import TurnRow
 from tierrouter_sidecar.ledger.read import read_rows
+from tierrouter_sidecar.session_file import SESSIONS_FILE
 
 CHAT, RESPONSES, MESSAGES = "OpenAIChat", "OpenAIResponses", "AnthropicMessages"
 PATHS = {CHAT: "/v1/chat/completions", RESPONSES: "/v1/responses", MESSAGES: "/v1/messages"}
@@ -29,6 +35,12 @@ LEFT_BEHIND = {
     "claude-code": {"billing", "cache", "context_management", "reasoning_effort", "tool_hints", "user"},
     "codex": {"cache", "metadata", "reasoning_effort", "verbosity"},
     "opencode": {"reasoning"},
+}
+# Where each keeps what it writes down of its calls.
+STORES = {
+    "claude-code": ".claude/projects",
+    "codex": ".codex/sessions",
+    "opencode": ".local/share/opencode/opencode.db",
 }
 TASK = f"Write the file {FILE}, run it with `{RUN}`, and answer with the word that it printed."
 
@@ -63,4 +75,37 @@ async def test_an_agent_finishes_its_task_by_a_provider_of_another_dialect(agent
     assert len(driver.used) == 3, "a file and a command at once, then the run"
     lost = set(re.findall(r'tierrouter_translation_lossy_total\{field="(\w+)"\}', metrics))
     assert lost == LEFT_BEHIND[agent]
+    assert bool(prompts(router.state_dir)) is (agent != "opencode"), "who names its prompts"
+    told = transcribed(tmp_path / "home" / STORES[agent], file)
+    turns = [row for row in rows if row.turn_kind != TurnKind.UTILITY]
+    assert [facts_of_call(call) for call in told] == [facts_of_row(row) for row in turns], context
+    # Of Claude Code's answers no fewer than their words take, whatever it has written down.
+    assert all(call.output_tokens >= row.output_tokens for call, row in zip(told, turns, strict=True))
+    assert agent == "claude-code" or [call.output_tokens for call in told] == [row.output_tokens for row in turns]
     print(f"\n{agent} by {dialect}: {len(rows)} turns, tools {driver.used}, left behind: {sorted(lost)}")
+
+
+def prompts(state_dir: Path) -> set[str]:
+    """The ids of prompts that agents have sent."""
+    sessions = json.loads((state_dir / SESSIONS_FILE).read_bytes())["sessions"]
+    return {state["prompt"] for *_, state in sessions} - {""}
+
+
+def transcribed(store: Path, file: Path) -> list[ReplayCall]:
+    """The calls that a replay finds in an agent's own store, which it also replays as a whole."""
+    found = read_inputs([store])
+    assert not found.broken.count, found.broken.first
+    ran = tierrouter("replay", "-f", file, store, "--format", "json")
+    assert ran.code == 0, ran
+    assert json.loads(ran.stdout)["columns"][0]["total"]["calls"] == len(found.calls)
+    return found.calls
+
+
+def facts_of_row(row: TurnRow) -> tuple[object, ...]:
+    """What the ledger and an agent's own store agree on."""
+    whole = row.input_tokens + row.cache_read_tokens + row.cache_write_tokens + row.cache_write_1h_tokens
+    return (row.turn_kind, row.agent, row.dialect, whole)
+
+
+def facts_of_call(call: ReplayCall) -> tuple[object, ...]:
+    return (str(call.kind), call.agent, str(call.dialect), call.context_tokens)
