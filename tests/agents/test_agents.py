@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from driver import FILE, RUN, Driver
+from driver import FILE, RUN, Driver, FillingDriver
 
 from agents import KINDS, NotInstalledError, program, run
 
@@ -112,3 +112,32 @@ def facts_of_row(row: TurnRow) -> tuple[object, ...]:
 
 def facts_of_call(call: ReplayCall) -> tuple[object, ...]:
     return (str(call.kind), call.agent, str(call.dialect), call.context_tokens)
+
+
+async def test_claude_code_compacts_in_the_middle_of_a_prompt_and_goes_on_at_a_safe_point(provider, tmp_path):
+    kind = KINDS["claude-code"]
+    try:
+        program(kind.program)
+    except NotInstalledError as reason:
+        pytest.skip(f"NOT TRIED: {reason}")
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "nonce.txt").write_bytes(b"a word")
+    driver = FillingDriver()
+    provider.always(driver)
+    file = router_file(tmp_path, provider, dialects=CHAT)
+    async with serving(tmp_path, "-f", file, variables=KEYS) as router:
+        ran = await run(kind, router.port, tmp_path / "home", workspace, TASK)
+        await router.stop()
+    rows = [row for row in read_rows(router.state_dir) if row.turn_kind != TurnKind.UTILITY]
+    context = f"{ran.said}\n{ran.log}\n{[(row.turn_kind, row.outcome, row.reason) for row in rows]}\n{driver}"
+    assert ran.code == 0, context
+    assert driver.compactions == 1, context
+    loop = ["automatic", "tool_loop", "tool_loop"]
+    assert [row.turn_kind for row in rows] == ["user", "compaction", *loop], context
+    assert rows[2].reason.startswith("Session: the conversation was compacted: "), context
+    told = transcribed(tmp_path / "home" / STORES["claude-code"], file)
+    # A transcript has no compaction among its calls.
+    assert [(str(call.kind), call.compacted) for call in told] == [
+        (kind, kind == "automatic") for kind in ("user", *loop)
+    ]
