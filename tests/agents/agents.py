@@ -68,6 +68,8 @@ class Kind:
     program: str
     agent: Agent
     arguments: tuple[str, ...]
+    goes_on: tuple[str, ...]
+    """Beside them, for another prompt in the same session."""
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -76,6 +78,7 @@ KINDS = {
         "claude",
         Agent.CLAUDE_CODE,
         ("--print", "--dangerously-skip-permissions", "--output-format", "text"),
+        ("--continue",),
         # As root it skips permissions only where it is told that it stands in a sandbox.
         {"IS_SANDBOX": "1", "DISABLE_AUTOUPDATER": "1"},
     ),
@@ -83,11 +86,13 @@ KINDS = {
         "codex",
         Agent.CODEX,
         ("exec", "--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check"),
+        ("resume", "--last"),
     ),
     "opencode": Kind(
         "opencode",
         Agent.OPENCODE,
         ("run", "--auto"),
+        ("--continue",),
         {
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
@@ -106,8 +111,11 @@ class Ran:
     log: str
 
 
-async def run(kind: Kind, port: int, home: Path, workspace: Path, task: str) -> Ran:
-    """Give an agent a task, and the settings that a pod's agent gets, with the sidecar on another port."""
+async def run(kind: Kind, port: int, home: Path, workspace: Path, task: str, *, goes_on: bool = False) -> Ran:
+    """Give an agent a task, and the settings that a pod's agent gets, with the sidecar on another port.
+
+    ``goes_on``: in the session of the task before.
+    """
 
     def here(text: str) -> str:
         return text.replace(OPENAI_URL, f"http://127.0.0.1:{port}/v1").replace(ROOT_URL, f"http://127.0.0.1:{port}")
@@ -115,11 +123,11 @@ async def run(kind: Kind, port: int, home: Path, workspace: Path, task: str) -> 
     injected = environment({"name": "agent"}, kind.agent, None).variables
     variables = {each["name"]: here(each["value"]) for each in injected}
     settings = home / ".codex" / "config.toml"
-    settings.parent.mkdir(parents=True)
+    settings.parent.mkdir(parents=True, exist_ok=True)
     if kind.agent is Agent.CODEX:
         settings.write_text(here(codex_settings()))
     process = await asyncio.create_subprocess_exec(
-        *(program(kind.program), *kind.arguments, task),
+        *(program(kind.program), *kind.arguments, *(kind.goes_on if goes_on else ()), task),
         cwd=workspace,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **variables, **kind.variables},
         stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ what the run printed. It knows the printed word only from there.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provider import Answer, Tokens, ToolCall
@@ -101,3 +101,23 @@ def _results(body: Mapping[str, Any]) -> str:
         elif isinstance(entry.get("content"), list):
             out += [str(block.get("content")) for block in entry["content"] if block.get("type") == "tool_result"]
     return "\n".join(out)
+
+
+@dataclass
+class FillingDriver(Driver):
+    """Says of its first answer that the window is full, so that the agent compacts the conversation."""
+
+    compactions: int = 0
+
+    def __call__(self, request: RecordedRequest) -> Answer:
+        """The next answer."""
+        body = request.body.decode()
+        if "CRITICAL: Respond with TEXT ONLY" in body:
+            self.compactions += 1
+            return Answer(
+                text="<summary>The file is to be written and run.</summary>", usage=Tokens(input=990_000, output=20)
+            )
+        answer = super().__call__(request)
+        if self.compactions or not answer.tool_calls:
+            return answer
+        return replace(answer, usage=Tokens(input=990_000, output=20))
