@@ -8,7 +8,7 @@ PYTEST ?= .venv/bin/pytest
 lane = @printf '\n=== %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit integration kubernetes chart rules agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-operator bench-pods bench-tuning bench-regression bench-rollout crds dashboards manifests pictures translation-docs metrics-docs lock clean
+.PHONY: help setup run test lint unit integration kubernetes chart rules agents e2e kind fuzz reliability chaos bench bench-translation bench-routing bench-metrics bench-operator bench-pods bench-tuning bench-regression bench-rollout crds dashboards manifests pictures translation-docs metrics-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +97,9 @@ bench-translation: setup ## what translating a turn costs, against passing it th
 
 bench-routing: setup ## what reading a task out of a turn and deciding on it costs (half a minute)
 	@.venv/bin/python -m bench.routing
+
+bench-metrics: setup ## what /metrics, a turn's counts and its line in the log cost (some seconds)
+	@.venv/bin/python -m bench.metrics
 
 bench-operator: setup ## what the operator costs, on a real API server (about ten minutes)
 	@PYTHONPATH=tests .venv/bin/python -m bench.cluster

@@ -1,6 +1,6 @@
 """The sidecar's metrics as they are counted and exposed; ``tierrouter_core.observability.sidecar`` declares them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.gc_collector import GCCollector
@@ -59,7 +59,7 @@ class Metrics(Series):
         return self.text().encode() + generate_latest(self._process)
 
 
-def _label_values(documents: Iterable[Document]) -> dict[str, frozenset[str]]:
+def _label_values(documents: Sequence[Document]) -> dict[str, frozenset[str]]:
     """What the labels may say that speak of a configuration."""
     tiers, models, providers, rules, budgets = {"", NO_TIER}, {"", OTHER_MODEL}, set[str](), set[str](), set[str]()
     for document in documents:
@@ -77,4 +77,5 @@ def _label_values(documents: Iterable[Document]) -> dict[str, frozenset[str]]:
         "provider": frozenset(providers),
         "rule": frozenset(rules),
         "budget": frozenset(budgets),
+        "baseline_model": frozenset(each.baseline.model for each in documents if each.baseline is not None),
     }

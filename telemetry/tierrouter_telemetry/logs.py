@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TextIO
 
+import orjson
+
 MAX_WAITING: Final = 10_000
 """Lines kept in memory while nobody reads: some 5 MB."""
 _GATHERED_S: Final = 0.02
@@ -54,7 +56,11 @@ class JSONLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except TypeError:
+            # Half a character, which is no text for orjson.
+            return json.dumps(line, default=str)
 
 
 class TextLines(logging.Formatter):

@@ -40,6 +40,10 @@ def test_a_line_for_machines_is_one_object_with_its_fields() -> None:
     assert said == {"level": "info", "logger": "tierrouter", "message": "a\nb", "turn": "1f", "cost_usd": 0.25}
 
 
+def test_a_name_that_is_no_text_spoils_no_line() -> None:
+    assert json.loads(JSONLines().format(record(session="\ud800")))["session"] == "\ud800"
+
+
 def test_a_line_for_people_has_its_fields_behind_the_message() -> None:
     line = TextLines().format(record(turn="1f", reason='Rule: "x" is true'))
     assert line.endswith(' INFO turn turn=1f reason="Rule: \\"x\\" is true"')

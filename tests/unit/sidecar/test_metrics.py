@@ -1,7 +1,14 @@
 """What the sidecar counts is what Prometheus reads."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from tierrouter_core.observability import sidecar as m
+from tierrouter_sidecar.compiling import compile_texts
+from tierrouter_sidecar.configuration import read_texts
 from tierrouter_sidecar.metrics import Metrics
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "coding.yaml"
 
 
 def test_what_was_counted_is_exposed():
@@ -32,3 +39,21 @@ def test_what_others_count_is_a_counter_all_the_same():
     for total in (3, 3, 5):
         metrics.counted_elsewhere(m.LEDGER_WRITTEN, total)
     assert "tierrouter_ledger_written_rows_total 5" in metrics.exposition().decode()
+
+
+def test_however_often_a_configuration_changes_its_names_the_text_stays_small():
+    metrics = Metrics()
+    document = compile_texts(read_texts([EXAMPLE]), None).document
+    sizes = []
+    for number in range(40):
+        renamed = replace(
+            document,
+            tiers={f"{name}-{number}": replace(tier, name=f"{name}-{number}") for name, tier in document.tiers.items()},
+            baseline=replace(document.baseline, model=f"model-{number}"),
+        )
+        metrics.adopt([renamed])
+        for tier in renamed.tiers:
+            metrics.observe(m.TTFT, 0.2, tier)
+        metrics.count(m.BASELINE_COST, f"model-{number}")
+        sizes.append(len(metrics.exposition()))
+    assert max(sizes[20:]) < 1.1 * max(sizes[:20])

@@ -1,0 +1,1 @@
+"""What being seen costs: the text of `/metrics`, a turn's counts, its line in the log."""
