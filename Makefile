@@ -47,18 +47,18 @@ integration: setup ## tests with real processes, sockets and the embedded model
 	@scripts/chromium.sh >/dev/null || test $$? = 3
 	@$(PYTEST) -n 2 tests/integration --ignore=tests/integration/sidecar/test_reliability.py
 	@$(PYTEST) tests/chaos bench
-	@$(PYTEST) -s tests/observability
-	@$(PYTEST) -n 4 tests/integration/sidecar/test_reliability.py
+	@# These wait more than they work.
+	@$(PYTEST) -n 5 tests/observability tests/integration/sidecar/test_reliability.py
 
 kubernetes: setup ## tests against a real Kubernetes API server, which is built once (about 5 minutes)
 	$(call lane,Kubernetes tests)
 	@PYTHONPATH=tests .venv/bin/python -m control_plane
-	@$(PYTEST) tests/kubernetes
+	@$(PYTEST) -n 2 tests/kubernetes
 
 chart: setup ## tests of the Helm chart, by Helm from PATH or built once (about 2 minutes)
 	$(call lane,chart tests)
 	@scripts/helm.sh >/dev/null || test $$? = 3
-	@$(PYTEST) tests/chart
+	@$(PYTEST) -n 2 tests/chart
 
 rules: setup ## tests of Prometheus rules and alerts, by promtool from PATH or from Debian's packages
 	$(call lane,Prometheus rules)
