@@ -51,10 +51,9 @@ def compiled(env: cel.Env, when: str) -> cel.Expression:
     return expression
 
 
-def said_by(expression: cel.Expression, activation: cel.Activation) -> bool | str:
-    """What an expression says of an activation's values, or why it can't."""
-    result = expression.eval(activation=activation).value()
-    return result if isinstance(result, bool) else str(result).removeprefix("INVALID_ARGUMENT: ")
+def why_it_failed(result: object) -> str:
+    """What an evaluation gave in place of a bool, in words."""
+    return str(result).removeprefix("INVALID_ARGUMENT: ")
 
 
 def names_in(when: str) -> tuple[str, ...]:

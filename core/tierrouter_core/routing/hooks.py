@@ -9,7 +9,7 @@ from typing import Final
 
 from tierrouter_core.document.model import Document, Rule
 from tierrouter_core.errors import RuleError
-from tierrouter_core.routing.expressions import compiled, environment, names_in, said_by
+from tierrouter_core.routing.expressions import compiled, environment, names_in, why_it_failed
 from tierrouter_core.routing.rules import Evaluation, RuleSet
 from tierrouter_core.routing.variables import FEATURES, RESPONSE_VARIABLES, THRESHOLD_PREFIX, Value, Variable
 from tierrouter_core.value_class import keyword_value_class, value_class
@@ -107,8 +107,8 @@ class ResponseHook:
         """What it says of ``response`` to a turn with these variables."""
         known = {**turn, **response.variables(), **self._thresholds}
         values = {name: known[name] for name in self.names if name in known}
-        said = said_by(self._expression, self._environment.Activation(values))
-        return Said(False, said) if isinstance(said, str) else Said(said)
+        result = self._expression.eval(activation=self._environment.Activation(values)).value()
+        return Said(result) if isinstance(result, bool) else Said(False, why_it_failed(result))
 
 
 class Hooks:

@@ -7,7 +7,7 @@ from cel_expr_python import cel
 
 from tierrouter_core.document.model import Rule
 from tierrouter_core.errors import RuleError
-from tierrouter_core.routing.expressions import compiled, environment, names_in, said_by
+from tierrouter_core.routing.expressions import compiled, environment, names_in, why_it_failed
 from tierrouter_core.routing.variables import THRESHOLD_PREFIX, VARIABLES, Value, Variable
 
 _REMEMBERED = 512
@@ -76,7 +76,8 @@ class RuleSet:
         """What each rule says, or why it can't: no variables need to be bound but those that some rule names."""
         values = {**dict(zip(self._used, used, strict=True)), **self._thresholds}
         activation = self._environment.Activation(values)
-        return tuple([said_by(entry.expression, activation) for entry in self._rules])
+        results = [entry.expression.eval(activation=activation).value() for entry in self._rules]
+        return tuple([result if isinstance(result, bool) else why_it_failed(result) for result in results])
 
     def uses(self, name: str) -> bool:
         """Whether any rule names the variable."""
