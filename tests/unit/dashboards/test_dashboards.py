@@ -92,6 +92,7 @@ def test_a_panel_says_what_it_shows_and_in_what_unit(panel: dict[str, Any]) -> N
 def test_a_panel_asks_the_data_source_that_was_chosen(panel: dict[str, Any]) -> None:
     chosen = {"type": "prometheus", "uid": "${datasource}"}
     assert [each["datasource"] for each in (panel, *panel["targets"])] == [chosen] * (1 + len(panel["targets"]))
+    assert [each["refId"] for each in panel["targets"]] == list("ABCDEFGH"[: len(panel["targets"])])
 
 
 @pytest.mark.parametrize("panel", ASKING)
