@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tierrouter_core.observability import ALL_METRICS
@@ -86,6 +87,19 @@ def test_a_panel_says_what_it_shows_and_in_what_unit(panel: dict[str, Any]) -> N
     assert panel["description"] != f"{panel['title']}."
     if "targets" in panel:
         assert panel["fieldConfig"]["defaults"]["unit"]
+
+
+KNOWN_UNITS = {value for name, value in vars(units).items() if name[0].isupper()}
+
+
+@pytest.mark.parametrize("panel", ASKING)
+def test_a_unit_is_one_of_grafanas_or_a_word_behind_the_number(panel: dict[str, Any]) -> None:
+    overridden = [each for override in panel["fieldConfig"]["overrides"] for each in override["properties"]]
+    for unit in (
+        panel["fieldConfig"]["defaults"]["unit"],
+        *(each["value"] for each in overridden if each["id"] == "unit"),
+    ):
+        assert unit in KNOWN_UNITS or re.fullmatch(r"suffix:[\w/]+", unit)
 
 
 @pytest.mark.parametrize("panel", ASKING)
