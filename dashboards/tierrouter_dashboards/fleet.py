@@ -97,7 +97,7 @@ def _health() -> Row:
                 look.SHARE,
                 q.fallback_share(),
                 look.FAILING,
-                empty="no failovers",
+                empty="no turns",
                 alert="TierRouterFallbackShareHigh",
             ),
             stat_panel(

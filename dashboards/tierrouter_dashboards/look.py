@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConf
 from grafana_foundation_sdk.models.dashboard import FieldColorModeId, Threshold, ThresholdsMode
 
 USD: Final = "currencyUSD"
-USD_AN_HOUR: Final = "suffix: USD/h"
+USD_AN_HOUR: Final = "suffix:USD/h"
 SHARE: Final = "percentunit"
 """0 to 1, shown in percent."""
 PERCENT: Final = "percent"
@@ -14,9 +14,8 @@ SECONDS: Final = "s"
 SINCE: Final = "dateTimeFromNow"
 """A time in milliseconds, shown as how long ago that is."""
 COUNT: Final = "short"
-TURNS_A_MINUTE: Final = "suffix: turns/min"
-TOKENS_A_MINUTE: Final = "suffix: tokens/min"
-TEXT: Final = "string"
+TURNS_A_MINUTE: Final = "suffix:turns/min"
+TOKENS_A_MINUTE: Final = "suffix:tokens/min"
 
 GREEN: Final = "green"
 YELLOW: Final = "#EAB839"

@@ -38,7 +38,7 @@ def page(
         .uid(uid)
         .description(description)
         .tags([TAG])
-        .readonly()
+        .editable()
         .timezone("browser")
         .time(since, "now")
         .refresh("1m")

@@ -64,7 +64,7 @@ def stat_panel(
         .color_mode(options.BigValueColorMode.VALUE)
         .graph_mode(options.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(_now(expr).legend_format(title))
+        .with_target(_now(expr, "A").legend_format(title))
     )
 
 
@@ -110,8 +110,8 @@ def graph(
         )
     for tier, color in look.TIER_COLORS.items():
         panel = panel.override_by_name(tier, _colored(color))
-    for each in queries:
-        panel = panel.with_target(_over_time(each.expr).legend_format(each.legend))
+    for ref, each in zip(_REFS, queries, strict=False):
+        panel = panel.with_target(_over_time(each.expr, ref).legend_format(each.legend))
     return panel
 
 
@@ -142,7 +142,7 @@ def bars(
         .value_mode(options.BarGaugeValueMode.TEXT)
         .show_unfilled(False)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(_now(each.expr).legend_format(each.legend))
+        .with_target(_now(each.expr, "A").legend_format(each.legend))
     )
     if maximum is not None:
         panel = panel.max(maximum)
@@ -185,8 +185,8 @@ def states(title: str, description: str, words: dict[str, tuple[str, str]], *que
             .show_legend(True)
         )
     )
-    for each in queries:
-        panel = panel.with_target(_over_time(each.expr).legend_format(each.legend))
+    for ref, each in zip(_REFS, queries, strict=False):
+        panel = panel.with_target(_over_time(each.expr, ref).legend_format(each.legend))
     return panel
 
 
@@ -240,7 +240,7 @@ def table_panel(
         )
     )
     for ref, column in zip(_REFS, columns, strict=False):
-        panel = panel.with_target(_now(column.expr).format(PromQueryFormat.TABLE).ref_id(ref))
+        panel = panel.with_target(_now(column.expr, ref).format(PromQueryFormat.TABLE))
     for column in columns:
         properties = [model.DynamicConfigValue("unit", column.unit)]
         if column.steps:
@@ -285,12 +285,12 @@ def alerts(title: str, description: str, width: int = 8) -> Panel:
 _REFS: Final = "ABCDEFGHIJ"
 
 
-def _now(expr: str) -> prometheus.Dataquery:
-    return prometheus.Dataquery().expr(expr).instant().datasource(DATASOURCE)
+def _now(expr: str, ref: str) -> prometheus.Dataquery:
+    return prometheus.Dataquery().ref_id(ref).expr(expr).instant().datasource(DATASOURCE)
 
 
-def _over_time(expr: str) -> prometheus.Dataquery:
-    return prometheus.Dataquery().expr(expr).range().datasource(DATASOURCE)
+def _over_time(expr: str, ref: str) -> prometheus.Dataquery:
+    return prometheus.Dataquery().ref_id(ref).expr(expr).range().datasource(DATASOURCE)
 
 
 def _colored(color: str) -> list[model.DynamicConfigValue]:

@@ -117,12 +117,17 @@ def cost_per_turn(*labels: str) -> str:
 
 def failed_share(*labels: str) -> str:
     """Of turns: those that the provider or the router failed, and not those whose agent went away."""
-    return share(
-        increase("tierrouter_turns_total", *labels, of=f"@agents,{_BAD_OUTCOMES}"),
-        increase("tierrouter_turns_total", *labels),
-    )
+    turns = increase("tierrouter_turns_total", *labels)
+    failed = increase("tierrouter_turns_total", *labels, of=f"@agents,{_BAD_OUTCOMES}")
+    return share(_or_none(failed, turns), turns)
 
 
 def fallback_share(*labels: str) -> str:
     """Of turns: those that went on to another tier because theirs failed."""
-    return share(increase("tierrouter_failovers_total", *labels), increase("tierrouter_turns_total", *labels))
+    turns = increase("tierrouter_turns_total", *labels)
+    return share(_or_none(increase("tierrouter_failovers_total", *labels), turns), turns)
+
+
+def _or_none(part: str, whole: str) -> str:
+    """0 where there is no series of the part: what has never happened has none."""
+    return f"({part} or 0 * {whole})"

@@ -97,6 +97,7 @@ def test_what_prometheus_alerts_are_told_counts_for_grafanas_too() -> None:
     found = rules(
         **{
             "prometheusRule.thresholds.deepSharePercent": 2.5,
+            "prometheusRule.thresholds.minTurns": 1_000_000,
             "prometheusRule.disabledAlerts": ["TierRouterWatchdog", "TierRouterLedgerLosing"],
             "prometheusRule.alertLabels": {"team": "agents"},
             "prometheusRule.runbookBase": "https://docs.example.com/",
@@ -107,6 +108,7 @@ def test_what_prometheus_alerts_are_told_counts_for_grafanas_too() -> None:
     assert set(found) == set(rules()) - gone
     deep_share = found["TierRouterDeepShareHigh"]
     assert "> 2.5 # thresholds.deepSharePercent\n" in deep_share["data"][0]["model"]["expr"]
+    assert ">= 1000000 # thresholds.minTurns\n" in deep_share["data"][0]["model"]["expr"]
     assert deep_share["labels"] == {"severity": "warning", "team": "agents"}
     page = "https://docs.example.com/docs/runbooks/TierRouterDeepShareHigh.md"
     assert deep_share["annotations"]["runbook_url"] == page

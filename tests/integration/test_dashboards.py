@@ -39,10 +39,10 @@ CHOSEN = {
     "$__rate_interval": "10s",
 }
 QUERIES = [
-    pytest.param(target, id=f"{path.stem}: {panel['title']}: {target.get('refId', 'A')}{number}")
+    pytest.param(target, id=f"{path.stem}: {panel['title']}: {target['refId']}")
     for path in sorted((FILES / "dashboards").glob("*.json"))
     for panel in json.loads(path.read_text())["panels"]
-    for number, target in enumerate(panel.get("targets", ()))
+    for target in panel.get("targets", ())
 ]
 ALERTS = [
     pytest.param(rule, id=rule["title"])
@@ -57,6 +57,8 @@ class Prometheus:
 
     url: str
     at: float = 0
+    calm: float = 0
+    """A moment when there were turns, and nothing had failed."""
 
     def ask(self, path: str, **parameters: str) -> list[dict[str, Any]]:
         """Series. A query that can't be run fails the test, and so does one with a warning."""
@@ -147,8 +149,8 @@ async def send(router: Served) -> None:
     await say({"model": "auto"})
 
 
-async def drive(folder: Path, admin_port: int, prometheus: Prometheus) -> float:
-    """Real turns through a real sidecar while it is scraped; gives the moment when all was seen."""
+async def drive(folder: Path, admin_port: int, prometheus: Prometheus) -> Prometheus:
+    """Real turns through a real sidecar while it is scraped."""
     scraped = functools.partial(asyncio.to_thread, prometheus.wait_for_scrapes, "tierrouter-sidecar")
     async with ScriptedProvider() as vendor, ScriptedProvider() as spare:
         for provider in (vendor, spare):
@@ -158,13 +160,16 @@ async def drive(folder: Path, admin_port: int, prometheus: Prometheus) -> float:
         async with serving(folder, "-f", file, variables=KEYS, admin_port=admin_port) as router:
             # What a series begins with is no growth of it, so everything happens twice, with scrapes between.
             await scraped()
-            for round_ in range(3):
+            await send(router)
+            await scraped()
+            calm = time.time()
+            for round_ in range(2):
                 await send(router)
-                vendor.script(*[Status(503)] * (3 if round_ == 2 else 1), when=to_model("moonshotai/kimi-k2.6"))
+                vendor.script(*[Status(503)] * (3 if round_ == 1 else 1), when=to_model("moonshotai/kimi-k2.6"))
                 for _ in range(3):
                     await router.post(CHAT)
                 await scraped()
-            return time.time()
+            return replace(prometheus, at=time.time(), calm=calm)
 
 
 def scraping(admin_port: int, operator_port: int) -> dict[str, Any]:
@@ -211,7 +216,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             metrics.happened(m.REGRESSION_DECISIONS, *ROUTER, label)
         for label in ("promoted", "rolled_back"):
             metrics.happened(m.ROLLOUTS, *ROUTER, label)
-        yield replace(running, at=asyncio.run(drive(folder, admin_port, running)))
+        yield asyncio.run(drive(folder, admin_port, running))
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
@@ -260,6 +265,13 @@ def test_what_regression_runs_spend_is_in_a_figure_of_its_own(prometheus: Promet
         of_pod = the(prometheus.now(f'sum(increase(tierrouter_cost_usd_total{{pod="{pod}"}}[{RANGE_S}s]))'))
         assert the(prometheus.now(panel("fleet", title))) == pytest.approx(of_pod)
         assert of_pod > 0
+
+
+def test_where_nothing_has_failed_yet_the_share_is_nothing_and_not_unknown(prometheus: Prometheus) -> None:
+    calm = replace(prometheus, at=prometheus.calm)
+    assert the(calm.now(panel("router", "Turns"))) > 0
+    for title in ("Turns that failed", "Failovers per turn"):
+        assert the(calm.now(panel("fleet", title))) == 0
 
 
 def test_what_is_not_in_order_is_said_in_words(prometheus: Prometheus) -> None:
