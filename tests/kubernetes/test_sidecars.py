@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from operators import running_operator
 from pods_with_sidecars import AgentPod, agent_pods
 
@@ -40,6 +41,28 @@ async def test_running_pods_are_told_and_say_what_they_serve(
             for pod in pods:
                 assert (await pod.get())["metadata"]["annotations"]["tierrouter.dev/poke"]
             assert running.metrics.registry.get_sample_value("tierrouter_operator_pokes_total") >= 3
+            page = await metrics_of(running.metrics_port)
+            of_router = f'namespace="{namespace}",router="coding"'
+            for state, pods_of_it in (("current", 3), ("lagging", 0), ("refusing", 0), ("silent", 0)):
+                assert f'tierrouter_operator_sidecars{{{of_router},state="{state}"}} {pods_of_it}.0\n' in page
+            assert f"tierrouter_operator_router_ready{{{of_router}}} 1.0\n" in page
+            assert f"tierrouter_operator_pods_not_injected{{{of_router}}} 0.0\n" in page
+            assert (
+                f'tierrouter_operator_rollouts_total{{namespace="{namespace}",outcome="promoted",router="coding"}} 0.0'
+                in page
+            )
+            await api.delete(await api.path_of(await router.get()))
+
+            async def is_gone() -> bool:
+                return of_router not in await metrics_of(running.metrics_port)
+
+            await api.until(is_gone, "the router has no series any more")
+
+
+async def metrics_of(port: int) -> str:
+    """What Prometheus would read."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as response:
+        return await response.text()
 
 
 async def until_changed(router: RouterInCluster, api: Api, before: str) -> str:

@@ -19,7 +19,10 @@ from test_failover import ASK
 from test_turn_lines import MARK, TRACE, everywhere
 
 from provider import Answer, Status, Tokens, closed_port
+from tierrouter_core.names import Outcome
+from tierrouter_core.spend.row import TurnRow
 from tierrouter_sidecar.errors import StartError
+from tierrouter_telemetry.sinks import EndedTurn, open_sinks
 
 TURN = Answer(text="ok", usage=Tokens(input=1000, cached=400, output=10))
 
@@ -173,6 +176,17 @@ async def test_whatever_becomes_of_the_receiver_turns_are_served_and_the_end_com
     got = await asyncio.gather(*(sidecar.post(PATHS[CHAT], ASK[CHAT]) for _ in range(50)))
     assert {each.status for each in got} == {200}
     assert len(await sidecar.rows(50)) == 50
+
+
+async def test_what_is_left_is_sent_at_the_end(receiver, monkeypatch):
+    for variable in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_METRIC_EXPORT_INTERVAL"):
+        monkeypatch.setenv(variable, "3600000")
+    sinks = open_sinks(otel=True, statsd="", pod="")
+    row = TurnRow(turn_id="1f", time="2026-03-01T00:00:00.000Z", tier="deep", output_tokens=5, outcome=Outcome.ANSWERED)
+    sinks.ended(EndedTurn(row, "opus", 1.0))
+    await asyncio.to_thread(sinks.close)
+    assert [attributes(span)["tierrouter.turn"] for span in receiver.spans] == ["1f"]
+    assert {name for name, _ in receiver.points} == {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
 
 
 async def test_without_being_asked_for_nothing_is_sent(receiver, start, provider):
