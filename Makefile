@@ -58,6 +58,7 @@ kubernetes: setup ## tests against a real Kubernetes API server, which is built 
 chart: setup ## tests of the Helm chart, by Helm from PATH or built once (about 2 minutes)
 	$(call lane,chart tests)
 	@scripts/helm.sh >/dev/null || test $$? = 3
+	@scripts/prometheus.sh >/dev/null || test $$? = 3
 	@$(PYTEST) -n 2 tests/chart
 
 rules: setup ## tests of Prometheus rules and alerts, by promtool from PATH or from Debian's packages
