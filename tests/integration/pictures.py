@@ -38,7 +38,7 @@ PACES_S = {
     "qwen3.6:27b": 0.4,
     "deepseek/deepseek-v4-flash": 0.5,
 }
-LOTS = random.Random(20)
+LOTS = random.Random(3)
 
 
 def answered(request: RecordedRequest) -> Answer:
@@ -67,7 +67,7 @@ async def work(served: Served, session: int, limit: asyncio.Semaphore) -> None:
     lot = LOTS.random()
     if lot < 0.02:
         headers["x_tierrouter_hint"] = "deep"
-    elif lot < 0.05:
+    elif lot < 0.055:
         headers["x_tierrouter_task"] = '{"file_count": 12}'
     elif lot < 0.2:
         headers["x_tierrouter_task"] = '{"sandboxed": true}'
@@ -93,7 +93,7 @@ async def a_working_day(served: Served, vendor: ScriptedProvider) -> None:
 
 async def draw_page(page: Page, url: str) -> None:
     for name, scheme in (("page-light", "light"), ("page-dark", "dark")):
-        await page.looks(width=1280, height=900, scheme=scheme)
+        await page.looks(width=1120, height=900, scheme=scheme)
         await page.goto(url)
         await page.until("document.querySelectorAll('#tiers tbody tr').length > 3")
         (IMAGES / f"{name}.png").write_bytes(await page.screenshot())
