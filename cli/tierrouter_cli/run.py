@@ -149,7 +149,7 @@ def _greet(settings: Settings, in_force: "InForce") -> None:
         say(f"  {tier.name:<{width}}  {tier.model} at {tier.provider}")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     say(f"agents:  OPENAI_BASE_URL=http://{host}:{settings.port}/v1  ANTHROPIC_BASE_URL=http://{host}:{settings.port}")
-    say(f"metrics: http://127.0.0.1:{settings.admin_port}/metrics    ledger: {settings.state_dir}")
+    say(f"figures: http://127.0.0.1:{settings.admin_port}/  (metrics: /metrics)    ledger: {settings.state_dir}")
     say("ready; Ctrl-C stops")
 
 

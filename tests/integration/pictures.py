@@ -93,7 +93,7 @@ async def a_working_day(served: Served, vendor: ScriptedProvider) -> None:
 
 async def draw_page(page: Page, url: str) -> None:
     for name, scheme in (("page-light", "light"), ("page-dark", "dark")):
-        await page.looks(width=1120, height=900, scheme=scheme)
+        await page.looks(width=1280, height=900, scheme=scheme)
         await page.goto(url)
         await page.until("document.querySelectorAll('#tiers tbody tr').length > 3")
         (IMAGES / f"{name}.png").write_bytes(await page.screenshot())
