@@ -163,7 +163,7 @@ def _greet(settings: Settings, in_force: "InForce", tell: Tell) -> None:
         tell(f"  {tier.name:<{width}}  {tier.model} at {tier.provider}")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     tell(f"agents:  OPENAI_BASE_URL=http://{host}:{settings.port}/v1  ANTHROPIC_BASE_URL=http://{host}:{settings.port}")
-    tell(f"metrics: http://127.0.0.1:{settings.admin_port}/metrics    ledger: {settings.state_dir}")
+    tell(f"figures: http://127.0.0.1:{settings.admin_port}/  (metrics: /metrics)    ledger: {settings.state_dir}")
     tell("ready; Ctrl-C stops")
 
 

@@ -38,7 +38,7 @@ PACES_S = {
     "qwen3.6:27b": 0.4,
     "deepseek/deepseek-v4-flash": 0.5,
 }
-LOTS = random.Random(20)
+LOTS = random.Random(3)
 
 
 def answered(request: RecordedRequest) -> Answer:
@@ -67,7 +67,7 @@ async def work(served: Served, session: int, limit: asyncio.Semaphore) -> None:
     lot = LOTS.random()
     if lot < 0.02:
         headers["x_tierrouter_hint"] = "deep"
-    elif lot < 0.05:
+    elif lot < 0.055:
         headers["x_tierrouter_task"] = '{"file_count": 12}'
     elif lot < 0.2:
         headers["x_tierrouter_task"] = '{"sandboxed": true}'

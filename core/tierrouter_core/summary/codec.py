@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -37,13 +38,25 @@ def as_json(value: Any) -> Any:
 
 
 def _told(value: Any) -> Any:
+    kind: Any = type(value)
+    # Most values are these; a sidecar that is looked at has turns to serve.
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is float:
+        return round(value, _PLACES)
+    if kind is tuple:
+        return [_told(each) for each in value]
     if is_dataclass(value):
-        return {_camel(field.name): _told(getattr(value, field.name)) for field in fields(value)}
+        return {told: _told(getattr(value, name)) for name, told in _names(kind)}
     if isinstance(value, Mapping):
         return {str(key): _told(each) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return [_told(each) for each in value]
-    return round(value, _PLACES) if isinstance(value, float) else value
+    return value
+
+
+@cache
+def _names(kind: Any) -> tuple[tuple[str, str], ...]:
+    """A dataclass' fields, and what they are called in JSON."""
+    return tuple((field.name, _camel(field.name)) for field in fields(kind))
 
 
 def _camel(name: str) -> str:

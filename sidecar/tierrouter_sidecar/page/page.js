@@ -93,8 +93,8 @@ function pair(box, [name, value]) {
 
 const share = ["", (cell, row) => bars(cell, row.share, row.shareText)];
 const TIERS = [
-  ["", named], ["wide model", "model"], share, ["number", "turns"], ["number wide", "input"], ["number wide", "cached"],
-  ["number wide", "output"], ["number", "cost"], ["number wide", "firstToken"], ["number wide", "slowFirstToken"],
+  ["", named], ["wide model", "model"], share, ["number", "turns"], ["number wide", "input"], ["number wide extra", "cached"],
+  ["number wide", "output"], ["number", "cost"], ["number wide", "firstToken"], ["number wide extra", "slowFirstToken"],
 ];
 const PARTS = [["", explained], share, ["number", "count"]];
 const RECENT = [
