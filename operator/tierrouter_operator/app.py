@@ -29,7 +29,7 @@ from tierrouter_operator.prometheus import Prometheus
 from tierrouter_operator.queue import WorkQueue
 from tierrouter_operator.reconcile import Reconciler
 from tierrouter_operator.resync import Resync
-from tierrouter_operator.runs import SuiteReconciler
+from tierrouter_operator.runs import SuiteReconciler, asking
 from tierrouter_operator.runs_observe import suites_concerned
 from tierrouter_operator.serving import health_app, metrics_app, port_of, serve
 from tierrouter_operator.settings import Settings
@@ -102,7 +102,7 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         reconciler = Reconciler(store, executor, metrics, fleet_of, model_servers.follow)
         queue = reconciler.queue
         jobs = JobSettings(results_image=settings.results_image, results_role=settings.results_role)
-        suites = SuiteReconciler(store, executor, metrics, jobs)
+        suites = SuiteReconciler(store, executor, metrics, jobs, pods_of=asking(client))
 
         def changed(key: Key, obj: Obj) -> None:
             for concerned in keys_concerned(store, key, obj):

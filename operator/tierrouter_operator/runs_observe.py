@@ -21,7 +21,9 @@ from tierrouter_operator.planning.kinds import (
 )
 from tierrouter_operator.planning.observed import Refusal
 from tierrouter_operator.planning.references import router_of, suite_of
-from tierrouter_operator.planning.run_jobs import job_name
+from tierrouter_operator.planning.run_job_state import Stage, is_lost, judge_job
+from tierrouter_operator.planning.run_jobs import is_of, job_name
+from tierrouter_operator.planning.run_seen import Run
 from tierrouter_operator.planning.suite_observed import JobSettings, ObservedSuite
 from tierrouter_operator.store import Store, newest_of
 
@@ -51,6 +53,19 @@ def observe_suite(
         now=now,
         refused=refused,
     )
+
+
+def lost_jobs(seen: ObservedSuite) -> tuple[str, ...]:
+    """Jobs of which it has to be asked what their pods were lost to: those that failed for it, and are over."""
+    found = []
+    for run in map(Run, seen.runs):
+        for index, cell in enumerate(run.cells):
+            job = seen.job(job_name(run.name, index))
+            if run.has_ended or cell.name in run.results or job is None or not is_of(job, run) or not is_lost(job):
+                continue
+            if judge_job(job, seen.now).stage is Stage.OVER:
+                found.append(job_name(run.name, index))
+    return tuple(found)
 
 
 def _objects(store: Store, namespace: str, runs: tuple[Obj, ...]) -> dict[tuple[Kind, str], Obj]:

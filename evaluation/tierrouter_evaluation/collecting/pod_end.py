@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-_KILLED: Final = 137
+from tierrouter_core.regression.pod_loss import pod_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,13 @@ class PodEnd:
 def pod_end(pod: Mapping[str, Any]) -> PodEnd:
     """Of a pod as the API server has it."""
     status: Mapping[str, Any] = pod.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
-            return PodEnd(is_over=True, taken_away=f"the pod is disrupted: {condition.get('message') or 'no reason'}")
+    # The Job counts it as a pod that was lost, and makes another.
+    loss = pod_loss(pod)
+    if loss:
+        return PodEnd(is_over=True, taken_away=loss)
     if pod.get("metadata", {}).get("deletionTimestamp"):
         return PodEnd(is_over=True, taken_away="the pod was deleted while the harness ran")
     states = {each["name"]: each.get("state") or {} for each in status.get("containerStatuses") or ()}
     ended = {name: state["terminated"] for name, state in states.items() if state.get("terminated")}
-    for name, state in ended.items():
-        if state.get("reason") == "OOMKilled":
-            return PodEnd(is_over=True, taken_away=f"container {name} ran out of memory")
-        # The Job counts it as a pod that was lost, and makes another.
-        if state.get("exitCode") == _KILLED:
-            return PodEnd(is_over=True, taken_away=f"container {name} was killed")
     exits = ", ".join(f"{name}: {state.get('exitCode')}" for name, state in ended.items() if state.get("exitCode"))
     return PodEnd(is_over=bool(states) and len(ended) == len(states), exits=exits)

@@ -23,6 +23,7 @@ from tierrouter_core.contract import (
     RUN_LABEL,
     SUITE_LABEL,
 )
+from tierrouter_core.regression.pod_loss import KILLED
 from tierrouter_core.resources.regression import SuiteSpec
 from tierrouter_operator.planning.kinds import JOB, RUN, Obj
 from tierrouter_operator.planning.run_seen import Run
@@ -32,8 +33,6 @@ _TOKEN_MOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S
 _TOKEN_S: Final = 3600
 _RESOURCES: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
 """What the collector asks for: it reads results, however large, once."""
-_KILLED: Final = 137
-"""128 + SIGKILL: what a container ends with that ran out of memory."""
 _MAX_RULES: Final = 20
 """Of a podFailurePolicy; the first is ours alone."""
 _RESULTS_SIZE: Final = "256Mi"
@@ -178,7 +177,7 @@ def _rules(harness: list[str]) -> list[Mapping[str, Any]]:
     lost = {"action": "Count", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     # Whatever it is but an end by the kernel: a pod that is counted is made again, up to the suite's `retries`.
     answers = [
-        {"action": "FailJob", "onExitCodes": {"containerName": name, "operator": "NotIn", "values": [_KILLED]}}
+        {"action": "FailJob", "onExitCodes": {"containerName": name, "operator": "NotIn", "values": [KILLED]}}
         for name in harness
     ]
     return [lost, *answers]

@@ -81,7 +81,8 @@ def _measured(seen: ObservedSuite, run: Run, spec: SuiteSpec | Hindrance) -> Ste
     for index, cell in enumerate(run.cells):
         name = job_name(run.name, index)
         job = seen.job(name)
-        state = judge_job(job, seen.now) if job is not None and is_of(job, run) else None
+        pods = seen.lost_pods.get(name, ())
+        state = judge_job(job, seen.now, pods) if job is not None and is_of(job, run) else None
         if job is not None and state is not None:
             there.append(cell.name)
             active += state.stage is Stage.ACTIVE

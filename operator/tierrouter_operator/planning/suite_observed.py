@@ -35,6 +35,8 @@ class ObservedSuite:
     objects: Mapping[tuple[Kind, str], Obj] = field(default_factory=dict)
     """Jobs of its runs; the account of Jobs and its binding; ConfigMaps of runs, as far as they were seen: no watch
     tells of the last three."""
+    lost_pods: Mapping[str, tuple[Obj, ...]] = field(default_factory=dict)
+    """The pods of Jobs that have failed for them, and whose cells have no results, by the Job's name."""
     settings: JobSettings = field(default_factory=JobSettings)
     now: datetime
     """UTC."""

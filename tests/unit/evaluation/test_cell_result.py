@@ -138,7 +138,7 @@ DISRUPTED = {"type": "DisruptionTarget", "status": "True", "message": "preempted
         (pod({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), True, "container c0 ran out of memory"),
         (pod({"terminated": {"exitCode": 137, "reason": "Error"}}), True, "container c0 was killed"),
         (pod(RUNNING, deletionTimestamp="2026"), True, "the pod was deleted while the harness ran"),
-        (pod(DONE, conditions=[DISRUPTED]), True, "the pod is disrupted: preempted"),
+        (pod(DONE, conditions=[DISRUPTED]), True, "disrupted: preempted"),
         ({"metadata": {}}, False, ""),
     ],
 )

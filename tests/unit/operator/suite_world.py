@@ -86,6 +86,7 @@ class SuiteWorld:
         self.objects: dict[tuple[Kind, str], Obj] = {}
         self.events: list[PostEvent] = []
         self.told: list[Tell] = []
+        self.lost_pods: dict[str, tuple[Obj, ...]] = {}
         self.refused: Refusal | None = None
         self.decide = FakeDecide()
         self.image = "tierrouter/operator:1"
@@ -166,6 +167,7 @@ class SuiteWorld:
             runs=tuple(run for run in runs if run["spec"]["suite"] == "nightly"),
             taken=frozenset(run["metadata"]["name"] for run in runs),
             objects={key: obj for key, obj in objects.items() if key[0] not in (SUITE, RUN)},
+            lost_pods=self.lost_pods,
             settings=JobSettings(results_image=self.image),
             now=self.now,
             refused=self.refused,

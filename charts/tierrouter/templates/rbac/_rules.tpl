@@ -40,8 +40,9 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, patch, update]
-# Pods with a sidecar are told to look at their mounts; an admission policy holds a patch to that. One pod by itself is
-# read by the account of Jobs alone, which the operator has to be able to let do so.
+# Pods with a sidecar are told to look at their mounts; an admission policy holds a patch to that. Those of a run's Job
+# that has failed are listed to say why. One pod by itself is read by the account of Jobs alone, which the operator has to
+# be able to let do so.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, patch]
