@@ -101,23 +101,39 @@ class Here:
 
         await self.api.until(is_ready, f"pod {name} is ready", timeout_s)
 
-    async def kubectl(self, *arguments: str, fails: bool = False, timeout_s: float = 120) -> str:
+    async def kubectl(
+        self, *arguments: str, fails: bool = False, timeout_s: float = 120, stdin: str | None = None
+    ) -> str:
         """What kubectl prints; a failure is one of the test unless it is expected."""
         process = await asyncio.create_subprocess_exec(
-            "kubectl", "--namespace", self.namespace, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            *("kubectl", "--namespace", self.namespace, *arguments),
+            stdin=None if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        out, error = await asyncio.wait_for(process.communicate(), timeout_s)
+        given = None if stdin is None else stdin.encode()
+        out, error = await asyncio.wait_for(process.communicate(given), timeout_s)
         assert fails or process.returncode == 0, f"kubectl {' '.join(arguments)}: {error.decode()}"
         return out.decode()
 
     async def plugin(self, *arguments: str) -> str:
         """What ``kubectl tierrouter`` prints."""
+        code, out, error = await self._ran(_PLUGIN, *arguments)
+        assert code == 0, error
+        return out
+
+    async def tierrouter(self, *arguments: str, code: int = 0, timeout_s: float = 60) -> str:
+        """What a command of ``tierrouter`` says on stderr."""
+        found, _, error = await self._ran(_TIERROUTER, *arguments, timeout_s=timeout_s)
+        assert found == code, error
+        return error
+
+    async def _ran(self, program: str, *arguments: str, timeout_s: float = 60) -> tuple[int | None, str, str]:
         process = await asyncio.create_subprocess_exec(
-            _PLUGIN, *arguments, "--namespace", self.namespace, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            program, *arguments, "--namespace", self.namespace, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        out, error = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == 0, error.decode()
-        return out.decode()
+        out, error = await asyncio.wait_for(process.communicate(), timeout_s)
+        return process.returncode, out.decode(), error.decode()
 
     async def does(self, pod: str, *command: str) -> list[Obj]:
         """What the agent says when it does something in its pod."""
@@ -144,6 +160,14 @@ class Here:
             "u.urlopen(u.Request('http://127.0.0.1:9001/behaviour', sys.argv[1].encode(), method='PUT')).read()"
         )
         await self.kubectl("exec", "provider", "--", "python3", "-c", code, json.dumps(models))
+
+    async def know(self, answers: list[tuple[str, str]]) -> None:
+        """From now on the provider's models know these answers to prompts."""
+        code = (
+            "import sys, urllib.request as u; "
+            "u.urlopen(u.Request('http://127.0.0.1:9001/answers', sys.stdin.buffer.read(), method='PUT')).read()"
+        )
+        await self.kubectl("exec", "-i", "provider", "--", "python3", "-c", code, stdin=json.dumps(answers))
 
     async def turn(self, pod: str = "agent") -> Obj | None:
         """One turn of an agent that may fail; None where it does."""

@@ -95,6 +95,10 @@ class Proposer:
         found = self._chooser.settled(self._asked) or self._chooser.compiled(self._asked, price_of, why)
         if isinstance(found, Trouble):
             return found
+        rollout = rolled.rollout
+        if rollout is not None and found.revision.name == rollout.revision:
+            # Its phase is that of the rollout.
+            return PassedOver(f"it is revision {rollout.revision}, which run {rollout.run} decided on: {rollout.stage}")
         return Waiting(revision=found.revision, document=found.document, message=message, nonce=self._proposal.nonce)
 
     def _number(self, rolled: Rolled) -> int:

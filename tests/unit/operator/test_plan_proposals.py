@@ -7,6 +7,7 @@ from rollout_world import RolloutWorld
 
 from tierrouter_core.contract import PROPOSAL, PROPOSED_REVISION
 from tierrouter_core.resources.proposal import Proposal, asked_digest, proposal_text
+from tierrouter_core.rollout.analysis import Action
 from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION
 from tierrouter_operator.planning.writes import Create
 
@@ -191,6 +192,18 @@ def test_an_operator_that_ends_after_any_write_goes_on_with_the_same_revision() 
         world.settle()
         assert waits(world) == waits(whole)
         assert [each["spec"]["number"] for each in world.revisions] == [1, 2]
+
+
+def test_what_a_run_has_decided_on_already_keeps_what_became_of_it(world: RolloutWorld) -> None:
+    world.decide(file_count=7)
+    world.settle()
+    name = world.rollout["revision"]
+    world.judge(Action.ROLL_BACK)
+    thresholds = [{**each, "value": 7} if each["name"] == "file_count" else each for each in world.spec["thresholds"]]
+    propose(world, {**world.spec, "thresholds": thresholds})
+    assert world.phase(name) == "RolledBack"
+    assert waits(world) == ""
+    assert f"passed over: it is revision {name}" in world.condition("RolloutSettled")["message"]
 
 
 def test_its_revision_is_kept_however_many_come_after_it(world: RolloutWorld) -> None:
