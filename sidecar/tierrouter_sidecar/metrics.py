@@ -11,7 +11,7 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.names import Outcome
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.observability.metric import Metric
-from tierrouter_core.routing.targets import NO_TIER, OTHER_MODEL
+from tierrouter_core.routing.targets import NO_TIER, OTHER_MODEL, stand_ins
 from tierrouter_telemetry.series import Series
 
 TOKEN_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
@@ -53,6 +53,8 @@ class Metrics(Series):
                 self.count(m.COST, tier.name, tier.model, by=0)
                 self.count(m.UNPRICED, tier.name, tier.model, by=0)
                 self.count(m.USAGE_MISSING, tier.name, by=0)
+                for name in stand_ins(document, tier):
+                    self.count(m.FAILOVERS, tier.name, name, by=0)
 
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""

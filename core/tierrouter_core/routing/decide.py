@@ -30,7 +30,7 @@ from tierrouter_core.routing.rules import Evaluation, RuleSet
 from tierrouter_core.routing.session_state import NEW_SESSION as NEW_SESSION
 from tierrouter_core.routing.session_state import SessionState as SessionState
 from tierrouter_core.routing.switching import Switch, switch
-from tierrouter_core.routing.targets import Target, requested_target, spoken, target_of_tier, vendor_of
+from tierrouter_core.routing.targets import Target, requested_target, spoken, stand_ins, target_of_tier, vendor_of
 from tierrouter_core.routing.variables import PLANNING_VARIABLE, TIER_VARIABLE, Value
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.signed_thinking import SIGNING_VENDOR
@@ -444,11 +444,7 @@ class Router:
         return {name: tier for name, tier in known.items() if name not in turn.unfit and name not in turn.too_long_for}
 
     def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
-        fallback = self.document.fallback_tier
-        # For the fallback tier, which may serve a prompt to its end, the default tiers stand in.
-        usual = (fallback,) if fallback != first.name else tuple(name for name, _ in self.document.default_tier)
-        named = (first.spill_to, *(first.fallback_to or usual))
-        others = [able[name] for name in dict.fromkeys(named) if name in able and name != first.name]
+        others = [able[name] for name in stand_ins(self.document, first) if name in able]
         if others:
             return others
         # The named ones can't take the turn: the first tier that can takes their place.

@@ -99,3 +99,12 @@ def requested_target(document: Document, requested_model: str, dialect: Dialect)
         if any(model.dialects[:1] == (dialect,) for model in provider.models.values()):
             return Target(provider, requested_model)
     return None
+
+
+def stand_ins(document: Document, tier: Tier) -> tuple[str, ...]:
+    """The tiers that are to take over where this one fails, in their order."""
+    # For the fallback tier, which may serve a prompt to its end, the default tiers stand in.
+    is_fallback = document.fallback_tier == tier.name
+    usual = tuple(name for name, _ in document.default_tier) if is_fallback else (document.fallback_tier,)
+    named = dict.fromkeys((tier.spill_to, *(tier.fallback_to or usual)))
+    return tuple(name for name in named if name in document.tiers and name != tier.name)

@@ -41,6 +41,14 @@ def test_what_others_count_is_a_counter_all_the_same():
     assert "tierrouter_ledger_written_rows_total 5" in metrics.exposition().decode()
 
 
+def test_a_handover_to_a_tiers_stand_in_is_counted_from_0_on():
+    metrics = Metrics()
+    metrics.adopt([compile_texts(read_texts([EXAMPLE]), None).document])
+    text = metrics.exposition().decode()
+    assert 'tierrouter_failovers_total{from_tier="deep",to_tier="fallback"} 0' in text
+    assert 'from_tier="deep",to_tier="deep"' not in text
+
+
 def test_however_often_a_configuration_changes_its_names_the_text_stays_small():
     metrics = Metrics()
     document = compile_texts(read_texts([EXAMPLE]), None).document
