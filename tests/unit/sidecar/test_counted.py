@@ -1,12 +1,13 @@
 """What is shown is what the metrics have counted."""
 
+from tierrouter_core.observability import sidecar as m
 from tierrouter_core.summary.model import FirstTokens
-from tierrouter_sidecar import metrics as m
 from tierrouter_sidecar.counted import counted
+from tierrouter_sidecar.metrics import Metrics
 
 
 def test_counters_are_read_by_their_labels_also_before_anybody_has_scraped_them():
-    metrics = m.Metrics()
+    metrics = Metrics()
     metrics.count(m.TURNS, "deep", "opus", "answered", by=2)
     metrics.count(m.COST, "deep", "opus", by=0.25)
     found = counted(metrics)
@@ -17,7 +18,7 @@ def test_counters_are_read_by_their_labels_also_before_anybody_has_scraped_them(
 
 
 def test_a_histogram_is_read_part_by_part():
-    metrics = m.Metrics()
+    metrics = Metrics()
     for wait_s in (0.01, 0.3, 0.3, 1000.0):
         metrics.observe(m.TTFT, wait_s, "deep")
     waits = counted(metrics).first_tokens["deep"]
