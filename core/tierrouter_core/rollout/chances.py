@@ -31,7 +31,8 @@ def as_many(failures: float, tries: float, chance: float) -> float:
 
     As the binomial distribution has it, which for few failures is far from normal; numbers need not be whole.
     """
-    if failures <= 0.0:
+    # Next to none the digits of the difference to 1 are used up, and more might come out as less.
+    if failures < 1e-6:
         return -_FARTHEST
     likely = _incomplete_beta(chance, failures, max(tries - failures, 0.0) + 1.0)
     if likely < _LEAST:

@@ -5,7 +5,7 @@ from math import sqrt
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tierrouter_core.rollout.bounds import MOST_LOOKS, NEVER, Spending, boundary, spent
@@ -90,6 +90,7 @@ def test_few_failures_are_as_unlikely_as_the_binomial_distribution_has_it() -> N
     assert as_many(20, 20, 0.02) > 8
 
 
+@example(1e-16, 3e-41, 1.0, 0.1015625)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(1, 5000), st.floats(0.001, 0.9))
 def test_more_failures_are_never_more_likely(one: float, other: float, tries: float, chance: float) -> None:
     low, high = sorted((one, other))
