@@ -34,7 +34,7 @@ async def test_a_start_says_where_to_point_agents_and_is_ready_then(tmp_path, fi
         await until(lambda: "ready; Ctrl-C stops" in router.log)
         assert f"OPENAI_BASE_URL={router.url}/v1" in router.log
         assert f"ANTHROPIC_BASE_URL={router.url}\n" in router.log
-        assert f"{router.admin_url}/metrics" in router.log
+        assert f"figures: {router.admin_url}/ " in router.log
         assert str(router.state_dir) in router.log
         answer = await router.post()
         assert (answer.status, answer.tier) == (200, "routine")
