@@ -4,10 +4,8 @@ The operator's figures come from its own registry, filled here: what it would se
 """
 
 import asyncio
-import contextlib
 import functools
 import json
-import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -22,7 +20,7 @@ import yaml
 from prometheus_client import start_http_server
 from tierrouter_process import CHAT, KEYS, PATIENCE_S, ROOT, Served, router_text, serving
 
-from prometheus_programs import RULES, programs
+from prometheus_programs import RULES, running
 from provider import Answer, ScriptedProvider, Status, Tokens, closed_port
 from provider.script import to_model
 from tierrouter_core.observability import operator as m
@@ -199,39 +197,21 @@ def scraping(admin_port: int, operator_port: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
-    admin_port, operator_port, port = closed_port(), closed_port(), closed_port()
-    config = folder / "prometheus.yml"
-    config.write_text(yaml.safe_dump(scraping(admin_port, operator_port)))
+    admin_port, operator_port = closed_port(), closed_port()
     metrics = operator_metrics()
     exposed, _ = start_http_server(operator_port, "127.0.0.1", metrics.registry)
-    arguments = [f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
-    arguments += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([programs() / "prometheus", *arguments], stdout=log, stderr=log, cwd=folder)
     try:
-        wait_for(f"http://127.0.0.1:{port}/-/ready", process)
-        running = Prometheus(f"http://127.0.0.1:{port}")
-        running.wait_for_scrapes("tierrouter-operator")
-        for label in ("Regress", "Promote", "Nothing"):
-            metrics.happened(m.REGRESSION_DECISIONS, *ROUTER, label)
-        for label in ("promoted", "rolled_back"):
-            metrics.happened(m.ROLLOUTS, *ROUTER, label)
-        yield asyncio.run(drive(folder, admin_port, running))
+        with running("prometheus", folder, scraping(admin_port, operator_port)) as program:
+            asked = Prometheus(program.url)
+            asked.wait_for_scrapes("tierrouter-operator")
+            for label in ("Regress", "Promote", "Nothing"):
+                metrics.happened(m.REGRESSION_DECISIONS, *ROUTER, label)
+            for label in ("promoted", "rolled_back"):
+                metrics.happened(m.ROLLOUTS, *ROUTER, label)
+            yield asyncio.run(drive(folder, admin_port, asked))
     finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
         exposed.shutdown()
         exposed.server_close()
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        assert process.poll() is None, "Prometheus has ended"
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{url} does not answer")
 
 
 @pytest.mark.parametrize("target", QUERIES)

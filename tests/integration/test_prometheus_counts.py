@@ -7,7 +7,7 @@ from test_canary import SPLIT, bundle, document, mount, name_of, sidecar, status
 from test_mounted_bundle import Mount
 from tierrouter_process import until
 
-from running_prometheus import running_prometheus
+from scraping_prometheus import scraping_prometheus
 from tierrouter_core.rollout.arms import Arms
 from tierrouter_core.rollout.counters import told_from_status
 from tierrouter_core.rollout.exposed import NUMBERS, SIDES, exposed
@@ -50,7 +50,7 @@ async def test_it_knows_what_every_process_has_counted_also_of_those_that_ended(
     second.swap(files)
     async with AsyncExitStack() as stack:
         # Whoever scrapes a pod twice does not count it twice.
-        server = await stack.enter_async_context(running_prometheus(tmp_path / "prometheus", jobs=2))
+        server = stack.enter_context(scraping_prometheus(tmp_path / "prometheus", jobs=2))
         asks = await stack.enter_async_context(Prometheus(server.url, "namespace"))
         of_everybody = await stack.enter_async_context(Prometheus(server.url, ""))
         agents, others = Key(ROUTER, "agents", "coding"), Key(ROUTER, "others", "coding")

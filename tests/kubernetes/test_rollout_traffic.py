@@ -7,7 +7,7 @@ from canary_traffic import canary_traffic
 from crd_install import install_crds
 
 from control_plane import Api, Cluster
-from running_prometheus import running_prometheus
+from scraping_prometheus import scraping_prometheus
 
 
 async def test_turns_that_sidecars_serve_promote_a_canary(
@@ -27,7 +27,7 @@ async def test_prometheus_counts_where_it_can_and_the_sidecars_from_when_it_is_g
     cluster: Cluster, api: Api, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await install_crds(api)
-    async with running_prometheus(tmp_path / "prometheus") as server:
+    with scraping_prometheus(tmp_path / "prometheus") as server:
         settings = {"prometheus_url": server.url}
         async with canary_traffic(cluster, api, namespace, tmp_path, monkeypatch, **settings) as traffic:
             router = traffic.runs.router

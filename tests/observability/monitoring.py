@@ -1,9 +1,8 @@
 """A real Prometheus and a real Alertmanager, with the rules and the relabelling that the chart gives them."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import yaml
 from aiohttp import web
 
 from helm_chart import Rendered
-from prometheus_programs import programs
-from provider import closed_port
+from prometheus_programs import running
 
 PATIENCE_S = 180.0
 SECOND = "1s"
@@ -102,78 +100,46 @@ class Monitoring:
 @asynccontextmanager
 async def monitoring(folder: Path, chart: Rendered, pods: Sequence[Pod]) -> AsyncIterator[Monitoring]:
     """Both programs, until the context is left."""
-    prometheus, alertmanager, receiver = closed_port(), closed_port(), closed_port()
-    urls = (f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}")
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as client:
-        running = Monitoring(*urls, client)
-        app = web.Application()
-
-        async def receive(request: web.Request) -> web.Response:
-            running.notifications.append(await request.json())
-            return web.Response()
-
-        app.router.add_post("/", receive)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", receiver).start()
-
-        (folder / "rules.yaml").write_text(yaml.safe_dump(chart.one("PrometheusRule", "-rules")["spec"]))
+    notifications: list[dict[str, Any]] = []
+    (folder / "rules.yaml").write_text(yaml.safe_dump(chart.one("PrometheusRule", "-rules")["spec"]))
+    async with AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(_receiving(notifications))
+        telling = {
+            "route": {"receiver": "test", "group_by": ["alertname"], "group_wait": "0s", "group_interval": SECOND},
+            "receivers": [{"name": "test", "webhook_configs": [{"url": receiver}]}],
+        }
+        alertmanager = stack.enter_context(running("alertmanager", folder, telling))
         scraped = {
             "job_name": "podMonitor/tierrouter-system/tierrouter-sidecars/0",
             "static_configs": [pod.target() for pod in pods],
             "relabel_configs": relabelling(chart.one("PodMonitor", "-sidecars")),
         }
-        settings = {
+        scraping = {
             "global": {"scrape_interval": SECOND, "evaluation_interval": SECOND},
             "rule_files": ["rules.yaml"],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]},
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.address]}]}]},
             "scrape_configs": [scraped],
         }
-        route = {"receiver": "test", "group_by": ["alertname"], "group_wait": "0s", "group_interval": SECOND}
-        receivers = [{"name": "test", "webhook_configs": [{"url": f"http://127.0.0.1:{receiver}/"}]}]
-        (folder / "prometheus.yaml").write_text(yaml.safe_dump(settings))
-        (folder / "alertmanager.yaml").write_text(yaml.safe_dump({"route": route, "receivers": receivers}))
-        commands = {
-            "alertmanager": [
-                f"--config.file={folder}/alertmanager.yaml",
-                f"--storage.path={folder}/alertmanager",
-                f"--web.listen-address=127.0.0.1:{alertmanager}",
-                "--cluster.listen-address=",
-            ],
-            "prometheus": [
-                f"--config.file={folder}/prometheus.yaml",
-                f"--storage.tsdb.path={folder}/prometheus",
-                f"--web.listen-address=127.0.0.1:{prometheus}",
-            ],
-        }
-        started: list[asyncio.subprocess.Process] = []
-        try:
-            for name, options in commands.items():
-                with (folder / f"{name}.log").open("wb") as log:
-                    started.append(
-                        await asyncio.create_subprocess_exec(
-                            programs() / name, *options, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                        )
-                    )
-            for process, name, url in zip(started, commands, reversed(urls), strict=True):
-                await running.until(
-                    lambda process=process, name=name, url=url: _ready(client, process, folder, name, url)
-                )
-            yield running
-        finally:
-            for process in started:
-                if process.returncode is None:
-                    process.kill()
-                await process.wait()
-            await runner.cleanup()
+        prometheus = stack.enter_context(running("prometheus", folder, scraping))
+        client = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
+        yield Monitoring(prometheus.url, alertmanager.url, client, notifications)
 
 
-async def _ready(
-    client: aiohttp.ClientSession, process: asyncio.subprocess.Process, folder: Path, name: str, url: str
-) -> bool:
-    assert process.returncode is None, (folder / f"{name}.log").read_text()
+@asynccontextmanager
+async def _receiving(notifications: list[dict[str, Any]]) -> AsyncIterator[str]:
+    """The address of a webhook that takes notifications down."""
+
+    async def receive(request: web.Request) -> web.Response:
+        notifications.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
     try:
-        async with client.get(f"{url}/-/ready") as answer:
-            return answer.status == 200
-    except aiohttp.ClientConnectionError:
-        return False
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}/"
+    finally:
+        await runner.cleanup()

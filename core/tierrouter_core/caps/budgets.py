@@ -1,6 +1,6 @@
 """Budgets: what was spent within each one's window, what turns under way are expected to spend, and what is left."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -135,16 +135,10 @@ class Accounts:
                     "overshootUSD": round(
                         float(budget.grace_usd) + max((account.risked_usd for account in accounts), default=0.0), 6
                     ),
-                    "usedRatio": round(_most_used(budget, accounts, now_s), 4),
+                    "usedRatio": round(use[budget.name].most, 4),
                 }
             )
         return told
-
-
-def _most_used(budget: Budget, accounts: Iterable[Account], now_s: float) -> float:
-    """What the account that has used most has used, as a share of the limit."""
-    limit = float(budget.limit_usd)
-    return max((account.used_usd(now_s) for account in accounts), default=0.0) / limit if limit else 0.0
 
 
 def clock_time(at_s: float) -> str:
