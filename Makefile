@@ -45,6 +45,7 @@ unit: setup ## tests of values and functions
 integration: setup ## tests with real processes, sockets and the embedded model
 	$(call lane,integration tests)
 	@scripts/chromium.sh >/dev/null || test $$? = 3
+	@scripts/prometheus.sh >/dev/null || test $$? = 3
 	@$(PYTEST) -n 2 tests/integration --ignore=tests/integration/sidecar/test_reliability.py
 	@$(PYTEST) tests/chaos bench
 	@# These wait more than they work.
@@ -53,6 +54,7 @@ integration: setup ## tests with real processes, sockets and the embedded model
 kubernetes: setup ## tests against a real Kubernetes API server, which is built once (about 5 minutes)
 	$(call lane,Kubernetes tests)
 	@PYTHONPATH=tests .venv/bin/python -m control_plane
+	@scripts/prometheus.sh >/dev/null || test $$? = 3
 	@$(PYTEST) -n 2 tests/kubernetes
 
 chart: setup ## tests of the Helm chart, by Helm from PATH or built once (about 2 minutes)
