@@ -11,11 +11,6 @@ from aiohttp import web
 from tierrouter_core.document.model import SCHEMA
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.rollout.exposed import exposed
-from tierrouter_core.summary.codec import as_json, summary_to_json
-from tierrouter_core.summary.make import summarise
-from tierrouter_core.summary.model import Summary
-from tierrouter_core.summary.view import view_of
-from tierrouter_sidecar.counted import counted
 from tierrouter_sidecar.guard import is_of_this_machine, why_refused
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import LiveConfiguration
@@ -70,11 +65,11 @@ class AdminPlane:
             case "/status":
                 return _json(self.status())
             case "/summary":
-                return _json(summary_to_json(self._summary(shows_recent=_is_of_this_machine(http))))
+                return _json(self._figures(shows_recent=_is_of_this_machine(http), in_words=False))
             case path if (path == "/view" or path in PAGE) and not _is_of_this_machine(http):
                 return _json({"error": NOT_HERE}, 403)
             case "/view":
-                return _json(as_json(view_of(self._summary(shows_recent=True))))
+                return _json(self._figures(shows_recent=True, in_words=True))
             case path if path in PAGE:
                 return PAGE[path].answer()
             case "/sessions" if self._turns.measured is not None:
@@ -108,15 +103,18 @@ class AdminPlane:
         headers = {"content-type": CONTENT_TYPE}
         return web.Response(body=self._metrics.exposition(), headers=headers)
 
-    def _summary(self, *, shows_recent: bool) -> Summary:
-        return summarise(
-            counted(self._metrics),
+    def _figures(self, *, shows_recent: bool, in_words: bool) -> dict[str, Any]:
+        from tierrouter_sidecar.figures import figures
+
+        return figures(
+            self._metrics,
             self.status(),
             self._turns.recent,
             now_s=time.time(),
             began_s=self._began_at_s,
             in_flight=self._turns.in_flight,
             shows_recent=shows_recent,
+            in_words=in_words,
         )
 
     def _expose_trial(self) -> None:

@@ -2,10 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.gc_collector import GCCollector
-from prometheus_client.process_collector import ProcessCollector
-
 from tierrouter_core import __version__
 from tierrouter_core.document.model import Document
 from tierrouter_core.names import Outcome
@@ -22,9 +18,6 @@ class Metrics(Series):
 
     def __init__(self) -> None:
         super().__init__(m.SIDECAR_METRICS)
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
-        GCCollector(registry=self._process)
         self._elsewhere: dict[Metric, float] = {}
         self.set(m.BUILD_INFO, 1, __version__)
 
@@ -58,7 +51,20 @@ class Metrics(Series):
 
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""
-        return self.text().encode() + generate_latest(self._process)
+        return self.text().encode() + _of_the_process()
+
+
+def _of_the_process() -> bytes:
+    """The usual ``process_*`` and ``python_gc_*``."""
+    # Loaded by the first scrape: an agent's start does not wait for it.
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.gc_collector import GCCollector
+    from prometheus_client.process_collector import ProcessCollector
+
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    return generate_latest(registry)
 
 
 def _label_values(documents: Sequence[Document]) -> dict[str, frozenset[str]]:

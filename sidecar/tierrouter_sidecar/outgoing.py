@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from tierrouter_core import __version__
-from tierrouter_core.resources.addresses import is_local_host
+from tierrouter_core.local_hosts import is_local_host
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, request_headers, target_of, upstream_query

@@ -22,7 +22,7 @@ from tierrouter_core.signals.reading import NOT_BEGUN, Progress, edits_since, re
 from tierrouter_core.signals.state import Signals
 from tierrouter_core.signals.variables import NAMES as SIGNAL_NAMES
 from tierrouter_core.spend.row import TurnRow
-from tierrouter_core.summary.model import MOST_RECENT
+from tierrouter_core.summary import MOST_RECENT
 from tierrouter_core.turn import Measured, ReadTurn, continuing, read_asked, turn_of
 from tierrouter_core.value_class import value_class
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, target_of

@@ -8,8 +8,8 @@ from typing import Any, Final
 from tierrouter_core.names import Outcome, Reason
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.row_facts import total_input
+from tierrouter_core.summary import MOST_RECENT
 from tierrouter_core.summary.model import (
-    MOST_RECENT,
     BudgetLine,
     DeepShare,
     FirstTokens,

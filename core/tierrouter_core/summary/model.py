@@ -2,10 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
-
-MOST_RECENT: Final = 50
-"""Turns that are remembered one by one."""
 
 
 @dataclass(frozen=True, slots=True)

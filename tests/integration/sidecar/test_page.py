@@ -11,8 +11,8 @@ from test_failover import ASK
 
 from provider import Answer, ScriptedProvider, Status
 from provider.usage import Tokens
+from tierrouter_core.summary import MOST_RECENT
 from tierrouter_core.summary.codec import summary_from_json
-from tierrouter_core.summary.model import MOST_RECENT
 from tierrouter_core.summary.view import view_of
 from tierrouter_sidecar.guard import is_of_this_machine
 

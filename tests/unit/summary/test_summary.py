@@ -8,10 +8,11 @@ import pytest
 from summaries import BOUNDS_S, COUNTED, status, summary, turn
 
 from tierrouter_core.names import Reason
+from tierrouter_core.summary import MOST_RECENT
 from tierrouter_core.summary.codec import as_json, summary_from_json, summary_to_json
 from tierrouter_core.summary.make import MOST_TIERS, Counted
 from tierrouter_core.summary.meanings import MEANINGS
-from tierrouter_core.summary.model import MOST_RECENT, FirstTokens, Summary
+from tierrouter_core.summary.model import FirstTokens, Summary
 from tierrouter_core.summary.problems import Tone
 from tierrouter_core.summary.quantile import quantile_s
 from tierrouter_core.summary.view import view_of
