@@ -2,7 +2,7 @@
 
 import json
 
-from tierrouter_process import CHAT, KEYS, router_file, serving, tierrouter
+from tierrouter_process import CHAT, KEYS, router_file, serving, tierrouter, until
 
 from provider import Answer, Delivery, Ending, Status
 
@@ -72,8 +72,8 @@ async def test_no_command_prints_a_key(tmp_path, provider):
 async def test_a_missing_key_is_named_by_its_variable_and_the_turn_fails_in_words(tmp_path, provider):
     file = router_file(tmp_path, provider)
     async with serving(tmp_path, "-f", file) as router:
-        assert "set VENDOR_API_KEY" in router.log
-        assert "set SPARE_API_KEY" in router.log
+        await until(lambda: "set VENDOR_API_KEY" in router.log)
+        await until(lambda: "set SPARE_API_KEY" in router.log)
         answer = await router.post()
         assert answer.status == 402
         assert "VENDOR_API_KEY" in answer.body.decode()

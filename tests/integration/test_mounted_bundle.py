@@ -203,7 +203,7 @@ async def test_a_restarted_sidecar_serves_the_last_good_document_and_says_so(tmp
         answer = await pod.post()
         assert (answer.status, answer.tier) == (200, "deep")
         assert answer.headers["x-tierrouter-revision"] == revision
-        assert f"revision {revision}, kept from the last run, is in force" in pod.log
+        await until(lambda: f"revision {revision}, kept from the last run, is in force" in pod.log)
         assert (await pod.get("/status")).json["refused"]
         assert await pod.metric("tierrouter_config_last_reload_successful") == 0
         mount.swap({"stable.json": document("local")})
@@ -233,7 +233,7 @@ async def test_a_kept_document_that_is_of_no_use_is_not_served(tmp_path, mount, 
     async with sidecar(tmp_path, mount, wait=False) as pod:
         await pod.until_answering("/readyz", 503)
         assert (await pod.post()).status == 503
-        assert "last-good.json" in pod.log
+        await until(lambda: "last-good.json" in pod.log)
 
 
 async def test_run_keeps_no_document_for_a_file_that_is_there_to_be_edited(tmp_path, document):

@@ -83,7 +83,7 @@ async def test_a_stream_longer_than_the_drain_is_cut_with_an_error_event_and_wri
         assert "vendor" not in error["message"]
         (row,) = read_rows(router.state_dir)
         assert row.outcome == "cut"
-        assert "written down" in router.log
+        await until(lambda: "written down" in router.log)
 
 
 async def test_a_turn_whose_provider_is_silent_is_answered_with_an_error_when_the_drain_is_over(
