@@ -25,6 +25,7 @@ from tierrouter_core.wire.failures import Meaning
 from tierrouter_core.wire.quoted import without_quotes
 from tierrouter_core.wire.translate import Carried, seen_answer
 from tierrouter_sidecar.call import Call
+from tierrouter_sidecar.hooks import says_yes
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse, refuse_spending
 from tierrouter_sidecar.reply import Reply
@@ -353,11 +354,8 @@ class Attempts:
                 failure=failure.kind,
                 error=failure.words,
             )
-            said = hook.ask(self._way.read.turn.variables, response)
-            if said.error:
-                self._server.metrics.count(m.RULE_ERRORS, hook.name)
-                log.warning("%s can't be evaluated and counts as false: %s", hook.name, said.error)
-            if said.yes:
+            turn = self._way.read.turn.variables
+            if says_yes(hook, response, turn, self._server.metrics, self._record.turn_id):
                 failure = replace(failure, kind=FailureKind.THROTTLED, message=f"{failure.message} ({hook.name})")
         return self._redacted(failure)
 

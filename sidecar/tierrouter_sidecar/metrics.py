@@ -7,6 +7,7 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.names import Outcome
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.observability.metric import Metric
+from tierrouter_core.routing.hooks import SEEN_BY
 from tierrouter_core.routing.targets import NO_TIER, OTHER_MODEL, stand_ins
 from tierrouter_telemetry.series import Series
 
@@ -69,7 +70,9 @@ def _of_the_process() -> bytes:
 
 def _label_values(documents: Sequence[Document]) -> dict[str, frozenset[str]]:
     """What the labels may say that speak of a configuration."""
-    tiers, models, providers, rules, budgets = {"", NO_TIER}, {"", OTHER_MODEL}, set[str](), set[str](), set[str]()
+    tiers, models, providers, budgets = {"", NO_TIER}, {"", OTHER_MODEL}, set[str](), set[str]()
+    # Hooks count their errors as rules do.
+    rules: set[str] = set(SEEN_BY)
     for document in documents:
         tiers.update(document.tiers)
         rules.update(rule.name for rule in document.rules)

@@ -18,6 +18,7 @@ from tierrouter_core.routing.variables import Value
 from tierrouter_core.wire.translate import Answered, read_answer
 from tierrouter_sidecar.answer import read_body
 from tierrouter_sidecar.errors import PolicyError
+from tierrouter_sidecar.hooks import says_yes
 from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.record import TurnRecord
@@ -78,11 +79,7 @@ class OutputJudge:
             output_tokens=usage.output,
             reasoning_tokens=usage.reasoning_output,
         )
-        said = hook.ask(turn, response)
-        if said.error:
-            self._metrics.count(m.RULE_ERRORS, hook.name)
-            log.warning("turn %s: %s can't be evaluated and counts as false: %s", record.turn_id, hook.name, said.error)
-        return said.yes
+        return says_yes(hook, response, turn, self._metrics, record.turn_id)
 
     async def settled(self) -> None:
         """Wait until nothing is asked any more."""
