@@ -97,17 +97,22 @@ class RouterInCluster:
         found: Obj = await self.api.until(served, f"{self.name} serves {thresholds}", timeout_s)
         return found
 
-    async def until_condition(self, type_: str, status: str, reason: str = "", timeout_s: float = 30) -> Obj:
-        """The condition, once it is so for the newest generation."""
+    async def until_condition(
+        self, type_: str, status: str, reason: str = "", timeout_s: float = 30, *, says: str = ""
+    ) -> Obj:
+        """The condition, once it is so for the newest generation and its message says `says`.
+
+        What is applied object by object is judged in between, too, so that the first message may not be the last.
+        """
 
         async def is_so() -> Obj | None:
             router = await self.get()
             found = await self.condition(type_)
             is_new = found.get("observedGeneration") == router["metadata"]["generation"]
             is_it = is_new and found["status"] == status and reason in ("", found["reason"])
-            return found if is_it else None
+            return found if is_it and says in found["message"] else None
 
-        found: Obj = await self.api.until(is_so, f"{self.name} is {type_}={status} {reason}", timeout_s)
+        found: Obj = await self.api.until(is_so, f"{self.name} is {type_}={status} {reason} {says}".rstrip(), timeout_s)
         return found
 
     async def until_settled(self) -> None:

@@ -40,8 +40,7 @@ async def test_without_the_webhook_pods_start_without_a_sidecar_and_the_router_s
         await here.start(here.agent("bare"))
         began = time.monotonic()
         assert "initContainers" not in (await here.pod("bare"))["spec"]
-        condition = await here.router.until_condition("InjectionHealthy", "False", "PodsNotInjected", timeout_s=60)
-        assert "bare" in condition["message"]
+        await here.router.until_condition("InjectionHealthy", "False", "PodsNotInjected", timeout_s=60, says="bare")
         print(f"said after {time.monotonic() - began:.1f} s")
     await here.api.delete(f"{here.core}/pods/bare")
     await here.router.until_condition("InjectionHealthy", "True", "Injected", timeout_s=60)

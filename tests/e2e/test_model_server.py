@@ -150,8 +150,7 @@ async def test_a_model_is_pulled_loaded_and_serves_and_turns_spill_while_it_can_
     # A second router takes it for a server that somebody else runs.
     other = RouterInCluster(here.api, here.namespace, "other")
     await use_ollama(here, other, model, {"runtime": "External", "contextLength": 2048})
-    condition = await other.until_condition("ModelServerReady", "True", "Loaded")
-    assert "with a context window of 2048 tokens" in condition["message"]
+    await other.until_condition("ModelServerReady", "True", "Loaded", says="with a context window of 2048 tokens")
     await other.patch(localModel={"contextLength": 4096})
     await other.until_condition("ModelServerReady", "False", "ContextTooSmall")
 
@@ -185,15 +184,16 @@ async def test_a_model_is_pulled_loaded_and_serves_and_turns_spill_while_it_can_
 async def test_what_keeps_a_model_from_serving_is_said(here: Here, volume: str) -> None:
     model = await start_registry(here)
     await start_router(here, volume, model.replace("smollm2", "nonsense"))
-    condition = await here.router.until_condition("ModelServerReady", "False", "PullFailed", 90)
-    assert "library/nonsense:135m can't be pulled" in condition["message"]
+    condition = await here.router.until_condition(
+        "ModelServerReady", "False", "PullFailed", 90, says="library/nonsense:135m can't be pulled"
+    )
     assert "file does not exist" in condition["message"]
 
     await change_local_model(here, gpus=1)
-    condition = await here.router.until_condition("ModelServerReady", "False", "NoGPU", 60)
-    assert "no node has 1 free nvidia.com/gpu" in condition["message"]
+    await here.router.until_condition(
+        "ModelServerReady", "False", "NoGPU", 60, says="no node has 1 free nvidia.com/gpu"
+    )
 
     await change_local_model(here, gpus=0, image=AGENT_IMAGE)
-    condition = await here.router.until_condition("ModelServerReady", "False", "PodFailing", 60)
-    assert "CrashLoopBackOff" in condition["message"], "which is no Ollama"
+    await here.router.until_condition("ModelServerReady", "False", "PodFailing", 60, says="CrashLoopBackOff")
     assert (await here.router.condition("Ready"))["status"] == "True"

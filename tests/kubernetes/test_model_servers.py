@@ -100,8 +100,9 @@ async def test_a_changed_local_model_changes_its_pod_and_one_that_goes_leaves_it
 
 async def test_a_claim_that_can_not_grow_is_said_and_keeps_nothing_from_being_served(served: RouterInCluster) -> None:
     await served.patch(localModel={"storage": "80Gi"})
-    condition = await served.until_condition("ModelServerReady", "False", "WriteRefused")
-    assert f"PersistentVolumeClaim {served.namespace}/{NAME}" in condition["message"]
+    await served.until_condition(
+        "ModelServerReady", "False", "WriteRefused", says=f"PersistentVolumeClaim {served.namespace}/{NAME}"
+    )
     await served.threshold("file_count", 5)
     await served.until_served(file_count=5)
     assert (await served.condition("Ready"))["status"] == "True"
@@ -115,8 +116,7 @@ async def test_a_name_that_somebody_else_has_is_left_to_them(cluster: Cluster, r
     await router.api.apply(service, router.namespace)
     async with running_operator(cluster.kubeconfig, router.namespace):
         await router.apply()
-        condition = await router.until_condition("ModelServerReady", "False", "NameTaken")
-        assert NAME in condition["message"]
+        await router.until_condition("ModelServerReady", "False", "NameTaken", says=NAME)
         await router.until_condition("Ready", "True")
         assert (await router.api.get(parts.service))["spec"]["ports"][0]["port"] == 80
         await router.api.delete(parts.service)

@@ -262,8 +262,7 @@ async def test_a_name_that_is_taken_is_left_alone_until_it_is_free(cluster: Clus
     await router.api.apply(foreign, router.namespace, manager="somebody")
     async with running_operator(cluster.kubeconfig, router.namespace, resync_s=1):
         await router.apply()
-        condition = await router.until_condition("ConfigPublished", "False", "NameTaken")
-        assert "coding-active" in condition["message"]
+        await router.until_condition("ConfigPublished", "False", "NameTaken", says="coding-active")
         assert (await router.active())["data"] == {"theirs": "precious"}
         assert "ownerReferences" not in (await router.active())["metadata"]
         await router.api.delete(f"{router.core}/configmaps/coding-active")
@@ -293,8 +292,7 @@ async def test_an_immutable_config_map_of_the_revisions_name_with_other_content_
     await router.api.apply(foreign, router.namespace, manager="somebody")
     async with running_operator(cluster.kubeconfig, router.namespace, resync_s=1):
         await router.threshold("file_count", 6)
-        condition = await router.until_condition("ConfigPublished", "False", "NameTaken")
-        assert name in condition["message"]
+        await router.until_condition("ConfigPublished", "False", "NameTaken", says=name)
         assert (await router.stable())["thresholds"]["file_count"] == 8
         await router.api.delete(f"{router.core}/configmaps/{name}")
         await router.until_served(file_count=6)
@@ -313,8 +311,7 @@ async def test_what_can_not_be_used_leaves_the_last_good_revision(
 ) -> None:
     before = await served.active()
     await served.patch(**spec)
-    condition = await served.until_condition("ConfigPublished", "False")
-    assert said in condition["message"]
+    await served.until_condition("ConfigPublished", "False", says=said)
     assert (await served.active())["data"] == before["data"]
     assert (await served.get())["status"]["activeRevision"] == before["metadata"]["annotations"][STABLE_REVISION]
 
@@ -322,8 +319,9 @@ async def test_what_can_not_be_used_leaves_the_last_good_revision(
 async def test_a_missing_provider_leaves_the_last_good_revision_and_its_keys(served: RouterInCluster) -> None:
     before, keys = await served.active(), await served.credentials()
     await served.api.delete(f"{served.base}/modelproviders/openai")
-    condition = await served.until_condition("ConfigPublished", "False", "ProviderMissing")
-    assert 'no ModelProvider is named "openai"' in condition["message"]
+    await served.until_condition(
+        "ConfigPublished", "False", "ProviderMissing", says='no ModelProvider is named "openai"'
+    )
     assert (await served.active())["data"] == before["data"]
     assert await served.credentials() == keys
 
@@ -331,8 +329,7 @@ async def test_a_missing_provider_leaves_the_last_good_revision_and_its_keys(ser
 async def test_a_document_past_400_kib_is_refused_with_its_size(served: RouterInCluster) -> None:
     note = {"metadata": {f"note-{index}": "x" * 4_000 for index in range(110)}}
     await served.api.patch(f"{served.base}/modelproviders/openai", {"spec": {"requestDefaults": note}})
-    condition = await served.until_condition("ConfigPublished", "False", "DocumentTooLarge")
-    assert "409600" in condition["message"]
+    await served.until_condition("ConfigPublished", "False", "DocumentTooLarge", says="409600")
 
 
 async def test_what_the_api_server_refuses_is_said_in_the_status(served: RouterInCluster) -> None:
@@ -350,8 +347,7 @@ async def test_what_the_api_server_refuses_is_said_in_the_status(served: RouterI
 
     await served.api.until(is_counted, "the quota is in force")
     await served.threshold("file_count", 6)
-    condition = await served.until_condition("ConfigPublished", "False", "WriteRefused")
-    assert "exceeded quota" in condition["message"]
+    await served.until_condition("ConfigPublished", "False", "WriteRefused", says="exceeded quota")
     await served.api.delete(f"{served.core}/resourcequotas/few")
     await served.until_served(file_count=6)
     await served.until_condition("Ready", "True")

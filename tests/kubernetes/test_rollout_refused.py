@@ -36,8 +36,7 @@ async def test_a_run_that_can_not_be_written_holds_up_nothing_but_other_decision
         proxy.fault = refuse
         await runs.decide("nightly-1", file_count=7)
         await router.until_served(file_count=7)
-        said = await router.until_condition("RolloutSettled", "False", "WriteRefused")
-        assert WORDS in said["message"]
+        await router.until_condition("RolloutSettled", "False", "WriteRefused", says=WORDS)
 
         await router.threshold("planning_depth", 9)
         await router.until_served(file_count=7, planning_depth=9)

@@ -29,8 +29,7 @@ async def test_running_pods_are_told_and_say_what_they_serve(
 ) -> None:
     async with running_operator(cluster.kubeconfig, census_s=1) as running:
         await router.apply()
-        condition = await router.until_condition("SidecarsUpToDate", "True", "NoSidecars")
-        assert "no running pod" in condition["message"]
+        await router.until_condition("SidecarsUpToDate", "True", "NoSidecars", says="no running pod")
         async with agent_pods(api, namespace, 3, tmp_path) as pods:
             await until_counted(router, api, 3, 3)
             before = (await router.get())["status"]["activeRevision"]
@@ -122,8 +121,9 @@ async def test_a_laggard_is_named_told_again_and_what_it_serves_is_kept(
             for value in (6, 5, 4):
                 await router.threshold("file_count", value)
                 before = await until_changed(router, api, before)
-            condition = await router.until_condition("SidecarsUpToDate", "False", "Lagging")
-            assert f"agent-1: serves {first}" in condition["message"]
+            condition = await router.until_condition(
+                "SidecarsUpToDate", "False", "Lagging", says=f"agent-1: serves {first}"
+            )
             assert "agent-0" not in condition["message"]
             await until_counted(router, api, 2, 1)
             assert first in {each["metadata"]["name"] for each in await router.revisions()}
