@@ -8,8 +8,7 @@ longer than the request.
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import aiohttp
 import orjson
@@ -31,6 +30,7 @@ from tierrouter_operator.errors import (
     RefusedError,
     UnavailableError,
 )
+from tierrouter_operator.http_client import HttpClient
 
 REQUEST_TIMEOUT_S: Final = 10.0
 _PAGE: Final = 500
@@ -84,35 +84,27 @@ def context_namespace(kubeconfig: str | None, context: str | None) -> str:
     return str((chosen or {}).get("context", {}).get("namespace") or _DEFAULT_NAMESPACE)
 
 
-class Client:
+class Client(HttpClient):
     """``async with Client(access) as client``."""
 
     def __init__(self, access: Configuration, manager: str = OPERATOR) -> None:
         """``manager``: who writes, as field manager and user agent."""
         self._access = access
         self._manager = manager
-        self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
+    def _open(self) -> aiohttp.ClientSession:
         tls = ssl.create_default_context(cafile=self._access.ssl_ca_cert)
         if self._access.cert_file:
             tls.load_cert_chain(self._access.cert_file, self._access.key_file)
         if not self._access.verify_ssl:
             tls.check_hostname = False
             tls.verify_mode = ssl.CERT_NONE
-        self._session = aiohttp.ClientSession(
+        return aiohttp.ClientSession(
             self._access.host,
             connector=aiohttp.TCPConnector(ssl=tls, limit=_CONNECTIONS),
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
             headers={"User-Agent": self._manager},
         )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     async def get(self, path: str, *, host: str = "") -> Answer:
         """One object; or what a pod answers behind the server's proxy, which is told the name ``host``."""
@@ -173,7 +165,6 @@ class Client:
         content_type: str = "application/json",
         host: str = "",
     ) -> Answer:
-        assert self._session is not None, "use it as a context"
         headers = {"Accept": accept} | ({} if body is None else {"Content-Type": content_type})
         if host:
             headers["Host"] = host

@@ -1,13 +1,13 @@
 """What the operator asks of model servers over HTTP."""
 
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import aiohttp
 import orjson
 
 from tierrouter_operator.errors import OperatorError
+from tierrouter_operator.http_client import HttpClient
 
 _ANSWER_S: Final = 5.0
 _LOAD_S: Final = 1800.0
@@ -22,21 +22,11 @@ class ModelServerError(OperatorError):
     """The server did not answer, or not as hoped; the message is fit for a status."""
 
 
-class ModelServerClient:
+class ModelServerClient(HttpClient):
     """``async with ModelServerClient() as client``. It carries no keys, follows no redirects and uses no proxy."""
 
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_S))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_S))
 
     async def get(self, url: str) -> Any:
         """The JSON at a URL; None where the server does not know it.
@@ -44,7 +34,6 @@ class ModelServerClient:
         Raises:
             ModelServerError: there is none.
         """
-        assert self._session is not None, "use it as a context"
         try:
             async with self._session.get(url, allow_redirects=False) as answer:
                 if answer.status == 404:
@@ -59,7 +48,6 @@ class ModelServerClient:
         Raises:
             ModelServerError: it can't.
         """
-        assert self._session is not None, "use it as a context"
         timeout = aiohttp.ClientTimeout(total=_LOAD_S)
         body = {"model": model, "keep_alive": -1, "stream": False}
         try:
@@ -74,7 +62,6 @@ class ModelServerClient:
         Raises:
             ModelServerError: the server has gone, or does not want to.
         """
-        assert self._session is not None, "use it as a context"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_ANSWER_S, sock_read=_PULL_SILENCE_S)
         body = {"model": model, "stream": True, "insecure": is_plain_http}
         try:

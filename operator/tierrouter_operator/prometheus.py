@@ -7,8 +7,7 @@ used.
 
 import math
 import re
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import aiohttp
 
@@ -16,6 +15,7 @@ from tierrouter_core.resources.addresses import bad_address, in_the_clear
 from tierrouter_core.rollout.arms import Arms
 from tierrouter_core.rollout.exposed import MOST_BYTES, arms_from_answer, query
 from tierrouter_operator.errors import OperatorError
+from tierrouter_operator.http_client import HttpClient
 from tierrouter_operator.planning.kinds import Key
 
 ANSWER_S: Final = 5.0
@@ -24,7 +24,7 @@ _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPTION: Final = "--prometheus"
 
 
-class Prometheus:
+class Prometheus(HttpClient):
     """``async with Prometheus(url, label) as prometheus``."""
 
     def __init__(self, url: str, namespace_label: str, answer_s: float = ANSWER_S) -> None:
@@ -44,21 +44,12 @@ class Prometheus:
         self._url = url.rstrip("/") + _PATH
         self._label = namespace_label
         self._answer_s = answer_s
-        self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._answer_s))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._answer_s))
 
     async def counts(self, router: Key, trial: str, age_s: float) -> Arms | str:
         """Both sides' numbers; or why there are none, in words that follow "Prometheus"."""
-        assert self._session is not None, "use it as a context"
         matching = {self._label: router.namespace} if self._label else {}
         # It ends its own work then, too.
         asked = {"query": query(trial, age_s, matching), "timeout": f"{math.ceil(self._answer_s)}s"}
