@@ -10,11 +10,13 @@ import typer
 
 from tierrouter_cli.exits import explained_errors
 from tierrouter_cli.options import (
+    DataHost,
     Dialect,
     Format,
     Headers,
     check_log_format,
     log_format_variable,
+    port_option,
     port_variable,
     variable,
 )
@@ -84,13 +86,9 @@ def _root(
 @app.command(short_help="Run the router on this machine.")
 def run(
     file: Files = [],  # noqa: B006 (typer copies it)
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, metavar="PORT", help="The data port: what agents talk to.")
-    ] = 8383,
-    admin_port: Annotated[
-        int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status, on loopback.")
-    ] = 9464,
+    host: DataHost = "127.0.0.1",
+    port: Annotated[int, port_option("The data port: what agents talk to.")] = 8383,
+    admin_port: Annotated[int, port_option("Health, metrics and status, on loopback.")] = 9464,
     state_dir: StateDir = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Serve all tiers by the embedded model (the default without a FILE).")
@@ -137,16 +135,12 @@ def sidecar(
     config_dir: Annotated[
         Path, typer.Option(metavar="DIR", help="The mounted ConfigMap with the compiled document.")
     ] = Path("/etc/tierrouter/config"),
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, metavar="PORT", help="The data port: what the agent talks to.")
-    ] = 8383,
+    host: DataHost = "127.0.0.1",
+    port: Annotated[int, port_option("The data port: what the agent talks to.")] = 8383,
     admin_host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Address of the admin port; probes come from outside the pod.")
     ] = "::",
-    admin_port: Annotated[
-        int, typer.Option(min=1, max=65535, metavar="PORT", help="Health, metrics and status.")
-    ] = 9464,
+    admin_port: Annotated[int, port_option("Health, metrics and status.")] = 9464,
     state_dir: StateDir = None,
     log_turns: Annotated[
         bool,

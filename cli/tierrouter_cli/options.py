@@ -16,6 +16,7 @@ Headers = Annotated[
     list[str],
     typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header as the agent would send it."),
 ]
+DataHost = Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")]
 Format = Annotated[str, typer.Option(metavar="text|json", help="How to print it.")]
 
 
@@ -24,8 +25,13 @@ def variable(name: str, metavar: str, help: str, **more: Any) -> Any:
     return typer.Option(metavar=metavar, envvar=name, show_envvar=False, help=help, **more)
 
 
+def port_option(help: str) -> Any:
+    """An option for a port to listen on."""
+    return typer.Option(metavar="PORT", help=help, min=1, max=65535)
+
+
 def port_variable(name: str, help: str) -> Any:
-    """As :func:`variable`, of a port to listen on."""
+    """As :func:`port_option`, that is an environment variable too."""
     return variable(name, "PORT", help, min=1, max=65535)
 
 

@@ -1,7 +1,6 @@
 """Routers, revisions and documents as the cluster has them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ from tierrouter_core.contract import (
     ACTIVATION,
     CANARY_REVISION,
     DOCUMENT_FILE,
-    PLUGIN,
     PROPOSAL,
     PROPOSED_REVISION,
     ROLLOUT,
@@ -25,22 +23,13 @@ from tierrouter_core.errors import DocumentError
 from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_core.resources.proposal import Proposal, proposal_from
 from tierrouter_kubectl.errors import PluginError
-from tierrouter_operator.client import Client, context_namespace, read_access
+from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ConflictError, NotFoundError, RefusedError
 from tierrouter_operator.planning.kinds import CONFIG_MAP, REVISION, ROUTER, RUN, SUITE
 from tierrouter_operator.planning.references import suite_of
 from tierrouter_operator.planning.rollout import Rollout, rollout_from
 
 Obj = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which cluster and which namespace."""
-
-    kubeconfig: str | None
-    context: str | None
-    namespace: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,15 +246,3 @@ class Cluster:
             ) from None
         except RefusedError as error:
             raise PluginError(f"the API server refuses it: {error.said}") from None
-
-
-@asynccontextmanager
-async def connected(where: Where) -> AsyncIterator[Cluster]:
-    """A cluster to ask.
-
-    Raises:
-        OperatorError: there is none, or it does not answer.
-    """
-    access = await read_access(where.kubeconfig, where.context)
-    async with Client(access, PLUGIN) as client:
-        yield Cluster(client, where.namespace or context_namespace(where.kubeconfig, where.context))

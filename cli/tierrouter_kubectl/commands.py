@@ -6,7 +6,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from tierrouter_cli.cluster import Context, Where, connected
 from tierrouter_cli.options import Dialect, Format, Headers
+from tierrouter_core.contract import PLUGIN
 from tierrouter_kubectl.errors import explained
 
 T = TypeVar("T")
@@ -25,10 +27,6 @@ Namespace = Annotated[
     typer.Option(
         "--namespace", "-n", metavar="NAME", help="The namespace. [default: the context's]", show_default=False
     ),
-]
-Context = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="A context of the kubeconfig. [default: its current one]", show_default=False),
 ]
 Kubeconfig = Annotated[
     str | None, typer.Option(metavar="FILE", help="The kubeconfig. [default: as kubectl]", show_default=False)
@@ -49,11 +47,11 @@ def _asked(
     work: Callable[[Any], Awaitable[T]], namespace: str | None, context: str | None, kubeconfig: str | None
 ) -> T:
     """What ``work`` gives, with a cluster to ask."""
-    from tierrouter_kubectl.cluster import Where, connected
+    from tierrouter_kubectl.cluster import Cluster
 
     async def ask() -> T:
-        async with connected(Where(kubeconfig, context, namespace)) as cluster:
-            return await work(cluster)
+        async with connected(Where(kubeconfig, context, namespace), PLUGIN) as (client, name):
+            return await work(Cluster(client, name))
 
     return asyncio.run(ask())
 

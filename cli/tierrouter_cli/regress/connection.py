@@ -1,8 +1,7 @@
-"""How the commands that need a cluster reach it: the options that say so, and the errors that come of it."""
+"""What the commands about a cluster's suites share: their options, the suite, and the errors that come of it."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -21,14 +20,6 @@ Namespace = Annotated[
         "--namespace", "-n", metavar="NAME", help="Its namespace. [default: the context's]", show_default=False
     ),
 ]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option(metavar="FILE", help="How to reach the cluster. [default: as kubectl]", show_default=False),
-]
-Context = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="A context of the kubeconfig. [default: its current one]", show_default=False),
-]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its decision.")]
 Timeout = Annotated[
     float,
@@ -39,29 +30,6 @@ A_DAY_S: Final = 86_400.0
 
 class RegressError(TierRouterError):
     """What was asked for can't be done; the message says why, and what can."""
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which cluster and which namespace."""
-
-    kubeconfig: str | None
-    context: str | None
-    namespace: str | None
-
-
-@asynccontextmanager
-async def connected(where: Where, manager: str = FIELD_MANAGER) -> AsyncIterator[tuple["Client", str]]:
-    """A client, and the namespace.
-
-    Raises:
-        OperatorError: there is no cluster, or it does not answer.
-    """
-    from tierrouter_operator.client import Client, context_namespace, read_access
-
-    access = await read_access(where.kubeconfig, where.context)
-    async with Client(access, manager) as client:
-        yield client, where.namespace or context_namespace(where.kubeconfig, where.context)
 
 
 async def the_suite(client: "Client", namespace: str, name: str) -> dict[str, Any]:

@@ -4,18 +4,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from tierrouter_cli.cluster import Context, Kubeconfig, Where, connected
 from tierrouter_cli.exits import INTERRUPTED, OK, STILL_GOING, say
 from tierrouter_cli.regress.connection import (
     A_DAY_S,
-    Context,
-    Kubeconfig,
+    FIELD_MANAGER,
     Namespace,
     RegressError,
     Suite,
     Timeout,
     Wait,
-    Where,
-    connected,
     explained,
     the_suite,
 )
@@ -55,7 +53,7 @@ async def _run(where: Where, suite: str, is_followed: bool, timeout_s: float) ->
     from tierrouter_operator.planning.kinds import SUITE
     from tierrouter_operator.planning.suite_starts import asked_name
 
-    async with connected(where) as (client, namespace):
+    async with connected(where, FIELD_MANAGER) as (client, namespace):
         await the_suite(client, namespace, suite)
         asked = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{uuid4().hex[:8]}"
         name = asked_name(suite, asked)

@@ -6,18 +6,9 @@ from typing import Annotated
 
 import typer
 
+from tierrouter_cli.cluster import Context, Kubeconfig, Where
 from tierrouter_cli.exits import INTERRUPTED, say
-from tierrouter_cli.regress.connection import (
-    A_DAY_S,
-    Context,
-    Kubeconfig,
-    Namespace,
-    Suite,
-    Timeout,
-    Wait,
-    Where,
-    explained,
-)
+from tierrouter_cli.regress.connection import A_DAY_S, Namespace, Suite, Timeout, Wait, explained
 
 _Files = list[Path]
 

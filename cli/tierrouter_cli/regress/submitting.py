@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tierrouter_cli.cluster import Where, connected
 from tierrouter_cli.exits import OK
-from tierrouter_cli.regress.connection import RegressError, Where, connected, the_suite
+from tierrouter_cli.regress.connection import RegressError, the_suite
 from tierrouter_cli.regress.following import follow
 from tierrouter_core.contract import RESULTS_ACCOUNT, STABLE_FILE, STABLE_REVISION, active_name
 from tierrouter_core.document.codec import document_from_bytes

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tierrouter_cli.cluster import Context, Kubeconfig, Where, connected
 from tierrouter_cli.exits import USAGE, explained_errors, say
 
 if TYPE_CHECKING:
@@ -34,16 +35,8 @@ def top(
         str | None,
         typer.Option(metavar="NAME", help="Of a namespace, those of this router alone.", show_default=False),
     ] = None,
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="How to reach the cluster. [default: as kubectl]", show_default=False),
-    ] = None,
-    context: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="A context of the kubeconfig. [default: its current one]", show_default=False
-        ),
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     once: Annotated[
         bool, typer.Option("--once", help="Show it once and end, as is done where the output is no terminal.")
     ] = False,
@@ -88,7 +81,6 @@ async def _one(stack: AsyncExitStack, url: str) -> "Source":
 async def _cluster(
     stack: AsyncExitStack, namespace: str | None, router: str | None, kubeconfig: str | None, context: str | None
 ) -> "Source":
-    from tierrouter_cli.regress.connection import Where, connected
     from tierrouter_cli.top.namespace import Namespace
 
     where = Where(kubeconfig, context, namespace)

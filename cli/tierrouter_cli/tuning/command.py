@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from tierrouter_cli.cluster import Context, Kubeconfig, Where
 from tierrouter_cli.moments import FORMS, moment
-from tierrouter_cli.regress.connection import Context, Kubeconfig, Namespace, explained
+from tierrouter_cli.regress.connection import Namespace, explained
 
 
 def tune(
@@ -148,7 +149,6 @@ def tune(
         except ValueError:
             raise typer.BadParameter(f"{since!r} is neither {FORMS}", param_hint="--since") from None
     with explained():
-        from tierrouter_cli.regress.connection import Where
         from tierrouter_cli.tuning.files import Wanted, tune_files
 
         wanted = Wanted(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tierrouter_cli.cluster import Where, connected
 from tierrouter_cli.exits import PROBLEM, say, write_out
-from tierrouter_cli.regress.connection import Where, connected
+from tierrouter_cli.regress.connection import FIELD_MANAGER
 from tierrouter_cli.tuning.cluster import propose, read_cluster
 from tierrouter_cli.tuning.dumps import read_dumps
 from tierrouter_cli.tuning.files import Found, Wanted, found_in, outputs_of, say_left_out, write_files
@@ -62,7 +63,7 @@ def _tune_dumps(wanted: Wanted, runs: Runs, dry_run: bool) -> None:
 
 async def _tune_cluster(wanted: Wanted, runs: Runs, where: Where, dry_run: bool) -> None:
     outputs = outputs_of(wanted, [])
-    async with connected(where) as (client, namespace):
+    async with connected(where, FIELD_MANAGER) as (client, namespace):
         seen = await read_cluster(client, namespace, runs.suite)
         known = KnownModels(seen.text, f"namespace {namespace}")
         assembled = _assembled(seen.runs, runs, f"suite {runs.suite}")
