@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tierrouter_dashboards import look
+from tierrouter_dashboards import look, shared
 from tierrouter_dashboards import promql as q
 from tierrouter_dashboards.page import Row, page
 from tierrouter_dashboards.panels import Column, Query, alerts, bars, graph, stat_panel, table_panel
@@ -31,7 +31,7 @@ def _money() -> Row:
     return Row(
         "Money",
         [
-            stat_panel("Spent", "What turns have cost.", look.USD, q.spent(), look.NONE_IS_WRONG, empty="no turns"),
+            shared.spent(),
             stat_panel(
                 "Saved",
                 "What the baseline model would have cost, with a prompt cache of its own, less what was spent. "
@@ -83,14 +83,7 @@ def _health() -> Row:
     return Row(
         "Health",
         [
-            stat_panel(
-                "Turns that failed",
-                "Of all turns: cut, upstream_error or refused. An agent that went away is none of them.",
-                look.SHARE,
-                q.failed_share(),
-                look.FAILING,
-                empty="no turns",
-            ),
+            shared.failed(),
             stat_panel(
                 "Failovers per turn",
                 "How often a turn went on to another tier because its own failed, by turns. Agents see none of that.",
@@ -231,7 +224,7 @@ def _tiers() -> Row:
                 "Turns by tier",
                 "By the tier that served. none: the router only watched, and no tier was chosen.",
                 look.TURNS_A_MINUTE,
-                Query(q.per_minute("tierrouter_turns_total", "tier"), "{{tier}}"),
+                shared.a_minute("tierrouter_turns_total", "tier"),
                 is_stacked=True,
             ),
             graph(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -22,6 +22,9 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from tierrouter_dashboards import look
 
 Panel = Builder[model.Panel]
+P = TypeVar("P", stat.Panel, timeseries.Panel, bargauge.Panel, statetimeline.Panel, table.Panel)
+Colored = TypeVar("Colored", timeseries.Panel, bargauge.Panel)
+OverTime = TypeVar("OverTime", timeseries.Panel, statetimeline.Panel)
 Steps = tuple[tuple[float | None, str], ...]
 DATASOURCE: Final = options.DataSourceRef(type_val="prometheus", uid="${datasource}")
 WIDTH: Final = 24
@@ -51,12 +54,7 @@ def stat_panel(
     """One number over all that is shown; ``alert`` is the one whose runbook says what to do about it."""
     what_to_do = f" What to do: docs/runbooks/{alert}.md." if alert else ""
     return (
-        stat.Panel()
-        .title(title)
-        .description(description + what_to_do)
-        .datasource(DATASOURCE)
-        .height(STAT_HEIGHT)
-        .span(width)
+        _begun(stat.Panel(), title, description + what_to_do, width, STAT_HEIGHT)
         .unit(unit)
         .no_value(empty)
         .thresholds(look.steps(*steps))
@@ -80,24 +78,14 @@ def graph(
 ) -> Panel:
     """Lines over time; with ``limit`` a line where it begins to be wrong."""
     panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .height(HEIGHT)
-        .span(width)
+        _begun(timeseries.Panel(), title, description, width)
         .unit(unit)
         .min(0)
         .color_scheme(look.by_name())
         .line_width(1)
         .fill_opacity(60 if is_stacked else 10)
         .show_points(options.VisibilityMode.NEVER)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(options.LegendDisplayMode.LIST)
-            .placement(options.LegendPlacement.BOTTOM)
-            .show_legend(True)
-        )
+        .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI).sort(options.SortOrder.DESCENDING))
     )
     if is_stacked:
@@ -108,11 +96,7 @@ def graph(
         panel = panel.thresholds(look.steps(*limit)).thresholds_style(
             common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
         )
-    for tier, color in look.TIER_COLORS.items():
-        panel = panel.override_by_name(tier, _colored(color))
-    for ref, each in zip(_REFS, queries, strict=False):
-        panel = panel.with_target(_over_time(each.expr, ref).legend_format(each.legend))
-    return panel
+    return _with_queries(_in_tiers_colors(panel), queries)
 
 
 def bars(
@@ -127,12 +111,7 @@ def bars(
 ) -> Panel:
     """A bar for each series, over all that is shown."""
     panel = (
-        bargauge.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .height(HEIGHT)
-        .span(width)
+        _begun(bargauge.Panel(), title, description, width)
         .unit(unit)
         .min(0)
         .no_value("none")
@@ -148,20 +127,13 @@ def bars(
         panel = panel.max(maximum)
     if steps:
         panel = panel.thresholds(look.steps(*steps))
-    for tier, color in look.TIER_COLORS.items():
-        panel = panel.override_by_name(tier, _colored(color))
-    return panel
+    return _in_tiers_colors(panel)
 
 
 def states(title: str, description: str, words: dict[str, tuple[str, str]], *queries: Query, width: int = 12) -> Panel:
     """What state something was in, over time; ``words`` are value -> text and colour."""
     panel = (
-        statetimeline.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .height(HEIGHT)
-        .span(width)
+        _begun(statetimeline.Panel(), title, description, width)
         .unit(look.COUNT)
         .no_value("none")
         .color_scheme(look.by_thresholds())
@@ -178,16 +150,9 @@ def states(title: str, description: str, words: dict[str, tuple[str, str]], *que
         .show_value(options.VisibilityMode.NEVER)
         .merge_values(True)
         .fill_opacity(80)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(options.LegendDisplayMode.LIST)
-            .placement(options.LegendPlacement.BOTTOM)
-            .show_legend(True)
-        )
+        .legend(_legend())
     )
-    for ref, each in zip(_REFS, queries, strict=False):
-        panel = panel.with_target(_over_time(each.expr, ref).legend_format(each.legend))
-    return panel
+    return _with_queries(panel, queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +181,7 @@ def table_panel(
         values = {"Value": columns[0]}
     names = {**labels, **{field: column.name for field, column in values.items()}}
     panel = (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .height(HEIGHT)
-        .span(width)
+        _begun(table.Panel(), title, description, width)
         .unit(columns[0].unit)
         .no_value("none")
         .color_scheme(look.by_thresholds())
@@ -291,6 +251,33 @@ def _now(expr: str, ref: str) -> prometheus.Dataquery:
 
 def _over_time(expr: str, ref: str) -> prometheus.Dataquery:
     return prometheus.Dataquery().ref_id(ref).expr(expr).range().datasource(DATASOURCE)
+
+
+def _begun(panel: P, title: str, description: str, width: int, height: int = HEIGHT) -> P:
+    """With what every panel of queries has."""
+    return panel.title(title).description(description).datasource(DATASOURCE).height(height).span(width)
+
+
+def _legend() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(options.LegendDisplayMode.LIST)
+        .placement(options.LegendPlacement.BOTTOM)
+        .show_legend(True)
+    )
+
+
+def _in_tiers_colors(panel: Colored) -> Colored:
+    """A series that is called as one of the usual tiers has its colour."""
+    for tier, color in look.TIER_COLORS.items():
+        panel = panel.override_by_name(tier, _colored(color))
+    return panel
+
+
+def _with_queries(panel: OverTime, queries: Sequence[Query]) -> OverTime:
+    for ref, each in zip(_REFS, queries, strict=False):
+        panel = panel.with_target(_over_time(each.expr, ref).legend_format(each.legend))
+    return panel
 
 
 def _colored(color: str) -> list[model.DynamicConfigValue]:

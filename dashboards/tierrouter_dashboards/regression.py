@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tierrouter_dashboards import look
+from tierrouter_dashboards import look, shared
 from tierrouter_dashboards import promql as q
 from tierrouter_dashboards.page import Row, page
 from tierrouter_dashboards.panels import Column, Query, bars, graph, stat_panel, states, table_panel
@@ -139,16 +139,13 @@ def _runs() -> Row:
                 "Decisions",
                 "What runs led to; docs/regression.md says what each means.",
                 look.COUNT,
-                Query(
-                    q.increase("tierrouter_operator_regression_decisions_total", "decision", of="@selected") + " >= 1",
-                    "{{decision}}",
-                ),
+                shared.counted("tierrouter_operator_regression_decisions_total", "decision", of="@selected"),
             ),
             graph(
                 "Turns of runs, by tier",
                 "How much the suites ask of each tier.",
                 look.TURNS_A_MINUTE,
-                Query(q.per_minute("tierrouter_turns_total", "tier", of="@suites"), "{{tier}}"),
+                shared.a_minute("tierrouter_turns_total", "tier", of="@suites"),
                 width=8,
                 is_stacked=True,
             ),
@@ -174,10 +171,7 @@ def _rollout() -> Row:
                 "How trials ended",
                 "promoted: it took over; rolled_back: it was worse; the others ended without a verdict.",
                 look.COUNT,
-                Query(
-                    q.increase("tierrouter_operator_rollouts_total", "outcome", of="@selected") + " >= 1",
-                    "{{outcome}}",
-                ),
+                shared.counted("tierrouter_operator_rollouts_total", "outcome", of="@selected"),
             ),
             graph(
                 "Sidecars by what they serve",

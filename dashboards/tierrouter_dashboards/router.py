@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tierrouter_dashboards import look
+from tierrouter_dashboards import look, shared
 from tierrouter_dashboards import promql as q
 from tierrouter_dashboards.page import Row, page
 from tierrouter_dashboards.panels import Column, Query, bars, graph, stat_panel, states, table_panel
@@ -32,7 +32,7 @@ def _summary() -> Row:
                 look.NONE_IS_WRONG,
                 empty="no turns",
             ),
-            stat_panel("Spent", "What turns have cost.", look.USD, q.spent(), look.NONE_IS_WRONG, empty="no turns"),
+            shared.spent(),
             stat_panel(
                 "Saved of the baseline",
                 "What the baseline model would have cost, with a prompt cache of its own, less what was spent.",
@@ -58,14 +58,7 @@ def _summary() -> Row:
                 look.NONE_IS_WRONG,
                 empty="no turns",
             ),
-            stat_panel(
-                "Turns that failed",
-                "Of all turns: cut, upstream_error or refused. An agent that went away is none of them.",
-                look.SHARE,
-                q.failed_share(),
-                look.FAILING,
-                empty="no turns",
-            ),
+            shared.failed(),
         ],
     )
 
@@ -78,7 +71,7 @@ def _decisions() -> Row:
                 "Turns by tier",
                 "By the tier that served.",
                 look.TURNS_A_MINUTE,
-                Query(q.per_minute("tierrouter_turns_total", "tier"), "{{tier}}"),
+                shared.a_minute("tierrouter_turns_total", "tier"),
                 width=8,
                 is_stacked=True,
             ),
@@ -86,7 +79,7 @@ def _decisions() -> Row:
                 "Decisions by reason",
                 "Why a tier serves a turn; docs/routing.md explains each.",
                 look.TURNS_A_MINUTE,
-                Query(q.per_minute("tierrouter_decisions_total", "reason"), "{{reason}}"),
+                shared.a_minute("tierrouter_decisions_total", "reason"),
                 width=8,
                 is_stacked=True,
             ),
@@ -130,7 +123,7 @@ def _moves() -> Row:
                 "Hints",
                 "What became of the tiers that agents asked for.",
                 look.COUNT,
-                Query(f"{q.increase('tierrouter_hints_total', 'outcome')} >= 1", "{{outcome}}"),
+                shared.counted("tierrouter_hints_total", "outcome"),
             ),
         ],
     )
@@ -190,7 +183,7 @@ def _failing() -> Row:
                 "How turns end",
                 "answered, client_gone (the agent went away), cut, upstream_error or refused.",
                 look.TURNS_A_MINUTE,
-                Query(q.per_minute("tierrouter_turns_total", "outcome"), "{{outcome}}"),
+                shared.a_minute("tierrouter_turns_total", "outcome"),
                 width=8,
                 is_stacked=True,
             ),
@@ -198,13 +191,13 @@ def _failing() -> Row:
                 "Requests that were refused",
                 "Requests that never became turns, by reason; docs/errors.md says what an agent got.",
                 look.COUNT,
-                Query(f"{q.increase('tierrouter_rejected_requests_total', 'reason')} >= 1", "{{reason}}"),
+                shared.counted("tierrouter_rejected_requests_total", "reason"),
             ),
             bars(
                 "Rules that could not be evaluated",
                 "They counted as false. tierrouter explain shows why.",
                 look.COUNT,
-                Query(f"{q.increase('tierrouter_rule_errors_total', 'rule')} >= 1", "{{rule}}"),
+                shared.counted("tierrouter_rule_errors_total", "rule"),
             ),
         ],
     )
@@ -229,7 +222,7 @@ def _caches() -> Row:
                 "Tokens",
                 "By kind; input is what no cache had, and reasoning is a part of output.",
                 look.TOKENS_A_MINUTE,
-                Query(q.per_minute("tierrouter_tokens_total", "kind"), "{{kind}}"),
+                shared.a_minute("tierrouter_tokens_total", "kind"),
             ),
         ],
     )
