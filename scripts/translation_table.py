@@ -20,7 +20,8 @@ from tierrouter_core.wire.lossy import LOSSY_FIELDS
 from tierrouter_core.wire.quirks import profile_of
 from tierrouter_core.wire.render import Wanted
 from tierrouter_core.wire.request import read_request
-from tierrouter_core.wire.translate import Refused, Translated, translate_answer, translate_request
+from tierrouter_core.wire.translate import Refused, Translated, translate_request
+from tierrouter_core.wire.translated_answer import translate_answer
 
 DOCS = Path(__file__).parents[1] / "docs" / "translation.md"
 NAMES: Mapping[Dialect, str] = {Dialect.MESSAGES: "Messages", Dialect.CHAT: "Chat", Dialect.RESPONSES: "Responses"}

@@ -13,7 +13,7 @@ from tierrouter_core.wire.dialects import response_headers
 from tierrouter_core.wire.failures import WireError
 from tierrouter_core.wire.meter import StreamMeter
 from tierrouter_core.wire.sse import MALFORMED, SseError
-from tierrouter_core.wire.translate import StreamTranslator
+from tierrouter_core.wire.translated_stream import StreamTranslator
 from tierrouter_core.wire.unary import (
     estimate_unary,
     rename_unary_model,

@@ -23,7 +23,7 @@ from tierrouter_core.wire.begun import may_be_begun
 from tierrouter_core.wire.dialects import Endpoint
 from tierrouter_core.wire.failures import Meaning
 from tierrouter_core.wire.quoted import without_quotes
-from tierrouter_core.wire.translate import Carried, seen_answer
+from tierrouter_core.wire.translated_stream import Carried, seen_answer
 from tierrouter_sidecar.call import Call
 from tierrouter_sidecar.hooks import says_yes
 from tierrouter_sidecar.record import TurnRecord

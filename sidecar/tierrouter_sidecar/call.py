@@ -22,7 +22,8 @@ from tierrouter_core.wire.edits import BETAS, Edited
 from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.meter import StreamMeter, stream_meter
 from tierrouter_core.wire.trace_context import passed_on
-from tierrouter_core.wire.translate import Carried, Refused, StreamTranslator, Translated, untranslated
+from tierrouter_core.wire.translate import Refused, Translated, untranslated
+from tierrouter_core.wire.translated_stream import Carried, StreamTranslator
 from tierrouter_sidecar.answer import headers_of, read_body, relay_stream, relay_unary
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.exchange import Answer

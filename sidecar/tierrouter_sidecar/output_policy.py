@@ -15,7 +15,7 @@ from tierrouter_core.document.model import OutputPolicy, Provider
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.hooks import Response, ResponseHook
 from tierrouter_core.routing.variables import Value
-from tierrouter_core.wire.translate import Answered, read_answer
+from tierrouter_core.wire.read_answer import Answered, read_answer
 from tierrouter_sidecar.answer import read_body
 from tierrouter_sidecar.errors import PolicyError
 from tierrouter_sidecar.hooks import says_yes

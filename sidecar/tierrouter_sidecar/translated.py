@@ -12,7 +12,8 @@ from tierrouter_core.wire.events import Failed
 from tierrouter_core.wire.meter import stream_meter
 from tierrouter_core.wire.reported_error import ReportedError
 from tierrouter_core.wire.sse import SseError
-from tierrouter_core.wire.translate import Translated, answer_of_stream, stream_of_answer, translate_answer
+from tierrouter_core.wire.translate import Translated
+from tierrouter_core.wire.translated_answer import answer_of_stream, stream_of_answer, translate_answer
 from tierrouter_core.wire.unary import estimate_unary, unary_flagged, unary_reported_error, unary_usage
 from tierrouter_sidecar.answer import Headers, headers_of, read_body, send
 from tierrouter_sidecar.exchange import Answer

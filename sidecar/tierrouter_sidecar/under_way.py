@@ -21,7 +21,7 @@ from tierrouter_core.routing.fitting import Fit
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.turn import ReadTurn
 from tierrouter_core.wire.dialects import Endpoint
-from tierrouter_core.wire.translate import Carried
+from tierrouter_core.wire.translated_stream import Carried
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.reply import Reply
 

@@ -16,7 +16,7 @@ from tierrouter_core.routing.forced import Forced, forced_document
 from tierrouter_core.routing.hooks import IS_COMPLEX_PLANNING, OUTPUT_FLAGGED, Response, check_hook
 from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.variables import RESPONSE_VARIABLES, defaults
-from tierrouter_core.wire.translate import Answered, read_answer
+from tierrouter_core.wire.read_answer import Answered, read_answer
 
 RULES = (Rule(name="planning", when="task.complex_planning", tier="deep", escalate=True),)
 RESPONSE = Response(tier="routine", model="cheap", provider="vendor")

@@ -14,7 +14,9 @@ from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.quirks import profile_of
 from tierrouter_core.wire.render import Wanted
 from tierrouter_core.wire.request import read_request
-from tierrouter_core.wire.translate import StreamTranslator, Translated, translate_answer, translate_request
+from tierrouter_core.wire.translate import Translated, translate_request
+from tierrouter_core.wire.translated_answer import translate_answer
+from tierrouter_core.wire.translated_stream import StreamTranslator
 
 CHAT, MESSAGES = Dialect.CHAT, Dialect.MESSAGES
 KEY = b"the key of the tests"

@@ -19,7 +19,8 @@ from tierrouter_core.wire.quirks import profile_of
 from tierrouter_core.wire.request import read_request
 from tierrouter_core.wire.resumed import Joint, prefill_of
 from tierrouter_core.wire.seen import SeenAnswer
-from tierrouter_core.wire.translate import Carried, StreamTranslator, Translated, seen_answer
+from tierrouter_core.wire.translate import Translated
+from tierrouter_core.wire.translated_stream import Carried, StreamTranslator, seen_answer
 
 CHAT, RESPONSES, MESSAGES = Dialect.CHAT, Dialect.RESPONSES, Dialect.MESSAGES
 EVERY_WAY = pytest.mark.parametrize(

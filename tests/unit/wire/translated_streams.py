@@ -12,7 +12,8 @@ from tierrouter_core.names import Dialect
 from tierrouter_core.wire.compose import Sealing
 from tierrouter_core.wire.encoder import Envelope
 from tierrouter_core.wire.tool_names import Named
-from tierrouter_core.wire.translate import StreamTranslator, Translated
+from tierrouter_core.wire.translate import Translated
+from tierrouter_core.wire.translated_stream import StreamTranslator
 
 FUZZ_FACTOR = int(os.environ.get("FUZZ_FACTOR", "1"))
 """How many times as many examples as usual: ``make fuzz`` sets it."""
