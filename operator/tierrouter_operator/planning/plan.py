@@ -6,21 +6,9 @@ is gone on with from what is there; nothing depends on having been told.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
-from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.contract import (
-    ACTIVATION,
-    CANARY_FILE,
     CANARY_REVISION,
-    INPUTS_DIGEST,
-    MOVED,
-    PROPOSED_REVISION,
-    REVISION_SPEC,
-    ROLLOUT,
-    SPEC_DIGEST,
-    SPLIT_FILE,
-    STABLE_FILE,
     STABLE_REVISION,
     UNPINNED_REVISION,
     ConditionReason,
@@ -31,21 +19,22 @@ from tierrouter_core.contract import (
 )
 from tierrouter_core.document.codec import document_from_bytes
 from tierrouter_core.resources.prices import PriceOf
-from tierrouter_core.resources.revision import Phase
+from tierrouter_core.resources.revision import OriginType, Phase
 from tierrouter_operator.planning import children
+from tierrouter_operator.planning.active import activation_for, active_object
 from tierrouter_operator.planning.asked import Asked
-from tierrouter_operator.planning.children import Whose, annotation, brought_to, stable_document, whose
+from tierrouter_operator.planning.children import Whose, annotation, brought_to, whose
 from tierrouter_operator.planning.choice import Choice, Chooser, taken, waiting
 from tierrouter_operator.planning.collection import collect
-from tierrouter_operator.planning.conditions import as_before, found_condition, timestamp
-from tierrouter_operator.planning.credentials import Credentials, compose
+from tierrouter_operator.planning.conditions import as_before
+from tierrouter_operator.planning.credentials import compose
 from tierrouter_operator.planning.decided import revision_in_use
-from tierrouter_operator.planning.history import History, Moved, Revision
+from tierrouter_operator.planning.history import History, Revision
 from tierrouter_operator.planning.kinds import MODEL_SERVER, Obj
 from tierrouter_operator.planning.model_server_plan import plan_model_server
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.proposed import Proposed, Proposer, Waiting
-from tierrouter_operator.planning.rollout import Stage, moved_text, rollout_text
+from tierrouter_operator.planning.rollout import Stage
 from tierrouter_operator.planning.rollout_analysis import core_analysis
 from tierrouter_operator.planning.rollout_source import source_events, source_judgements
 from tierrouter_operator.planning.rollout_told import (
@@ -56,10 +45,11 @@ from tierrouter_operator.planning.rollout_told import (
     said_of_dropped,
 )
 from tierrouter_operator.planning.rollout_verdict import Analysis
+from tierrouter_operator.planning.router_events import complaint, router_events
 from tierrouter_operator.planning.statuses import revision_status, rolled_phases, router_judgements, router_status
 from tierrouter_operator.planning.trial import COUNT_EVERY_S, Rolled, Roller, activation_of
 from tierrouter_operator.planning.trouble import Trouble
-from tierrouter_operator.planning.writes import Plan, PostEvent, Write
+from tierrouter_operator.planning.writes import Plan, Write
 
 _WAIT_S = 2.0
 
@@ -154,8 +144,8 @@ def _published(
         served[waits.revision.name] = waits.revision
     if credentials.data or observed.credentials is not None:
         writes += brought_to(children.credentials_secret(router, credentials.data), observed.credentials)
-    activation = _activation(observed, history, choice)
-    wanted = _active(observed, history, rolled, activation, waits)
+    activation = activation_for(observed, history, choice)
+    wanted = active_object(observed, history, rolled, activation, waits)
     is_put_right = history.active is not None and annotation(history.active, STABLE_REVISION) == revision.name
     active_writes = brought_to(wanted, history.active)
     writes += active_writes
@@ -183,7 +173,7 @@ def _published(
     count = sum(each.name not in gone for each in kept)
     canary = annotation(wanted, CANARY_REVISION)
     writes += router_status(router, judgements, revision.name, canary, count, observed.fleet, observed.now)
-    writes += _events(observed, history, choice, credentials, restored, bool(active_writes) and is_put_right)
+    writes += router_events(observed, history, choice, credentials, restored, bool(active_writes) and is_put_right)
     writes += rollout_events(observed, history, rolled)
     writes += source_events(observed, rolled.rollout)
     writes += proposal_events(observed, proposed, rollout)
@@ -248,65 +238,6 @@ def _kept(history: History, served: Mapping[str, Revision], protected: Collectio
     return tuple(sorted([*others, *served.values()], key=lambda revision: -revision.number))
 
 
-def _activation(observed: Observed, history: History, choice: Choice) -> Mapping[str, Any]:
-    """Why and since when the revision is in force: as the truth says it, or beginning now."""
-    active = history.active
-    if active is not None and annotation(active, STABLE_REVISION) == choice.revision.name:
-        found = activation_of(history)
-        if found:
-            return found
-    time = timestamp(observed.now)
-    return {"time": time, "reason": str(choice.reason), "run": choice.run, "message": choice.message}
-
-
-def _active(
-    observed: Observed, history: History, rolled: Rolled, activation: Mapping[str, Any], waits: Waiting | None
-) -> Obj:
-    router, choice, rollout = observed.router, rolled.choice, rolled.rollout
-    name, basis = choice.revision.name, choice.revision
-    annotations = {
-        STABLE_REVISION: name,
-        ACTIVATION: canonical_json(dict(activation)).decode(),
-        INPUTS_DIGEST: choice.inputs_digest,
-        SPEC_DIGEST: choice.spec_digest,
-        REVISION_SPEC: canonical_json(choice.revision.spec).decode(),
-    }
-    if router["spec"].get("pinnedRevision"):
-        before = history.unpinned or history.stable
-        annotations[UNPINNED_REVISION] = name if before is None else before.name
-        basis = before or basis
-    moved = choice.moved
-    if moved is not None and moved != Moved(basis.base, basis.overlay):
-        annotations[MOVED] = moved_text(moved.base, moved.overlay)
-    if rollout is not None:
-        annotations[ROLLOUT] = rollout_text(rollout)
-        if rollout.is_served:
-            annotations[CANARY_REVISION] = rollout.revision
-    if waits is not None:
-        annotations[PROPOSED_REVISION] = f"{waits.revision.name}@{waits.nonce}"
-    return children.active_config_map(router, annotations, _mounted(observed, history, rolled))
-
-
-def _mounted(observed: Observed, history: History, rolled: Rolled) -> Mapping[str, str]:
-    """The files that pods mount: of another bundle than was there, with a higher number."""
-    documents, rollout = {STABLE_FILE: rolled.choice.document.decode()}, rolled.rollout
-    percent, since = 0, ""
-    salt = digest(str(observed.router["metadata"]["uid"]).encode())[:16]
-    if rollout is not None and rollout.is_served and rolled.tried is not None:
-        documents[CANARY_FILE] = rolled.tried[1].decode()
-        percent, salt, since = rollout.settings.canary_percent, rollout.salt, rollout.since
-
-    def of(generation: int) -> Mapping[str, str]:
-        return {**documents, SPLIT_FILE: children.split_file(percent, salt, generation, since)}
-
-    active, generation = history.active, children.generation_of(history.active)
-    if active is not None and annotation(active, STABLE_REVISION) == rolled.choice.revision.name and generation > 0:
-        wanted, there = of(generation), active.get("data") or {}
-        if all(there.get(file) == wanted.get(file) for file in (STABLE_FILE, CANARY_FILE, SPLIT_FILE)):
-            return wanted
-    return of(history.next_generation)
-
-
 def _held(choice: Choice, asked: Asked | Trouble) -> str:
     if not choice.is_pinned:
         return ""
@@ -315,46 +246,6 @@ def _held(choice: Choice, asked: Asked | Trouble) -> str:
     if asked.inputs_digest != choice.revision.inputs_digest:
         return "what has changed since waits for the pin to go"
     return ""
-
-
-def _events(
-    observed: Observed, history: History, choice: Choice, credentials: Credentials, restored: bool, put_right: bool
-) -> list[Write]:
-    router, revision = observed.router, choice.revision
-    said: list[Write] = []
-    if history.active is None or annotation(history.active, STABLE_REVISION) != revision.name:
-        if choice.is_pinned:
-            reason = EventReason.REVISION_PINNED
-        else:
-            reason = EventReason.REVISION_CREATED if revision.obj is None else EventReason.REVISION_ACTIVATED
-        message = f"revision {revision.number} ({revision.name}) is in force: {choice.message}"
-        said.append(PostEvent(router, "Normal", reason, message))
-    elif put_right and not choice.is_pinned and choice.document != stable_document(history.active):
-        message = f"ConfigMap {active_name(router['metadata']['name'])} was changed by somebody else and is put right"
-        said.append(PostEvent(router, "Warning", EventReason.CHILD_RESTORED, message))
-    if restored:
-        message = f"the ConfigMap of revision {revision.number} ({revision.name}) was gone and is made again"
-        said.append(PostEvent(router, "Warning", EventReason.DOCUMENT_RESTORED, message))
-    said += _complaint(router, choice.trouble, ConditionType.CONFIG_PUBLISHED, EventReason.CONFIG_REJECTED)
-    said += _complaint(router, credentials.trouble, ConditionType.PROVIDERS_READY, EventReason.PROVIDER_NOT_READY)
-    return said
-
-
-_REASONS = {
-    ConditionReason.NAME_TAKEN: EventReason.NAME_TAKEN,
-    ConditionReason.DOCUMENT_LOST: EventReason.DOCUMENT_LOST,
-    ConditionReason.WRITE_REFUSED: EventReason.WRITE_REFUSED,
-}
-
-
-def _complaint(router: Obj, trouble: Trouble | None, type_: ConditionType, reason: EventReason) -> list[Write]:
-    """An event for a trouble that the status does not tell of yet."""
-    if trouble is None or trouble.reason is ConditionReason.WAITING_FOR_DELETION:
-        return []
-    said = found_condition(router, type_)
-    if said.get("status") == "False" and str(said.get("message", "")).startswith(trouble.message):
-        return []
-    return [PostEvent(router, "Warning", _REASONS.get(trouble.reason, reason), trouble.message)]
 
 
 def _only_said(observed: Observed, history: History, trouble: Trouble) -> Plan:
@@ -377,7 +268,7 @@ def _only_said(observed: Observed, history: History, trouble: Trouble) -> Plan:
     count = len(history.revisions)
     writes: list[Write] = list(server.writes)
     writes += list(router_status(router, judgements, name, history.canary_name, count, observed.fleet, observed.now))
-    writes += _complaint(router, trouble, ConditionType.CONFIG_PUBLISHED, EventReason.CONFIG_REJECTED)
+    writes += complaint(router, trouble, ConditionType.CONFIG_PUBLISHED, EventReason.CONFIG_REJECTED)
     is_waiting = server.is_waiting or trouble.reason is ConditionReason.WAITING_FOR_DELETION
     again = _WAIT_S if is_waiting else None
     return Plan(tuple(writes), again)
@@ -385,7 +276,5 @@ def _only_said(observed: Observed, history: History, trouble: Trouble) -> Plan:
 
 def _standing(history: History, stable: Revision, trouble: Trouble) -> Choice:
     """What is in force though nothing could be written."""
-    from tierrouter_core.resources.revision import OriginType
-
     choice = Choice(stable, b"", OriginType.RECOVERY, "", history.inputs_digest, history.spec_digest)
     return replace(choice, trouble=trouble)
