@@ -17,6 +17,7 @@ from tierrouter_core.resources.addresses import bad_address, in_the_clear
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ApiError
 from tierrouter_operator.planning.kinds import SECRET
+from tierrouter_operator.planning.texts import shortened
 from tierrouter_operator.planning.writes import Tell
 
 log = logging.getLogger("tierrouter.operator")
@@ -24,6 +25,8 @@ log = logging.getLogger("tierrouter.operator")
 ATTEMPTS_AFTER_S: Final = (0.0, 1.0, 5.0, 25.0)
 """When it is attempted, in seconds after the attempt before."""
 _ANSWER_S: Final = 10.0
+_MOST_CHARACTERS: Final = 3000
+"""Before they are escaped; Slack cuts messages off at 40,000 and asks for 4,000."""
 _WAITING: Final = 200
 _REMEMBERED: Final = 1000
 _AT_ONCE: Final = 4
@@ -110,10 +113,15 @@ def unusable(address: str) -> str:
     return ""
 
 
+def as_slack(text: str) -> str:
+    """Plain text as Slack takes it: what a harness said may hold ``<!channel>``, or a link with another's words."""
+    return shortened(text, _MOST_CHARACTERS).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 async def _posted(session: aiohttp.ClientSession, address: str, text: str) -> tuple[str, bool]:
     """Why it was not taken, empty where it was; and whether another attempt may help."""
     try:
-        async with session.post(address, json={"text": text}, allow_redirects=False) as answer:
+        async with session.post(address, json={"text": as_slack(text)}, allow_redirects=False) as answer:
             if 200 <= answer.status < 300:
                 return "", False
             is_worth_it = answer.status == 429 or answer.status >= 500

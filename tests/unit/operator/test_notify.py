@@ -54,11 +54,11 @@ async def hook(*statuses: int) -> AsyncIterator[tuple[str, list[Any]]]:
         await runner.cleanup()
 
 
-async def told(address: str | None) -> bool:
+async def told(address: str | None, tell: Tell = TELL) -> bool:
     done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     notifier = Notifier(Secrets(address), done.set_result, attempts_after_s=(0.0, 0.01, 0.01))  # type: ignore[arg-type]
     running = asyncio.create_task(notifier.run())
-    notifier.tell(TELL)
+    notifier.tell(tell)
     try:
         return await asyncio.wait_for(done, 10)
     finally:
@@ -79,6 +79,18 @@ async def test_it_is_posted_as_slack_takes_it_and_tried_again_where_that_may_hel
     assert got == [{"text": TELL.text}] * attempts
     assert "T0-secret" not in caplog.text
     assert ("could not be delivered" in caplog.text) is not is_told
+
+
+async def test_what_a_harness_said_pings_nobody_and_is_no_link_in_slack() -> None:
+    said = "the first because: <!channel> <https://evil.example|your bill> & 1 < 2"
+    async with hook(200) as (address, got):
+        assert await told(address, replace(TELL, text=said)) is True
+        assert await told(address, replace(TELL, text="<" * 50_000)) is True
+    assert got[0]["text"] == (
+        "the first because: &lt;!channel&gt; &lt;https://evil.example|your bill&gt; &amp; 1 &lt; 2"
+    )
+    assert len(got[1]["text"]) < 40_000, "Slack cuts off what is longer"
+    assert got[1]["text"].endswith("&lt;…")
 
 
 async def test_the_same_is_told_once_however_often_its_step_has_to_be_written() -> None:
