@@ -32,7 +32,10 @@ _PLACES: Final = 18
 
 @dataclass(slots=True)
 class Allowance:
-    """How much of a run is unpacked, all cells together: a few kilobytes can hold what no memory has room for."""
+    """How much of a run is unpacked, all cells together: a few kilobytes can hold what no memory has room for.
+
+    Of one call never more than half: a cell that is too large takes nothing from the others.
+    """
 
     rows: int = 2 * MAX_ROWS
     text_bytes: int = 32 * 1024 * 1024
@@ -107,29 +110,33 @@ def unpacked(data: bytes, allowance: Allowance | None = None) -> tuple[CellResul
 
     Args:
         data: the compressed rows.
-        allowance: how much may come out; what did is taken off it.
+        allowance: how much may come out of several; what did is taken off it. None: as much as all may have.
 
     Raises:
         ResultsError: it is something else, cut off, or too much.
     """
-    allowed = Allowance() if allowance is None else allowance
+    whole = Allowance()
+    left = whole if allowance is None else allowance
+    most_bytes = left.text_bytes if allowance is None else min(left.text_bytes, whole.text_bytes // 2)
+    most_rows = left.rows if allowance is None else min(left.rows, whole.rows // 2)
     try:
         decompress = zlib.decompressobj(31)
-        text = decompress.decompress(data, max(1, allowed.text_bytes))
+        text = decompress.decompress(data, max(1, most_bytes))
     except zlib.error as error:
         raise ResultsError(f"the rows of a run can't be read: {error}") from None
-    allowed.text_bytes -= len(text)
     if not decompress.eof:
         is_much = bool(decompress.unconsumed_tail)
         raise ResultsError(f"the rows of a run are {'too long' if is_much else 'cut off'}")
-    return tuple(_cells(_rows(text, allowed)))
+    if text.count(b"\n") > most_rows:
+        raise ResultsError("the rows of a run are too many")
+    found = tuple(_cells(_rows(text)))
+    left.text_bytes -= len(text)
+    left.rows -= sum(len(cell.tasks) for cell in found)
+    return found
 
 
-def _rows(text: bytes, allowed: Allowance) -> Iterator[Any]:
+def _rows(text: bytes) -> Iterator[Any]:
     for line in io.BytesIO(text):
-        allowed.rows -= 1
-        if allowed.rows < 0:
-            raise ResultsError("the rows of a run are too many")
         if len(line) > _MAX_ROW_BYTES:
             raise ResultsError(f"a row of a run is longer than {_MAX_ROW_BYTES // 1024} KiB")
         try:

@@ -101,9 +101,13 @@ def test_a_few_kilobytes_that_hold_what_no_memory_has_room_for_are_an_error() ->
             unpacked(data)
 
 
-def test_cells_of_a_run_have_one_allowance_together() -> None:
+def test_cells_of_a_run_have_one_allowance_together_and_one_that_is_too_large_takes_nothing_of_it() -> None:
     cell = CellResults(cell="c", tier="t", model="m", tasks=(TaskResult(task="a", outcome=TaskOutcome.RESOLVED),) * 3)
     allowance = Allowance(rows=5)
+    with pytest.raises(ResultsError, match="too long"):
+        unpacked(gzip.compress(b" " * 20_000_000), allowance)
+    with pytest.raises(ResultsError, match="too many"):
+        unpacked(gzip.compress(b"\n" * 6), allowance)
     assert unpacked(packed([cell]), allowance) == (cell,)
     with pytest.raises(ResultsError, match="too many"):
         unpacked(packed([cell]), allowance)
