@@ -6,11 +6,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def one_line(text: str) -> str:
-    """What somebody else wrote, without what may do something to a terminal or end a line."""
+    """What somebody else wrote, without what may do something to a terminal, end a line, or be no text.
+
+    Half of a pair of surrogates is no text: what was cut off in the middle of a character, or a name of no encoding.
+    """
     return _CONTROL.sub(" ", text)
 
 

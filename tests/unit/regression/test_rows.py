@@ -88,6 +88,12 @@ def test_what_a_harness_says_does_nothing_to_a_terminal() -> None:
     assert (task.task, task.error) == ("[31mred", " ]0;title  a b  c d é 日本")
 
 
+def test_half_of_a_character_is_no_text_and_keeps_no_result_from_being_written() -> None:
+    task = task_of({"task_id": "a\ud83d", "resolved": None, "error": "cut off \ud83d"}, "")
+    cell = CellResults(cell="c", tier="t", model="m", tasks=(task,))
+    assert unpacked(packed([cell])) == (cell,)
+
+
 def test_a_few_kilobytes_that_hold_what_no_memory_has_room_for_are_an_error() -> None:
     row = orjson.dumps({"cell": "c", "task_id": "a", "resolved": True}, option=orjson.OPT_APPEND_NEWLINE)
     for text, said in (
