@@ -293,6 +293,24 @@ def operator_(
             "The label by which it knows a pod's namespace; empty: none is looked at.",
         ),
     ] = "namespace",
+    prometheus_token_file: Annotated[
+        str,
+        variable(
+            "TIERROUTER_OPERATOR_PROMETHEUS_TOKEN_FILE",
+            "FILE",
+            "A file with the bearer token that it wants; read anew at each question.",
+            show_default=False,
+        ),
+    ] = "",
+    prometheus_ca_file: Annotated[
+        str,
+        variable(
+            "TIERROUTER_OPERATOR_PROMETHEUS_CA_FILE",
+            "FILE",
+            "The authorities (PEM) of its certificate, instead of the system's; read anew at each question.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Run the operator: compile every TierRouter of a cluster into what its sidecars mount."""
     check_log_format(log_format)
@@ -315,6 +333,8 @@ def operator_(
                 results_role=results_role,
                 prometheus_url=prometheus,
                 prometheus_namespace_label=prometheus_namespace_label,
+                prometheus_token_file=prometheus_token_file,
+                prometheus_ca_file=prometheus_ca_file,
             )
         )
 

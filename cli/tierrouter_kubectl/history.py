@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tierrouter_core.contract import ConditionType
 from tierrouter_core.resources.revision import OriginType
 from tierrouter_kubectl.cluster import Obj, RouterState
+from tierrouter_kubectl.columns import print_columns
 
 _COLOURS = {"Promoted": "green", "InForce": "green", "RolledBack": "yellow", "GivenUp": "yellow", "Failed": "red"}
 
@@ -47,14 +47,17 @@ def print_history(moments: Sequence[Moment], name: str) -> None:
     if not moments:
         Console(highlight=False).print(Text(f"{name}: nothing has happened yet"))
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("time", "event", "run", "revision"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("what", overflow="fold")
-    for each in moments:
-        event = Text(each.event, style=_COLOURS.get(each.event, ""))
-        table.add_row(each.time or "-", event, each.run, each.revision, Text(each.message))
-    Console(highlight=False).print(table)
+    print_columns(
+        ("time", "event", "run", "revision"),
+        "what",
+        [
+            (
+                (each.time or "-", Text(each.event, style=_COLOURS.get(each.event, "")), each.run, each.revision),
+                each.message,
+            )
+            for each in moments
+        ],
+    )
 
 
 def _of_runs(runs: Sequence[Obj]) -> Iterator[Moment]:

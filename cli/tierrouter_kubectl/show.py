@@ -13,6 +13,7 @@ from rich.text import Text
 from tierrouter_core.contract import is_bad
 from tierrouter_core.document.difference import Difference
 from tierrouter_kubectl.cluster import Obj, RouterState
+from tierrouter_kubectl.columns import print_columns
 
 _COLOURS = {"Active": "green", "Canary": "cyan", "RolledBack": "yellow", "Rejected": "red"}
 
@@ -111,18 +112,15 @@ def revision_data(state: RouterState) -> list[dict[str, Any]]:
 def print_revisions(state: RouterState, now: datetime | None = None) -> None:
     """Every revision, for people."""
     now = now or datetime.now(UTC)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("", "number", "name", "phase", "origin", "age"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("why", overflow="fold")
+    rows = []
     for each in revision_data(state):
         mark = "*" if each["inForce"] else ""
         phase = Text(each["phase"] or "-", style=_COLOURS.get(each["phase"], ""))
         origin = f"{each['origin']} {each['run']}".strip()
         name = f"{each['name']}{' (pinned)' if each['pinned'] else ''}"
-        why = Text(each["message"])
-        table.add_row(mark, str(each["number"]), name, phase, origin, age(str(each["created"]), now), why)
-    Console(highlight=False).print(table)
+        cells = (mark, str(each["number"]), name, phase, origin, age(str(each["created"]), now))
+        rows.append((cells, each["message"]))
+    print_columns(("", "number", "name", "phase", "origin", "age"), "why", rows)
 
 
 def difference_data(differences: Sequence[Difference]) -> list[Mapping[str, Any]]:

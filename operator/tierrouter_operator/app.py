@@ -91,7 +91,12 @@ async def operator(settings: Settings) -> AsyncIterator[Running]:
         model_servers = ModelServers(client, store, seen)
         ask = None
         if settings.prometheus_url:
-            prometheus = Prometheus(settings.prometheus_url, settings.prometheus_namespace_label)
+            prometheus = Prometheus(
+                settings.prometheus_url,
+                settings.prometheus_namespace_label,
+                token_file=settings.prometheus_token_file,
+                ca_file=settings.prometheus_ca_file,
+            )
             ask = _counted(await stack.enter_async_context(prometheus), metrics)
         trials = Trials(store, sidecars, seen, settings.count_s, prometheus=ask)
 

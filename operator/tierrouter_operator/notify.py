@@ -7,6 +7,7 @@ Nothing waits for it. What can't be told after a few attempts is dropped and cou
 import asyncio
 import base64
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from tierrouter_core.resources.addresses import bad_address, in_the_clear
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ApiError
 from tierrouter_operator.planning.kinds import SECRET
+from tierrouter_operator.planning.texts import shortened
 from tierrouter_operator.planning.writes import Tell
 
 log = logging.getLogger("tierrouter.operator")
@@ -24,10 +26,15 @@ log = logging.getLogger("tierrouter.operator")
 ATTEMPTS_AFTER_S: Final = (0.0, 1.0, 5.0, 25.0)
 """When it is attempted, in seconds after the attempt before."""
 _ANSWER_S: Final = 10.0
-_WAITING: Final = 200
+_MOST_CHARACTERS: Final = 3000
+"""Before they are escaped; Slack cuts messages off at 40,000 and asks for 4,000."""
+_WAITING: Final = 1000
 _REMEMBERED: Final = 1000
-_AT_ONCE: Final = 4
-"""One address that does not answer must not keep the others waiting."""
+_OF_ONE: Final = 50
+"""Of these so many may be for one address: one that does not answer must leave room for the others."""
+
+_Place = tuple[str, str, str]
+"""A Secret's namespace, name and key."""
 
 
 class Notifier:
@@ -40,7 +47,9 @@ class Notifier:
         self._client = client
         self._on_done = on_done
         self._attempts_after_s = attempts_after_s
-        self._waiting: asyncio.Queue[Tell] = asyncio.Queue(_WAITING)
+        self._waiting: dict[_Place, deque[Tell]] = {}
+        """By address, so that each gets what happened in its order, and none waits for another."""
+        self._begun: asyncio.Queue[_Place] = asyncio.Queue()
         self._taken: dict[Tell, None] = {}
         """What was taken last. A step is told before it is written, and again where that write has to be made again."""
 
@@ -51,23 +60,31 @@ class Notifier:
         self._taken[tell] = None
         if len(self._taken) > _REMEMBERED:
             del self._taken[next(iter(self._taken))]
-        if self._waiting.full():
+        place = (tell.namespace, tell.secret, tell.key)
+        of_one = len(self._waiting.get(place, ()))
+        if of_one >= _OF_ONE or sum(map(len, self._waiting.values())) >= _WAITING:
             log.warning("%s: too much is to be told at once; this is dropped: %s", _where(tell), tell.text)
             self._on_done(False)
-        else:
-            self._waiting.put_nowait(tell)
+            return
+        if place not in self._waiting:
+            self._begun.put_nowait(place)
+        self._waiting.setdefault(place, deque()).append(tell)
 
     async def run(self) -> None:
         """Tell until cancelled."""
         timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
-            for _ in range(_AT_ONCE):
-                group.create_task(self._work(session))
+            while True:
+                group.create_task(self._tell_one(session, await self._begun.get()))
 
-    async def _work(self, session: aiohttp.ClientSession) -> None:
-        while True:
-            tell = await self._waiting.get()
-            self._on_done(await self._told(session, tell))
+    async def _tell_one(self, session: aiohttp.ClientSession, place: _Place) -> None:
+        """All that waits for one address."""
+        waiting = self._waiting[place]
+        while waiting:
+            # It stays there until it is told, so that what comes meanwhile waits behind it.
+            self._on_done(await self._told(session, waiting[0]))
+            waiting.popleft()
+        del self._waiting[place]
 
     async def _told(self, session: aiohttp.ClientSession, tell: Tell) -> bool:
         problem = ""
@@ -110,10 +127,15 @@ def unusable(address: str) -> str:
     return ""
 
 
+def as_slack(text: str) -> str:
+    """Plain text as Slack takes it: what a harness said may hold ``<!channel>``, or a link with another's words."""
+    return shortened(text, _MOST_CHARACTERS).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 async def _posted(session: aiohttp.ClientSession, address: str, text: str) -> tuple[str, bool]:
     """Why it was not taken, empty where it was; and whether another attempt may help."""
     try:
-        async with session.post(address, json={"text": text}, allow_redirects=False) as answer:
+        async with session.post(address, json={"text": as_slack(text)}, allow_redirects=False) as answer:
             if 200 <= answer.status < 300:
                 return "", False
             is_worth_it = answer.status == 429 or answer.status >= 500

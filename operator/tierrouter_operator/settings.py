@@ -38,3 +38,7 @@ class Settings:
     """What counts sidecars' turns for the analysis of canaries; empty: the sidecars themselves are asked alone."""
     prometheus_namespace_label: str = DEFAULT_NAMESPACE_LABEL
     """The label by which it knows a pod's namespace; empty: any pod's series count that name the trial."""
+    prometheus_token_file: str = ""
+    """Holds the bearer token that it is shown; read at each question; empty for none."""
+    prometheus_ca_file: str = ""
+    """Holds the authorities (PEM) that it is believed by; read at each question; empty for the system's."""

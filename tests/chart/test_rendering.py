@@ -136,6 +136,27 @@ def test_the_operator_is_told_of_a_prometheus_alone_where_there_is_one(
     assert told == {f"TIERROUTER_OPERATOR_PROMETHEUS{name}": value for name, value in variables.items()}
 
 
+def test_what_prometheus_is_shown_and_believed_by_is_mounted_from_secrets_so_that_what_is_renewed_arrives() -> None:
+    settings = {"url": "https://prometheus.monitoring.svc:9091", "tokenSecret.name": "reader", "caSecret.name": "ca"}
+    rendered = render(*values(**{f"operator.prometheus.{key}": value for key, value in settings.items()}))
+    (operator,) = [each for each in rendered.of("Deployment") if each["metadata"]["name"].endswith("-operator")]
+    pod = operator["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    (mount,) = container["volumeMounts"]
+    assert mount == {"name": "prometheus", "mountPath": "/var/run/tierrouter/prometheus", "readOnly": True}
+    (volume,) = pod["volumes"]
+    keys = {
+        each["secret"]["name"]: (item["key"], f"{mount['mountPath']}/{item['path']}")
+        for each in volume["projected"]["sources"]
+        for item in each["secret"]["items"]
+    }
+    assert keys == {
+        "reader": ("token", told["TIERROUTER_OPERATOR_PROMETHEUS_TOKEN_FILE"]),
+        "ca": ("ca.crt", told["TIERROUTER_OPERATOR_PROMETHEUS_CA_FILE"]),
+    }
+
+
 def test_a_long_name_of_a_release_makes_no_name_that_is_too_long() -> None:
     rendered = render(release="a" * 53)
     for each in rendered.of("Service", "Deployment", "Pod", "Secret"):

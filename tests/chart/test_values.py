@@ -45,6 +45,10 @@ CERTIFICATE = {"webhook.certificate.existingSecret": "ours"}
             {"operator.prometheus.namespaceLabel": "a-b"},
             "at '/operator/prometheus/namespaceLabel': 'a-b' does not match",
         ),
+        (
+            {"operator.prometheus.tokenSecret": {"name": "a", "file": "b"}},
+            "at '/operator/prometheus/tokenSecret': additional properties 'file' not allowed",
+        ),
         ({"operator.podLabels": {"a": 1}}, "at '/operator/podLabels/a': got number, want string"),
         ({"podMonitor.interval": "often"}, "at '/podMonitor/interval': 'often' does not match pattern"),
         (
@@ -71,6 +75,14 @@ def test_a_value_that_is_wrong_by_itself_is_named(settings: dict[str, Any], mess
             "webhook.certificate.caBundle is empty, so the API server would trust no certificate of the Secret ours",
         ),
         ({"webhook.certificate.caBundle": "YQ=="}, "set without webhook.certificate.existingSecret"),
+        (
+            {"operator.prometheus.tokenSecret.name": "reader"},
+            "operator.prometheus.tokenSecret is set without operator.prometheus.url",
+        ),
+        (
+            {"operator.prometheus.url": "http://prometheus", "operator.prometheus.caSecret.name": "ca"},
+            "operator.prometheus.caSecret is set and operator.prometheus.url is no https address",
+        ),
         ({"operator.serviceAccount.create": False}, "operator.serviceAccount.name is empty"),
         ({"webhook.serviceAccount.create": False}, "webhook.serviceAccount.name is empty"),
         ({"watchNamespaces": ["agents", NAMESPACE]}, f"watchNamespaces has {NAMESPACE}, where no pod gets a sidecar"),

@@ -1,6 +1,7 @@
 """From a suite to Jobs, results and a decision, on a real API server. The tests play what runs on nodes."""
 
 import base64
+import gzip
 from collections.abc import AsyncIterator
 
 import pytest
@@ -160,3 +161,18 @@ async def test_kubectl_get_tells_the_story_of_a_run(suite: SuiteInCluster) -> No
         "Decided",
         "Nothing",
     )
+
+
+async def test_rows_that_unpack_to_more_than_there_is_memory_for_are_an_error_of_their_cell(
+    suite: SuiteInCluster,
+) -> None:
+    revision = (await suite.router.get())["status"]["activeRevision"]
+    await suite.api.create(suite.runs_path, run("ci-1", revision=revision))
+    row = b'{"cell":"routine","task_id":"a","resolved":true}\n'
+    rows = base64.b64encode(gzip.compress(row * 1_300_000, 9)).decode()
+    await suite.collect("ci-1", "routine", rows=rows)
+    await suite.collect("ci-1", "deep")
+    decided = await suite.until_phase("Decided", "ci-1")
+    said = {each["name"]: each["sentence"] for each in decided["status"]["decision"]["cells"]}
+    assert "its results can't be read: the rows of a run are too long" in said["routine"]
+    assert said["deep"].startswith("claude-opus-4-7 as deep solved 198 of 200 tasks")

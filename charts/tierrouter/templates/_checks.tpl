@@ -10,6 +10,13 @@
 {{- if and $certificate.caBundle (not $certificate.existingSecret) }}
 {{- fail "webhook.certificate.caBundle is set without webhook.certificate.existingSecret, so there is no certificate that it could have signed: set both or none" }}
 {{- end }}
+{{- $prometheus := .Values.operator.prometheus }}
+{{- if and $prometheus.tokenSecret.name (not $prometheus.url) }}
+{{- fail "operator.prometheus.tokenSecret is set without operator.prometheus.url, so there is nobody to show the token to: set both or none" }}
+{{- end }}
+{{- if and $prometheus.caSecret.name (not (hasPrefix "https://" $prometheus.url)) }}
+{{- fail "operator.prometheus.caSecret is set and operator.prometheus.url is no https address, so there is no certificate to trust: use https, or unset it" }}
+{{- end }}
 {{- range $component := list "operator" "webhook" }}
 {{- $account := (index $.Values $component).serviceAccount }}
 {{- if not (or $account.create $account.name) }}

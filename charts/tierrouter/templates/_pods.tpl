@@ -59,3 +59,20 @@ annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* The Secrets that the operator's questions to Prometheus need, as sources of a projected volume; empty for none */}}
+{{- define "tierrouter.prometheusSources" -}}
+{{- with .Values.operator.prometheus }}
+{{- if .url }}
+{{- $found := list }}
+{{- range $file, $from := dict "token" .tokenSecret "ca.crt" .caSecret }}
+{{- if $from.name }}
+{{- $found = append $found (dict "secret" (dict "name" $from.name "items" (list (dict "key" $from.key "path" $file)))) }}
+{{- end }}
+{{- end }}
+{{- if $found }}
+{{- toYaml $found }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tierrouter_cli.exits import OK, PROBLEM, SLIPPED, STILL_GOING
 from tierrouter_cli.regress.connection import RegressError
+from tierrouter_core.regression.results import one_line
 
 if TYPE_CHECKING:
     from tierrouter_operator.client import Client
@@ -89,7 +90,7 @@ def exit_code(status: Mapping[str, Any]) -> int | None:
 def _said_of(result: Mapping[str, Any]) -> str:
     name = result["name"]
     if result.get("error"):
-        return f"cell {name}: no results: {result['error']}"
+        return f"cell {name}: no results: {one_line(result['error'])}"
     said = f"cell {name}: {result['resolved']} of {result['tasks']} tasks solved"
     if result.get("errors"):
         said += f", {result['errors']} could not be tried"

@@ -7,20 +7,38 @@ null.
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import orjson
 
 from tierrouter_core.errors import ResultsError
-from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult
+from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult, one_line
 
 MAX_ROWS: Final = 100_000
-_MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
+_MAX_ROW_BYTES: Final = 16 * 1024
+_MAX_TASK: Final = 2048
 _MAX_ERROR: Final = 300
 _MANY: Final = 1e15
+_MOST_SECONDS: Final = 1e9
+_MOST_USD: Final = 10**9
+_PLACES: Final = 18
+"""Of money; what is finer is an error of floating point."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How much of a run is unpacked, all cells together: a few kilobytes can hold what no memory has room for.
+
+    Of one call never more than half: a cell that is too large takes nothing from the others.
+    """
+
+    rows: int = 2 * MAX_ROWS
+    text_bytes: int = 32 * 1024 * 1024
 
 
 def row_of(task: TaskResult) -> dict[str, Any]:
@@ -49,8 +67,11 @@ def task_of(row: Mapping[str, Any], where: str) -> TaskResult:
         ResultsError: it has no task id, or a value that makes no sense.
     """
     task = row.get("task_id")
-    if not isinstance(task, str) or not task.strip():
+    if not isinstance(task, str) or not one_line(task).strip():
         raise ResultsError(f"{where}: task_id: expected a text that names the task, found {task!r}")
+    task = one_line(task).strip()
+    if len(task) > _MAX_TASK:
+        raise ResultsError(f"{where}: task_id: longer than {_MAX_TASK:,} characters: {task[:40]}...")
     resolved, error = row.get("resolved"), str(row.get("error") or "")
     if resolved is None and "resolved" not in row and not error:
         raise ResultsError(f"{where}: task {task}: resolved is missing; write true, false, or null with an error")
@@ -61,13 +82,13 @@ def task_of(row: Mapping[str, Any], where: str) -> TaskResult:
     else:
         outcome = TaskOutcome.RESOLVED if resolved else TaskOutcome.UNRESOLVED
     return TaskResult(
-        task=task.strip(),
+        task=task,
         outcome=outcome,
         cost_usd=_money(row.get("cost_usd"), f"{where}: task {task}: cost_usd"),
         calls=_count(row.get("calls"), f"{where}: task {task}: calls"),
         output_tokens=_count(row.get("output_tokens"), f"{where}: task {task}: output_tokens"),
         duration_s=_seconds(row.get("duration_s"), f"{where}: task {task}: duration_s"),
-        error=error.replace("\n", " ")[:_MAX_ERROR],
+        error=one_line(error[:_MAX_ERROR]),
     )
 
 
@@ -84,20 +105,47 @@ def packed(cells: Iterable[CellResults]) -> bytes:
     return gzip.compress(lines, 9, mtime=0)
 
 
-def unpacked(data: bytes) -> tuple[CellResults, ...]:
-    """What :func:`packed` made; raises ResultsError for anything else."""
+def unpacked(data: bytes, allowance: Allowance | None = None) -> tuple[CellResults, ...]:
+    """What :func:`packed` made.
+
+    Args:
+        data: the compressed rows.
+        allowance: how much may come out of several; what did is taken off it. None: as much as all may have.
+
+    Raises:
+        ResultsError: it is something else, cut off, or too much.
+    """
+    whole = Allowance()
+    left = whole if allowance is None else allowance
+    most_bytes = left.text_bytes if allowance is None else min(left.text_bytes, whole.text_bytes // 2)
+    most_rows = left.rows if allowance is None else min(left.rows, whole.rows // 2)
     try:
         decompress = zlib.decompressobj(31)
-        text = decompress.decompress(data, _MAX_TEXT_BYTES)
-        if not decompress.eof:
-            raise ResultsError("the rows of a run are cut off, or longer than 64 MiB")
-        rows = [orjson.loads(line) for line in text.splitlines()]
-    except (zlib.error, orjson.JSONDecodeError) as error:
+        text = decompress.decompress(data, max(1, most_bytes))
+    except zlib.error as error:
         raise ResultsError(f"the rows of a run can't be read: {error}") from None
-    return tuple(_cells(rows))
+    if not decompress.eof:
+        is_much = bool(decompress.unconsumed_tail)
+        raise ResultsError(f"the rows of a run are {'too long' if is_much else 'cut off'}")
+    if text.count(b"\n") > most_rows:
+        raise ResultsError("the rows of a run are too many")
+    found = tuple(_cells(_rows(text)))
+    left.text_bytes -= len(text)
+    left.rows -= sum(len(cell.tasks) for cell in found)
+    return found
 
 
-def _cells(rows: list[Any]) -> Iterator[CellResults]:
+def _rows(text: bytes) -> Iterator[Any]:
+    for line in io.BytesIO(text):
+        if len(line) > _MAX_ROW_BYTES:
+            raise ResultsError(f"a row of a run is longer than {_MAX_ROW_BYTES // 1024} KiB")
+        try:
+            yield orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise ResultsError(f"the rows of a run can't be read: {error}") from None
+
+
+def _cells(rows: Iterable[Any]) -> Iterator[CellResults]:
     found: dict[str, tuple[dict[str, Any], list[TaskResult]]] = {}
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict) or not isinstance(row.get("cell"), str):
@@ -120,9 +168,10 @@ def _money(value: Any, what: str) -> Decimal | None:
         found = Decimal(str(value))
     except InvalidOperation:
         found = Decimal("NaN")
-    if isinstance(value, bool) or not found.is_finite() or found < 0:
-        raise ResultsError(f"{what}: expected dollars of 0 or more, found {value!r}")
-    return found
+    if isinstance(value, bool) or not found.is_finite() or not 0 <= found <= _MOST_USD:
+        raise ResultsError(f"{what}: expected dollars from 0 to {_MOST_USD:,}, found {value!r:.80}")
+    # Written out, an exponent of minus a billion is a billion digits.
+    return found if int(found.as_tuple().exponent) >= -_PLACES else round(found, _PLACES)
 
 
 def _count(value: Any, what: str) -> int | None:
@@ -136,6 +185,6 @@ def _count(value: Any, what: str) -> int | None:
 def _seconds(value: Any, what: str) -> float | None:
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ResultsError(f"{what}: expected seconds of 0 or more, found {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_SECONDS:
+        raise ResultsError(f"{what}: expected seconds from 0 to {_MOST_SECONDS:,.0f}, found {value!r:.80}")
     return float(value)

@@ -8,7 +8,7 @@ from tierrouter_core.regression.comparison import comparison_words, use_of, use_
 from tierrouter_core.regression.counting import Counted, Night
 from tierrouter_core.regression.evidence import strength
 from tierrouter_core.regression.recovery import Recovery
-from tierrouter_core.regression.results import TaskOutcome
+from tierrouter_core.regression.results import TaskOutcome, one_line
 from tierrouter_core.regression.slips import Slip, night_limit, tier_limit, tier_needed
 from tierrouter_core.regression.state import Scope, SuiteState, Track
 from tierrouter_core.regression.statistics import wilson
@@ -167,7 +167,8 @@ def cell_judgements(policy: RegressionPolicy, night: Night, candidates: Sequence
 
 
 def cut(text: str) -> str:
-    """A text that a status has room for."""
+    """A text that a status has room for, in one line."""
+    text = one_line(text)
     return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 3]}..."
 
 

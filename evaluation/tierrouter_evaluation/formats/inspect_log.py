@@ -54,6 +54,8 @@ def read(data: bytes, source: str) -> Log | None:
         if not isinstance(whole, dict) or not isinstance(whole.get("eval"), dict) or "status" not in whole:
             return None
         header, samples = whole, whole.get("samples") or []
+        if not isinstance(samples, list):
+            raise ResultFilesError(f"{source}: samples: expected a list, found {type(samples).__name__}")
     return _log(header, samples, source)
 
 
@@ -75,7 +77,7 @@ def _from_zip(data: bytes, source: str) -> tuple[Json, list[Any]]:
         header = _json(members.read("header.json"), f"{source}/header.json")
     elif "_journal/start.json" in members:
         # Inspect was killed: what it had done stands in its journal.
-        header = {**_json(members.read("_journal/start.json"), source), "status": "started"}
+        header = {**_map(_json(members.read("_journal/start.json"), source)), "status": "started"}
     else:
         raise ResultFilesError(f"{source}: no log of Inspect: the zip file has no header.json")
     if not isinstance(header, dict) or not isinstance(header.get("eval"), dict):
@@ -106,22 +108,23 @@ def _log(header: Json, samples: list[Any], source: str) -> Log:
         epochs.setdefault(task, []).append(_tried(sample, task, scorer, source))
     notes = []
     if status != "success":
-        expected = (about.get("dataset") or {}).get("sample_ids") or []
+        expected = _list(_map(about.get("dataset")).get("sample_ids"))
         missing = [task for each in expected if (task := f"{name}/{each}") not in epochs]
         for task in missing:
             error = f"not tried: the log ends as {status or 'unknown'}"
             epochs[task] = [TaskResult(task=task, outcome=TaskOutcome.ERROR, error=error)]
         notes.append(f"{source}: the log ends as {status or 'unknown'}; {len(missing)} samples are missing")
-    if scorer and len(about.get("scorers") or ()) > 1:
-        notes.append(f"{source}: of {len(about['scorers'])} scorers the first one counts: {scorer}")
+    scorers = _list(about.get("scorers"))
+    if scorer and len(scorers) > 1:
+        notes.append(f"{source}: of {len(scorers)} scorers the first one counts: {scorer}")
     tasks = tuple(_reduced(task, tries) for task, tries in epochs.items())
     return Log(source, Found(tasks, tuple(notes)), str(about.get("task_id") or ""), str(about.get("created") or ""))
 
 
 def _scorer(about: Json, samples: list[Any], source: str) -> str:
     """The one that counts; empty where nothing was scored."""
-    used = list(dict.fromkeys(key for each in samples if isinstance(each, dict) for key in each.get("scores") or {}))
-    named = [each.get("name") for each in about.get("scorers") or () if isinstance(each, dict)]
+    used = list(dict.fromkeys(key for each in samples if isinstance(each, dict) for key in _map(each.get("scores"))))
+    named = [each.get("name") for each in _list(about.get("scorers")) if isinstance(each, dict)]
     for name in named:
         if name in used:
             return str(name)
@@ -135,21 +138,25 @@ def _scorer(about: Json, samples: list[Any], source: str) -> str:
 
 def _tried(sample: Json, task: str, scorer: str, source: str) -> TaskResult:
     where = f"{source}: sample {task}"
-    usage = [each for each in (sample.get("model_usage") or {}).values() if isinstance(each, dict)]
+    usage = [each for each in _map(sample.get("model_usage")).values() if isinstance(each, dict)]
     costs = [each.get("total_cost") for each in usage]
     resolved, error = _verdict(sample, scorer, where)
-    row = {
-        "task_id": task,
-        "resolved": resolved,
-        "error": error,
-        "cost_usd": sum(Decimal(str(cost)) for cost in costs) if costs and None not in costs else None,
-        "calls": _calls(sample),
-        "output_tokens": sum(each.get("output_tokens") or 0 for each in usage) if usage else None,
-        "duration_s": sample["working_time"] if sample.get("working_time") is not None else sample.get("total_time"),
-    }
     try:
+        row = {
+            "task_id": task,
+            "resolved": resolved,
+            "error": error,
+            "cost_usd": sum(Decimal(str(cost)) for cost in costs) if costs and None not in costs else None,
+            "calls": _calls(sample),
+            "output_tokens": sum(each.get("output_tokens") or 0 for each in usage) if usage else None,
+            "duration_s": sample["working_time"]
+            if sample.get("working_time") is not None
+            else sample.get("total_time"),
+        }
         return task_of(row, where)
-    except (ResultsError, ArithmeticError, TypeError) as problem:
+    except (ArithmeticError, TypeError):
+        raise ResultFilesError(f"{where}: model_usage has something that is no number") from None
+    except ResultsError as problem:
         raise ResultFilesError(f"{where}: {problem}") from None
 
 
@@ -158,7 +165,7 @@ def _verdict(sample: Json, scorer: str, where: str) -> tuple[bool | None, str]:
         return None, "the sample was declared invalid"
     if error := sample.get("error"):
         return None, str(error.get("message") if isinstance(error, dict) else error)
-    score = (sample.get("scores") or {}).get(scorer)
+    score = _map(sample.get("scores")).get(scorer)
     if score is None:
         return None, "the sample has no score"
     value = _value(score.get("value") if isinstance(score, dict) else score, f"{where}: score {scorer}")
@@ -212,6 +219,14 @@ def _sum(values: Iterable[Any]) -> Any:
     """None where one is not known."""
     found = list(values)
     return None if None in found else sum(found[1:], found[0])
+
+
+def _map(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _json(data: bytes, source: str) -> Any:

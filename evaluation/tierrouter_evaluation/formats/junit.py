@@ -110,7 +110,8 @@ def _verdict(case: Element) -> dict[str, bool | str | None]:
 def _is_outside(case: Element, error: Element | None) -> bool:
     """Whether it is no test's own body that went wrong."""
     name, group = case.get("name", "").strip().lower(), case.get("classname", "").strip().lower()
-    said = "" if error is None else (error.get("message") or "").lower()
+    # A test that failed has been tried, whatever went wrong when it was over.
+    said = "" if error is None or case.find("failure") is not None else (error.get("message") or "").lower()
     return said.startswith(_OUTSIDE) or name in _NO_TEST or group in _NO_TEST[1:]
 
 

@@ -18,7 +18,7 @@ from tierrouter_core.contract import (
 )
 from tierrouter_core.errors import ResultsError
 from tierrouter_core.regression.results import CellResults
-from tierrouter_core.regression.rows import packed, unpacked
+from tierrouter_core.regression.rows import Allowance, packed, unpacked
 from tierrouter_core.resources.regression import Cell
 from tierrouter_operator.planning.kinds import CONFIG_MAP
 from tierrouter_operator.planning.run_jobs import run_reference
@@ -47,7 +47,7 @@ def gather(run: Run) -> Gathered:
     """Read every cell's results; what can't be read is an error of that cell."""
     found: list[CellResults] = []
     errors: dict[str, str] = {}
-    results = run.results
+    results, allowance = run.results, Allowance()
     for cell in run.cells:
         result = results.get(cell.name)
         if result is None:
@@ -56,7 +56,7 @@ def gather(run: Run) -> Gathered:
             errors[cell.name] = str(result["error"])
         else:
             try:
-                found.append(_read(cell, result))
+                found.append(_read(cell, result, allowance))
             except (ResultsError, binascii.Error) as error:
                 errors[cell.name] = f"its results can't be read: {error}"
     without = tuple(_named(cell, ()) for cell in run.cells if cell.name in errors)
@@ -98,12 +98,12 @@ def tasks_config_map(run: Run, gathered: Gathered) -> Create | str:
     return Create(body)
 
 
-def _read(cell: Cell, result: Mapping[str, Any]) -> CellResults:
+def _read(cell: Cell, result: Mapping[str, Any], allowance: Allowance) -> CellResults:
     if not result.get("rows"):
         if result.get("tasks"):
             raise ResultsError("they came as counts alone; a decision needs the rows task by task")
         return _named(cell, ())
-    read = unpacked(base64.b64decode(result["rows"], validate=True))
+    read = unpacked(base64.b64decode(result["rows"], validate=True), allowance)
     others = [each.cell for each in read if each.cell != cell.name]
     if others:
         raise ResultsError(f"they are of cell {others[0]}")

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,50 @@ def test_a_file_that_grows_beyond_measure_is_not_unpacked(monkeypatch):
 
 def test_json_that_is_no_log_is_none():
     assert read(b'{"2026.eval": {}}', "logs.json") is None
+
+
+STRANGE = {
+    "version": 2,
+    "status": "error",
+    "eval": {
+        "task": "letters",
+        "task_id": "x",
+        "created": "2026-11-29",
+        "dataset": {"sample_ids": [1, 2, 3]},
+        "scorers": [{"name": "first"}, {"name": "second"}],
+    },
+    "samples": [
+        {
+            "id": 1,
+            "epoch": 1,
+            "scores": {"first": {"value": "C"}, "second": {"value": 1}},
+            "model_usage": {"kimi": {"output_tokens": 3, "total_cost": 0.1}},
+            "working_time": 1.5,
+            "events": [{"event": "model"}],
+        },
+        {"id": 1, "epoch": 2, "scores": {"first": {"value": "I"}}, "error": None, "turn_count": 3},
+        {"id": "z", "error": {"message": "boom"}, "invalidation": None},
+    ],
+}
+ANYTHING = [None, True, -1, 1e308, float("nan"), "", "x", [], [1], {}, {"a": 1}, 10**30]
+
+
+def places(value, path=()):
+    yield path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(inner, (*path, key))
+
+
+@pytest.mark.parametrize("path", list(places(STRANGE)), ids=str)
+def test_whatever_stands_at_any_place_of_a_log_it_is_read_or_refused_but_never_a_defect(path):
+    for value in ANYTHING:
+        log = json.loads(json.dumps(STRANGE))
+        if path:
+            inner = log
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+        else:
+            log = value
+        with suppress(ResultFilesError):
+            read(json.dumps(log).encode(), "log.json")

@@ -166,7 +166,7 @@ OUTSIDE = (
         ),
         (
             "<testsuite><testcase name='a'><properties><property name='cost_usd' value='-1'/></properties></testcase></testsuite>",
-            "cost_usd: expected dollars of 0 or more",
+            "cost_usd: expected dollars from 0 to",
         ),
         ('<?xml version="1.0" encoding="x-none"?><testsuite/>', "no XML that can be read"),
     ],
@@ -240,3 +240,12 @@ def test_a_file_of_this_very_pytest_is_read(tmp_path):
     }
     assert found.notes == ("r.xml: 2 skipped tests were left out",)
     assert [task.calls for task in found.tasks if task.task.endswith("test_adds")] == [3]
+
+
+def test_a_test_that_failed_is_not_solved_whatever_went_wrong_when_it_was_over() -> None:
+    case = (
+        '<testcase classname="c" name="a"><failure message="assert 3 == 4"/>'
+        '<error message="failed on teardown with &quot;OSError&quot;"/></testcase>'
+    )
+    (task,) = read(f"<testsuite>{case}</testsuite>".encode(), "results.xml").tasks
+    assert task.outcome is TaskOutcome.UNRESOLVED

@@ -113,6 +113,9 @@ def test_without_a_state_each_run_stands_for_itself(folder: Path) -> None:
         ('{"task_id": "a", "resolved": true}', [], "r.jsonl:1: task a: tier is missing; write it, or say --tier"),
         ('{"task_id": "a", "resolved": true, "tier": "x"}', [], "the router has no tier x; it has routine, deep"),
         ('{"task_id": "a", "resolved": 7}', ["--tier", "deep"], "resolved: expected true, false or null, found 7"),
+        ("", ["--tier", "deep"], "r.jsonl: not a single result in there"),
+        ("\n\n", ["--tier", "deep"], "r.jsonl: not a single result in there"),
+        ('{"task_id": "a", "resolved": true, "cost_usd": "9e999999"}', ["--tier", "deep"], "expected dollars from 0"),
         ("[]", ["--tier", "deep"], "r.jsonl:1: expected an object with task_id and resolved, found []"),
     ],
 )
