@@ -75,10 +75,10 @@ def graph(
     *queries: Query,
     width: int = 12,
     is_stacked: bool = False,
-    limit: Steps = (),
+    limit: Query | None = None,
     maximum: float | None = None,
 ) -> Panel:
-    """Lines over time; with ``limit`` a line where it begins to be wrong."""
+    """Lines over time; with ``limit`` dashed ones where it begins to be wrong."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -104,15 +104,12 @@ def graph(
         panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
     if maximum is not None:
         panel = panel.max(maximum)
-    if limit:
-        panel = panel.thresholds(look.steps(*limit)).thresholds_style(
-            common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
-        )
     for tier, color in look.TIER_COLORS.items():
         panel = panel.override_by_name(tier, _colored(color))
-    for ref, each in zip(_REFS, queries, strict=False):
+    asked = [*queries, *([limit] if limit else [])]
+    for ref, each in zip(_REFS, asked, strict=False):
         panel = panel.with_target(_over_time(each.expr, ref).legend_format(each.legend))
-    return panel
+    return panel.override_by_query(_REFS[len(queries)], _DASHED) if limit else panel
 
 
 def bars(
@@ -283,6 +280,12 @@ def alerts(title: str, description: str, width: int = 8) -> Panel:
 
 
 _REFS: Final = "ABCDEFGHIJ"
+_DASHED: Final = [
+    model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": look.RED}),
+    model.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
+    model.DynamicConfigValue("custom.fillOpacity", 0),
+]
+"""A limit beside what it limits."""
 
 
 def _now(expr: str, ref: str) -> prometheus.Dataquery:
