@@ -6,6 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tierrouter_dashboards import look, shared
 from tierrouter_dashboards import promql as q
+from tierrouter_dashboards.limit import limit_stat
 from tierrouter_dashboards.page import Row, page
 from tierrouter_dashboards.panels import Column, Query, alerts, bars, graph, stat_panel, table_panel
 
@@ -51,20 +52,21 @@ def _money() -> Row:
             ),
             stat_panel(
                 "Deep share",
-                "Turns that tiers with expensive: true have served, of all that a tier has served. 5 % is where "
-                "TierRouterDeepShareHigh fires for a router.",
+                "Turns that tiers with expensive: true have served, of all that a tier has served.",
                 look.SHARE,
                 q.deep_share(),
-                look.DEEP_SHARE,
+                look.NONE_IS_WRONG,
+                width=3,
                 empty="no turns",
-                alert="TierRouterDeepShareHigh",
             ),
+            limit_stat(),
             stat_panel(
                 "Deep share of spend",
                 "What these turns cost, of all that was spent: a few expensive turns can be most of the bill.",
                 look.SHARE,
                 q.deep_cost_share(),
                 look.NONE_IS_WRONG,
+                width=3,
                 empty="no spend",
             ),
             stat_panel(
@@ -73,6 +75,7 @@ def _money() -> Row:
                 look.USD,
                 q.cost_per_turn(),
                 look.NONE_IS_WRONG,
+                width=3,
                 empty="no turns",
             ),
         ],
@@ -148,6 +151,11 @@ def _not_in_order() -> str:
             "",
             "count by (namespace, router) (tierrouter_config_last_reload_successful{@agents} == 0)",
         ),
+        "expensive tiers have more than deepShare allows": (
+            "",
+            "count by (namespace, router) (tierrouter_deep_share_percent{@agents} "
+            "> ignoring (of) 100 * tierrouter_deep_share_limit_ratio{@agents})",
+        ),
         "ledger rows are late": ("", "count by (namespace, router) (tierrouter_ledger_lag_seconds{@agents} > 60)"),
         "sidecar is $1": (
             "state",
@@ -206,11 +214,12 @@ def _over_time() -> Row:
             ),
             graph(
                 "Deep share, by router",
-                "Of the turns of the last 30 minutes; the line is at 5 %. TierRouterDeepShareHigh looks at a longer "
+                "Of the turns of the last 30 minutes, or of what they cost where deepShare says by: Spend. Dashed: "
+                "what the router's deepShare allows, 5 % where it has none. TierRouterDeepShareHigh looks at a longer "
                 "window, too, and at how many turns there were.",
                 look.SHARE,
-                Query(q.deep_share(*_ROUTER, window="30m"), "{{namespace}} {{router}}"),
-                limit=look.DEEP_SHARE[::2],
+                Query(q.limited_share("30m"), "{{namespace}} {{router}}"),
+                limit=Query(q.deep_share_limit(), "{{namespace}} {{router}}, allowed"),
             ),
         ],
     )
@@ -251,7 +260,8 @@ def _spenders() -> Row:
                     Column("Saved", q.saved_share(*_ROUTER), look.SHARE, look.SAVING),
                     Column("Turns", q.increase("tierrouter_turns_total", *_ROUTER), look.COUNT),
                     Column("A turn costs", q.cost_per_turn(*_ROUTER), look.USD),
-                    Column("Deep share", q.deep_share(*_ROUTER), look.SHARE, look.DEEP_SHARE),
+                    Column("Deep share", q.deep_share(*_ROUTER), look.SHARE),
+                    Column("Of its limit", q.part_of_limit(), look.SHARE, look.LIMIT),
                     Column("Failed", q.failed_share(*_ROUTER), look.SHARE, look.FAILING),
                 ],
                 sort_by="Spent",

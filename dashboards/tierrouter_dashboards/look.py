@@ -23,7 +23,7 @@ RED: Final = "red"
 NEUTRAL: Final = "text"
 
 DEEP_SHARE_LIMIT: Final = 0.05
-"""What TierRouterDeepShareHigh fires at."""
+"""What TierRouterDeepShareHigh fires at, for a router whose ``deepShare`` says nothing else."""
 
 TIER_COLORS: Final = {
     # The tiers of examples/coding.yaml, from cheap to expensive.
@@ -50,9 +50,9 @@ NONE_IS_WRONG: Final = ((None, NEUTRAL),)
 ANY_IS_WRONG: Final = ((None, GREEN), (1, RED))
 LESS_THAN_1_IS_WRONG: Final = ((None, RED), (1, GREEN))
 SAVING: Final = ((None, RED), (0, GREEN))
-DEEP_SHARE: Final = ((None, GREEN), (0.8 * DEEP_SHARE_LIMIT, YELLOW), (DEEP_SHARE_LIMIT, RED))
+LIMIT: Final = ((None, GREEN), (0.8, YELLOW), (1, RED))
+"""Of what is allowed: a budget, or the deep share's limit."""
 FAILING: Final = ((None, GREEN), (0.01, YELLOW), (0.05, RED))
-BUDGET: Final = ((None, GREEN), (0.8, YELLOW), (1, RED))
 LATE: Final = ((None, GREEN), (1, YELLOW), (6 * 3600, RED))
 
 

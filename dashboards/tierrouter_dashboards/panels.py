@@ -73,10 +73,10 @@ def graph(
     *queries: Query,
     width: int = 12,
     is_stacked: bool = False,
-    limit: Steps = (),
+    limit: Query | None = None,
     maximum: float | None = None,
 ) -> Panel:
-    """Lines over time; with ``limit`` a line where it begins to be wrong."""
+    """Lines over time; with ``limit`` dashed ones where it begins to be wrong."""
     panel = (
         _begun(timeseries.Panel(), title, description, width)
         .unit(unit)
@@ -92,11 +92,8 @@ def graph(
         panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
     if maximum is not None:
         panel = panel.max(maximum)
-    if limit:
-        panel = panel.thresholds(look.steps(*limit)).thresholds_style(
-            common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
-        )
-    return _with_queries(_in_tiers_colors(panel), queries)
+    panel = _with_queries(_in_tiers_colors(panel), [*queries, *([limit] if limit else [])])
+    return panel.override_by_query(_REFS[len(queries)], _DASHED) if limit else panel
 
 
 def bars(
@@ -243,6 +240,12 @@ def alerts(title: str, description: str, width: int = 8) -> Panel:
 
 
 _REFS: Final = "ABCDEFGHIJ"
+_DASHED: Final = [
+    model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": look.RED}),
+    model.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
+    model.DynamicConfigValue("custom.fillOpacity", 0),
+]
+"""A limit beside what it limits."""
 
 
 def _now(expr: str, ref: str) -> prometheus.Dataquery:

@@ -7,6 +7,8 @@ recording rule, so dashboards work where there are none, and for whatever range 
 import re
 from typing import Final
 
+from tierrouter_dashboards import look
+
 RANGE: Final = "$__range"
 """All of what the dashboard shows."""
 RATE: Final = "$__rate_interval"
@@ -108,6 +110,28 @@ def deep_cost_share(*labels: str, window: str = RANGE) -> str:
         increase("tierrouter_deep_cost_usd_total", *labels, window=window),
         increase("tierrouter_cost_usd_total", *labels, window=window),
     )
+
+
+_OWN_LIMIT: Final = "max by (namespace, router) (tierrouter_deep_share_limit_ratio{@agents})"
+_BY_SPEND: Final = 'on (namespace, router) tierrouter_deep_share_limit_ratio{@agents,of="spend"}'
+
+
+def deep_share_limit() -> str:
+    """By router: what expensive tiers may have, by its own ``deepShare`` or else by the rules' default."""
+    default = f"0 * max by (namespace, router) (tierrouter_config_info{{@agents}}) + {look.DEEP_SHARE_LIMIT}"
+    return query(f"{_OWN_LIMIT} or {default}")
+
+
+def limited_share(window: str = RANGE) -> str:
+    """By router: the share that the limit is about, which is of turns unless ``deepShare`` says ``by: Spend``."""
+    of_turns = deep_share("namespace", "router", window=window)
+    of_spend = deep_cost_share("namespace", "router", window=window)
+    return query(f"({of_turns} unless {_BY_SPEND}) or ({of_spend} and {_BY_SPEND})")
+
+
+def part_of_limit() -> str:
+    """By router: how much of its limit that share is; 1 is all of it, and a limit may be nothing at all."""
+    return query(f"({limited_share()}) / clamp_min({deep_share_limit()}, 0.0001)")
 
 
 def cost_per_turn(*labels: str) -> str:

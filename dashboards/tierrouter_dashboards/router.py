@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tierrouter_dashboards import look, shared
 from tierrouter_dashboards import promql as q
+from tierrouter_dashboards.limit import limit_stat
 from tierrouter_dashboards.page import Row, page
 from tierrouter_dashboards.panels import Column, Query, bars, graph, stat_panel, states, table_panel
 
@@ -30,9 +31,10 @@ def _summary() -> Row:
                 look.COUNT,
                 q.increase("tierrouter_turns_total"),
                 look.NONE_IS_WRONG,
+                width=3,
                 empty="no turns",
             ),
-            shared.spent(),
+            shared.spent(width=3),
             stat_panel(
                 "Saved of the baseline",
                 "What the baseline model would have cost, with a prompt cache of its own, less what was spent.",
@@ -46,10 +48,11 @@ def _summary() -> Row:
                 "Turns that tiers with expensive: true have served, of all that a tier has served.",
                 look.SHARE,
                 q.deep_share(),
-                look.DEEP_SHARE,
+                look.NONE_IS_WRONG,
+                width=3,
                 empty="no turns",
-                alert="TierRouterDeepShareHigh",
             ),
+            limit_stat(),
             stat_panel(
                 "First token, 95 %",
                 "95 of 100 answers begin within this time, the router's own included.",
@@ -238,19 +241,17 @@ def _limits() -> Row:
                 "What to do when it is used up: docs/runbooks/TierRouterSpendBurn.md.",
                 look.SHARE,
                 Query(q.query("max by (budget) (tierrouter_budget_used_ratio{@agents})"), "{{budget}}"),
-                steps=look.BUDGET,
+                steps=look.LIMIT,
                 maximum=1,
             ),
             graph(
                 "Deep share",
-                "Of turns, in the windows that TierRouterDeepShareHigh looks at; the line is at 5 %.",
+                "In the windows that TierRouterDeepShareHigh looks at: of turns, or of what they cost where deepShare "
+                "says by: Spend. Dashed: what deepShare allows, 5 % where there is none.",
                 look.SHARE,
-                *(
-                    Query(q.deep_share("namespace", "router", window=window), f"{{{{router}}}}, last {window}")
-                    for window in ("30m", "6h", "3d")
-                ),
+                *(Query(q.limited_share(window), f"{{{{router}}}}, last {window}") for window in ("30m", "6h", "3d")),
                 width=8,
-                limit=look.DEEP_SHARE[::2],
+                limit=Query(q.deep_share_limit(), "{{router}}, allowed"),
             ),
             graph(
                 "What the router counts for its own limit",
@@ -258,6 +259,10 @@ def _limits() -> Row:
                 look.PERCENT,
                 Query(q.query("tierrouter_deep_share_percent{@agents}"), "{{pod}}"),
                 width=8,
+                limit=Query(
+                    q.query("100 * max by (namespace, router) (tierrouter_deep_share_limit_ratio{@agents})"),
+                    "{{router}}, allowed",
+                ),
             ),
         ],
     )

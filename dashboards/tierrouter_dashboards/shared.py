@@ -5,9 +5,11 @@ from tierrouter_dashboards import promql as q
 from tierrouter_dashboards.panels import Panel, Query, stat_panel
 
 
-def spent() -> Panel:
+def spent(width: int = 4) -> Panel:
     """Of all turns that have a price."""
-    return stat_panel("Spent", "What turns have cost.", look.USD, q.spent(), look.NONE_IS_WRONG, empty="no turns")
+    return stat_panel(
+        "Spent", "What turns have cost.", look.USD, q.spent(), look.NONE_IS_WRONG, width=width, empty="no turns"
+    )
 
 
 def failed() -> Panel:

@@ -138,6 +138,11 @@ class AdminPlane:
             self._metrics.forget(m.DEEP_SHARE)
         else:
             self._metrics.set(m.DEEP_SHARE, percent)
+        # Once for all: what it is a share of may have changed, too.
+        self._metrics.forget(m.DEEP_SHARE_LIMIT)
+        limit = spending.deep_limit
+        if limit is not None:
+            self._metrics.set(m.DEEP_SHARE_LIMIT, limit.max_percent / 100, limit.by.lower())
 
     def status(self) -> dict[str, Any]:
         """What is served, as ``/status`` says it; the first seven keys are the operator's contract."""

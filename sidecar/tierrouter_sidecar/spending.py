@@ -12,7 +12,7 @@ from tierrouter_core.caps.budgets import Account, Accounts, Use
 from tierrouter_core.caps.cap import Cap
 from tierrouter_core.caps.expected import Outputs, expected_cost
 from tierrouter_core.caps.share import Share
-from tierrouter_core.document.model import Document
+from tierrouter_core.document.model import DeepShare, Document
 from tierrouter_core.names import Outcome, TurnKind
 from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.targets import Target
@@ -198,6 +198,11 @@ class Spending:
     def deep_percent(self, now_s: float) -> float | None:
         """The share; None where it is not watched, or not known yet."""
         return None if self._books is None or self._books.share is None else self._books.share.percent(now_s)
+
+    @property
+    def deep_limit(self) -> DeepShare | None:
+        """What the share may be; None where it is not watched."""
+        return None if self._books is None or self._books.share is None else self._books.share.wanted
 
     def use(self, now_s: float) -> Mapping[str, Use]:
         """By budget: how far it is used."""

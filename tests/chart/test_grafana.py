@@ -107,7 +107,7 @@ def test_what_prometheus_alerts_are_told_counts_for_grafanas_too() -> None:
     assert len(gone) == 3
     assert set(found) == set(rules()) - gone
     deep_share = found["TierRouterDeepShareHigh"]
-    assert "> 2.5 # thresholds.deepSharePercent\n" in deep_share["data"][0]["model"]["expr"]
+    assert "* 2.5 # thresholds.deepSharePercent\n" in deep_share["data"][0]["model"]["expr"]
     assert ">= 1000000 # thresholds.minTurns\n" in deep_share["data"][0]["model"]["expr"]
     assert deep_share["labels"] == {"severity": "warning", "team": "agents"}
     page = "https://docs.example.com/docs/runbooks/TierRouterDeepShareHigh.md"

@@ -129,7 +129,7 @@ def router_of(vendor: ScriptedProvider, spare: ScriptedProvider) -> str:
     more = (
         "  budgets: [{name: deep-session, scope: Session, window: 24h, limitUSD: '0.000001', tiers: [deep],"
         " onExhausted: Downgrade, downgradeTo: reasoning}]\n"
-        "  deepShare: {maxPercent: 5, by: Turns, window: 24h, minPrompts: 1, action: Alert}\n"
+        "  deepShare: {maxPercent: 8, by: Turns, window: 24h, minPrompts: 1, action: Alert}\n"
     )
     rule = '    - {name: broken, when: "1 / task.file_count > 5", tier: local}\n'
     return router_text(vendor.base_url, spare.base_url, more=more).replace("  rules:\n", f"  rules:\n{rule}")
@@ -239,6 +239,16 @@ def test_the_fleet_says_the_same_as_the_rules_that_alert(prometheus: Prometheus)
     assert the(recorded) > 0.05
 
 
+def test_a_router_is_held_to_the_limit_that_it_says_itself(prometheus: Prometheus) -> None:
+    (allowed,) = prometheus.now("router:tierrouter_deep_share_limit:ratio")
+    assert allowed["metric"]["of"] == "turns"
+    assert the([allowed]) == 0.08
+    part = the(prometheus.now(panel("fleet", "Deep share, of its limit")))
+    share = the(prometheus.now(panel("fleet", "Deep share")))
+    assert part == pytest.approx(share / 0.08, rel=0.05)
+    assert part > 1
+
+
 def test_what_regression_runs_spend_is_in_a_figure_of_its_own(prometheus: Prometheus) -> None:
     pods = {"Spent": "agent-1", "Spent by regression runs": "run-1"}
     for title, pod in pods.items():
@@ -256,7 +266,13 @@ def test_where_nothing_has_failed_yet_the_share_is_nothing_and_not_unknown(prome
 
 def test_what_is_not_in_order_is_said_in_words(prometheus: Prometheus) -> None:
     said = {each["metric"]["what"] for each in prometheus.now(panel("fleet", "Not in order now"))}
-    assert {"vendor is left alone", "sidecar is lagging", "without a sidecar", "the model server is not ready"} <= said
+    assert {
+        "vendor is left alone",
+        "sidecar is lagging",
+        "without a sidecar",
+        "the model server is not ready",
+        "expensive tiers have more than deepShare allows",
+    } <= said
 
 
 @pytest.mark.parametrize("rule", ALERTS)

@@ -174,14 +174,42 @@ async def test_a_sidecar_that_goes_away_is_said_and_found_again(page, tmp_path, 
         await page.until("document.getElementById('state').innerText === 'Live'")
 
 
+# Of what is seen, all that ends beyond its card, or would have to be scrolled to within it.
+BEYOND = """[...document.querySelectorAll('main td, main th, main dd, main li')].filter(at => {
+  const card = at.closest('#facts > div, section');
+  return at.getClientRects().length && !at.closest('.unseen') && card
+    && at.getBoundingClientRect().right > card.getBoundingClientRect().right - 4;
+}).map(at => at.innerText)"""
+
+
 async def test_nothing_is_cut_off_however_narrow_the_screen(page, tmp_path, provider):
-    async with serving(tmp_path, "-f", router_file(tmp_path, provider, more=MORE), variables=KEYS) as served:
+    file = router_file(tmp_path, provider, more=MORE)
+    # As long as names may be.
+    file.write_text(file.read_text().replace("reasoning", "a-tier-with-a-name-that-is-forty-letters"))
+    provider.always(Answer(usage=Tokens(input=20_000, output=300)))
+    async with serving(tmp_path, "-f", file, variables=KEYS) as served:
         await served.post()
-        for width in (320, 390, 768, 1280):
+        await served.post(x_tierrouter_hint="a-tier-with-a-name-that-is-forty-letters")
+        provider.script(Status(500), Status(500))
+        await served.post()
+        for width in (320, 360, 390, 768, 1280):
             await page.looks(width=width, height=800)
             await page.goto(served.admin_url + "/")
             await page.until(SHOWN)
             assert await page.js("document.documentElement.scrollWidth") <= width
+            if width != 320:
+                assert await page.js(BEYOND) == []
+
+
+async def test_it_says_that_turns_fail_though_every_provider_is_still_asked(page, tmp_path, provider):
+    async with serving(tmp_path, "-f", router_file(tmp_path, provider, more=MORE), variables=KEYS) as served:
+        provider.always(Status(400))
+        for _ in range(3):
+            await served.post()
+        await page.goto(served.admin_url + "/")
+        await page.until(SHOWN)
+        problems = await page.js("[...document.querySelectorAll('#problems li')].map(each => each.innerText)")
+        assert problems == ["3 of the latest 3 turns failed: 3 without an answer"]
 
 
 async def test_every_text_can_be_told_from_its_ground(page, tmp_path, provider):

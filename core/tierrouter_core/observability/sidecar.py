@@ -125,6 +125,13 @@ DEEP_SHARE: Final = Metric(
     "The share of expensive tiers within deepShare's window, by what it counts; none before minPrompts.",
     unit="percent",
 )
+DEEP_SHARE_LIMIT: Final = Metric(
+    "tierrouter_deep_share_limit_ratio",
+    "gauge",
+    "The share that deepShare lets expensive tiers have, 0 to 1, of turns or of spend; none without deepShare.",
+    ("of",),
+    "ratio",
+)
 
 # Providers.
 ATTEMPT_ERRORS: Final = Metric(

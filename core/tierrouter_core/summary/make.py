@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from tierrouter_core.names import Outcome, Reason
+from tierrouter_core.names import Reason
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.row_facts import total_input
 from tierrouter_core.summary import MOST_RECENT
 from tierrouter_core.summary.model import (
+    FAILED,
     BudgetLine,
     DeepShare,
     FirstTokens,
@@ -23,7 +24,6 @@ from tierrouter_core.summary.model import (
 MOST_TIERS: Final = 100
 """Lines of tiers: the metrics keep those of earlier configurations too."""
 _RATE_S: Final = 300.0
-_FAILED: Final = frozenset({Outcome.UPSTREAM_ERROR, Outcome.CUT, Outcome.REFUSED})
 _BY_RULE: Final = frozenset({Reason.RULE, Reason.ESCALATION})
 
 
@@ -71,14 +71,16 @@ def summarise(
     """
     rows = list(recent)[-MOST_RECENT:]
     ledger = status.get("ledger") or {}
+    per_minute, lately = _lately(rows, now_s, began_s)
     return Summary(
         served=_served(status),
         up_s=max(0.0, now_s - began_s),
         in_flight=in_flight,
-        per_minute=_per_minute(rows, now_s, began_s),
+        per_minute=per_minute,
         tiers=_tiers(counted, status.get("tiers") or {}),
         reasons=_summed((key[1], value) for key, value in counted.decisions.items()),
         outcomes=_summed((key[2], value) for key, value in counted.turns.items()),
+        lately=lately,
         failovers=int(sum(counted.failovers.values())),
         errors=_errors(counted.errors),
         baseline_usd={key[0]: value for key, value in counted.baseline_usd.items() if value},
@@ -143,14 +145,14 @@ def _served(status: Mapping[str, Any]) -> Served:
     )
 
 
-def _per_minute(rows: list[TurnRow], now_s: float, began_s: float) -> float:
-    """The pace of the last minutes. Where more turns are over than are remembered, it is theirs."""
+def _lately(rows: list[TurnRow], now_s: float, began_s: float) -> tuple[float, dict[str, int]]:
+    """The pace of the last minutes, and how their turns ended. Where more are over than are kept, it is theirs."""
     span_s = min(_RATE_S, max(now_s - began_s, 1.0))
-    ends_s = [datetime.fromisoformat(row.time).timestamp() + row.duration_ms / 1000 for row in rows]
-    within = [end_s for end_s in ends_s if end_s >= now_s - span_s]
+    ends = [(datetime.fromisoformat(row.time).timestamp() + row.duration_ms / 1000, row.outcome) for row in rows]
+    within = [(end_s, outcome) for end_s, outcome in ends if end_s >= now_s - span_s]
     if len(within) == MOST_RECENT:
-        span_s = max(now_s - min(within), 1.0)
-    return 60 * len(within) / span_s
+        span_s = max(now_s - min(end_s for end_s, _ in within), 1.0)
+    return 60 * len(within) / span_s, _summed((outcome, 1) for _, outcome in within)
 
 
 def _tiers(counted: Counted, named: Mapping[str, Any]) -> tuple[TierLine, ...]:
@@ -170,7 +172,7 @@ def _tier(name: str, counted: Counted, named: Mapping[str, Any], last_model: str
         provider=named.get("provider") or "",
         expensive=bool(named.get("expensive")),
         turns=sum(turns.values()),
-        failed=sum(count for outcome, count in turns.items() if outcome in _FAILED),
+        failed=sum(count for outcome, count in turns.items() if outcome in FAILED),
         input_tokens=tokens.get("input", 0),
         cache_read_tokens=tokens.get("cache_read", 0),
         cache_write_tokens=tokens.get("cache_write", 0),

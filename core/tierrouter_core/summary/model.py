@@ -2,6 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from tierrouter_core.names import Outcome
+
+FAILED: Final = frozenset({Outcome.UPSTREAM_ERROR, Outcome.CUT, Outcome.REFUSED})
+"""How turns end that got no whole answer, clients that went away aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,8 @@ class Summary:
     """In the order of the configuration, then those that it names no more."""
     reasons: Mapping[str, int] = field(default_factory=dict)
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    lately: Mapping[str, int] = field(default_factory=dict)
+    """How the turns ended that :attr:`per_minute` is made of: what happens now, whatever happened since the start."""
     failovers: int = 0
     errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Calls that failed, by provider and kind."""
@@ -181,3 +189,9 @@ class Summary:
         """Of the turns since the start that a tier served, 0 to 1."""
         served = sum(tier.turns for tier in self.tiers if tier.name)
         return sum(tier.turns for tier in self.tiers if tier.expensive) / served if served else 0.0
+
+    @property
+    def expensive_cost_share(self) -> float:
+        """Of the known costs since the start, 0 to 1."""
+        dear = sum(tier.cost_usd for tier in self.tiers if tier.expensive)
+        return dear / self.cost_usd if self.cost_usd else 0.0

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from tierrouter_core.failover.circuit import CircuitState
-from tierrouter_core.summary.model import LeftAlone, Summary
+from tierrouter_core.names import Outcome
+from tierrouter_core.summary.model import FAILED, LeftAlone, Summary
 from tierrouter_core.summary.words import counted, span
 
 
@@ -36,6 +37,14 @@ _STATES: Final[dict[str, str]] = {
     CircuitState.NO_MODEL: "does not have the model",
 }
 
+_ENDS: Final = {
+    Outcome.UPSTREAM_ERROR: "without an answer",
+    Outcome.CUT: "cut off",
+    Outcome.REFUSED: "refused",
+}
+_MANY: Final = 0.1
+"""Of the latest turns: so many that fail are no accident."""
+
 
 def problems_of(summary: Summary) -> tuple[Problem, ...]:
     """Everything that is wrong; empty where nothing is."""
@@ -48,6 +57,12 @@ def _found(summary: Summary) -> Iterator[Problem]:
         yield Problem(Tone.BAD, f"No configuration is in force{_because(served.refused)}")
     elif served.refused:
         yield Problem(Tone.BAD, f"The newest configuration is refused{_because(served.refused)}")
+    failed = sum(summary.lately.get(end, 0) for end in FAILED)
+    if failed:
+        lately = sum(summary.lately.values())
+        ends = ", ".join(f"{summary.lately[end]:,} {words}" for end, words in _ENDS.items() if summary.lately.get(end))
+        tone = Tone.BAD if failed >= _MANY * lately else Tone.WARN
+        yield Problem(tone, f"{failed:,} of the latest {counted(lately, 'turn')} failed: {ends}")
     for each in summary.left_alone:
         yield _left_alone(each)
     share = summary.deep_share

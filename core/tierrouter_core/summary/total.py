@@ -28,6 +28,7 @@ def added_up(summaries: Sequence[Summary]) -> Summary:
         tiers=_tiers(summaries),
         reasons=_counts(each.reasons for each in summaries),
         outcomes=_counts(each.outcomes for each in summaries),
+        lately=_counts(each.lately for each in summaries),
         failovers=sum(each.failovers for each in summaries),
         errors={
             provider: _counts(each.errors.get(provider, {}) for each in summaries)

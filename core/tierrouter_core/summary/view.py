@@ -6,13 +6,17 @@ from typing import Final
 
 from tierrouter_core.names import Outcome
 from tierrouter_core.summary.meanings import meaning_of
-from tierrouter_core.summary.model import BudgetLine, DeepShare, RecentTurn, Summary, TierLine
+from tierrouter_core.summary.model import BudgetLine, RecentTurn, Summary, TierLine
 from tierrouter_core.summary.problems import Problem, Tone, problems_of
 from tierrouter_core.summary.quantile import quantile_s
 from tierrouter_core.summary.words import FINE, counted, hours, money, pace, percent, places_for, seconds, span, tokens
 
 NO_TIER: Final = "no tier"
 AS_ASKED: Final = "as asked"
+DEFAULT_DEEP_SHARE: Final = 0.05
+"""Of turns: what expensive tiers may have where the router says nothing, by TierRouterDeepShareHigh's default."""
+ENOUGH_TURNS: Final = 100
+"""Fewer say nothing of shares, as for that alert."""
 _DASH: Final = "–"
 _OUTCOMES: Final = {
     Outcome.ANSWERED: "answered",
@@ -176,20 +180,22 @@ def _saved(summary: Summary) -> Fact:
 
 def _deep(summary: Summary) -> Fact:
     name, watched = "Expensive tiers", summary.deep_share
-    if watched is None or watched.percent is None:
-        share = summary.expensive_turn_share
-        note = f"of turns; {_allowed(watched)}" if watched is not None else "of turns since the start"
-        tone = Tone.BAD if watched is not None and watched.exceeded else Tone.PLAIN
-        return Fact(name, percent(share), note, tone, share, None if watched is None else watched.max_percent / 100)
+    if watched is None:
+        share, limit = summary.expensive_turn_share, DEFAULT_DEEP_SHARE
+        served = sum(tier.turns for tier in summary.tiers if tier.name)
+        tone = Tone.WARN if share > limit and served >= ENOUGH_TURNS else Tone.PLAIN
+        return Fact(name, percent(share), f"of turns since the start; {100 * limit:g} % by default", tone, share, limit)
+    limit = watched.max_percent / 100
     of = "turns" if watched.by == "Turns" else "spending"
+    allowed = f"{watched.max_percent:g} % allowed"
+    if watched.percent is None:
+        share = summary.expensive_turn_share if watched.by == "Turns" else summary.expensive_cost_share
+        tone = Tone.BAD if watched.exceeded else Tone.PLAIN
+        return Fact(name, percent(share), f"of {of}; {allowed}", tone, share, limit)
     within = f" in {hours(watched.window_s)}" if watched.window_s else ""
     tone = Tone.BAD if watched.exceeded else Tone.GOOD
     share = watched.percent / 100
-    return Fact(name, percent(share), f"of {of}{within}; {_allowed(watched)}", tone, share, watched.max_percent / 100)
-
-
-def _allowed(watched: DeepShare) -> str:
-    return f"{watched.max_percent:g} % allowed"
+    return Fact(name, percent(share), f"of {of}{within}; {allowed}", tone, share, limit)
 
 
 def _turns(summary: Summary) -> Fact:

@@ -94,7 +94,7 @@ function pair(box, [name, value]) {
 const share = ["", (cell, row) => bars(cell, row.share, row.shareText)];
 const TIERS = [
   ["", named], ["wide model", "model"], share, ["number", "turns"], ["number wide", "input"], ["number wide extra", "cached"],
-  ["number wide", "output"], ["number", "cost"], ["number wide", "firstToken"], ["number wide extra", "slowFirstToken"],
+  ["number wide", "output"], ["number", "cost"], ["number wide first-token", "firstToken"], ["number wide extra", "slowFirstToken"],
 ];
 const PARTS = [["", explained], share, ["number", "count"]];
 const RECENT = [
@@ -117,7 +117,7 @@ function show(view) {
   table("tiers", view.tiers, TIERS, "No configuration is in force yet.", tierClass);
   table("reasons", view.reasons, PARTS, "No turn yet.");
   table("recent", view.recent, RECENT, "No turn yet.");
-  table("budgets", view.budgets, BUDGETS, "");
+  table("budgets", view.budgets, BUDGETS, "", (row) => (row.tone === "plain" ? "" : "full"));
   table("errors", view.errors, PARTS, "", () => "failing");
   for (const id of ["budgets", "errors"]) $(id).closest("section").hidden = !view[id].length;
 }

@@ -25,6 +25,15 @@ async def status_of(sidecar) -> dict:
     return json.loads((await sidecar.get(sidecar.admin_url + "/status")).body)["spending"]
 
 
+async def until_limits(sidecar, wanted: list[str]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            lines = (await sidecar.get(sidecar.admin_url + "/metrics")).body.decode().splitlines()
+            if [line for line in lines if line.startswith("tierrouter_deep_share_limit_ratio{")] == wanted:
+                return
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_budget_that_is_used_up_refuses_in_the_clients_words_and_says_until_when(start, provider, dialect):
     provider.always(TURN)
@@ -142,3 +151,16 @@ async def test_above_its_share_an_expensive_tier_needs_a_hint(start, provider):
     share = (await status_of(sidecar))["deepShare"]
     assert share == {"percent": 75.0, "maxPercent": 10, "by": "Turns", "windowSeconds": 3600.0, "exceeded": True}
     assert await sidecar.metric("tierrouter_deep_share_percent") == 75.0
+    assert await sidecar.metric('tierrouter_deep_share_limit_ratio{of="turns"}') == 0.1
+
+
+async def test_metrics_say_the_limit_of_expensive_tiers_only_while_there_is_one(start, provider):
+    provider.always(TURN)
+    spend = "  deepShare: {maxPercent: 25, by: Spend}"
+    sidecar = await start(router_text(provider.base_url, more=spend))
+    assert await sidecar.metric('tierrouter_deep_share_limit_ratio{of="spend"}') == 0.25
+
+    sidecar.file.write_text(router_text(provider.base_url, more=spend.replace("Spend", "Turns")))
+    await until_limits(sidecar, ['tierrouter_deep_share_limit_ratio{of="turns"} 0.25'])
+    sidecar.file.write_text(router_text(provider.base_url))
+    await until_limits(sidecar, [])

@@ -178,18 +178,27 @@ def test_a_tier_has_the_same_colour_everywhere(panel: dict[str, Any]) -> None:
     found = {
         override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"]
         for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"]["id"] == "byName"
     }
     assert found == look.TIER_COLORS
     colors = list(look.TIER_COLORS.values())
     assert len(set(colors)) == len(colors)
 
 
-def test_the_deep_shares_line_is_where_its_alert_fires_and_its_colours_change_in_order() -> None:
-    (panel,) = [each for each in BOARDS["fleet.json"]["panels"] if each["title"] == "Deep share, by router"]
-    defaults = panel["fieldConfig"]["defaults"]
-    assert defaults["thresholds"]["steps"][-1]["value"] == look.DEEP_SHARE_LIMIT == 0.05
-    assert defaults["custom"]["thresholdsStyle"]["mode"] == "dashed"
-    for steps in (look.DEEP_SHARE, look.FAILING, look.BUDGET, look.LATE):
+@pytest.mark.parametrize(("board", "title"), [("fleet.json", "Deep share, by router"), ("router.json", "Deep share")])
+def test_the_deep_shares_line_is_each_routers_own_limit_and_the_alerts_default(board: str, title: str) -> None:
+    (panel,) = [each for each in BOARDS[board]["panels"] if (each["title"], each["type"]) == (title, "timeseries")]
+    line = panel["targets"][-1]
+    assert "tierrouter_deep_share_limit_ratio" in line["expr"]
+    assert line["expr"].endswith(f" + {look.DEEP_SHARE_LIMIT}")
+    assert look.DEEP_SHARE_LIMIT == 0.05
+    (dashed,) = [each for each in panel["fieldConfig"]["overrides"] if each["matcher"]["id"] == "byFrameRefID"]
+    assert dashed["matcher"]["options"] == line["refId"]
+    assert {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [10, 10]}} in dashed["properties"]
+
+
+def test_colours_change_in_order() -> None:
+    for steps in (look.FAILING, look.LIMIT, look.LATE):
         assert all(low < high for (low, _), (high, _) in pairwise(steps[1:]))
 
 

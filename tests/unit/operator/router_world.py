@@ -5,15 +5,16 @@ versions grow. What the real server does beside that is tested on the real serve
 """
 
 import base64
-import copy
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import yaml
+from json_copy import json_copy
 
 from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.contract import CANARY_REVISION, STABLE_FILE, active_name, credentials_name, model_server_name
@@ -56,6 +57,12 @@ class AlreadyThere(Exception):
     """A POST of a name that is taken."""
 
 
+@cache
+def _example() -> bytes:
+    """The example's objects as JSON: PyYAML takes a hundred times as long, and each test has a world."""
+    return orjson.dumps(list(yaml.safe_load_all(EXAMPLE.read_text())))
+
+
 class World:
     """One namespace with one router, which names no local model."""
 
@@ -71,7 +78,7 @@ class World:
         self.said: Said | None = None
         self.prices: Mapping[tuple[str, str, str], Price] = {}
         self._version = 0
-        for document in yaml.safe_load_all(EXAMPLE.read_text()):
+        for document in orjson.loads(_example()):
             document["metadata"]["namespace"] = "agents"
             if document["kind"] == "TierRouter":
                 # Most tests are about what is published; those of the model server put it back.
@@ -140,13 +147,13 @@ class World:
         self.objects[kind, obj["metadata"]["name"]] = self._stamped(obj)
 
     def observed(self) -> Observed:
-        objects = copy.deepcopy(self.objects)
+        objects = {key: json_copy(obj) for key, obj in self.objects.items()}
         for provider in self.providers.values():
             provider["metadata"]["generation"] = int(digest(canonical_json(provider["spec"]))[:8], 16)
         ours = credentials_name("coding")
         return Observed(
             router=objects[ROUTER, "coding"],
-            providers=copy.deepcopy(self.providers),
+            providers=json_copy(self.providers),
             secrets={name: obj for (kind, name), obj in objects.items() if kind == SECRET and name != ours},
             revisions=tuple(obj for (kind, _), obj in objects.items() if kind == REVISION),
             config_maps={name: obj for (kind, name), obj in objects.items() if kind == CONFIG_MAP},
@@ -201,7 +208,7 @@ class World:
                 key = (kind_of(body), body["metadata"]["name"])
                 if key in self.objects:
                     raise AlreadyThere(key[1])
-                self.put(key[0], copy.deepcopy(dict(body)))
+                self.put(key[0], json_copy(dict(body)))
             case Delete(kind, gone):
                 assert self.objects[kind, gone["metadata"]["name"]]["metadata"]["uid"] == gone["metadata"]["uid"]
                 del self.objects[kind, gone["metadata"]["name"]]
@@ -212,11 +219,11 @@ class World:
             case MergeStatus(body):
                 found = self.objects[kind_of(body), body["metadata"]["name"]]
                 assert body["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"]
-                _merge(found.setdefault("status", {}), copy.deepcopy(body["status"]))
+                _merge(found.setdefault("status", {}), json_copy(body["status"]))
                 self._touch(found)
             case ApplyStatus(body):
                 found = self.objects[kind_of(body), body["metadata"]["name"]]
-                found["status"] = copy.deepcopy(dict(body["status"]))
+                found["status"] = json_copy(dict(body["status"]))
                 self._touch(found)
 
     def _update(self, body: Obj, replaces: bool) -> None:
@@ -232,7 +239,7 @@ class World:
             found["metadata"][key] = (found["metadata"].get(key) or {}) | (body["metadata"].get(key) or {})
         for key in ("data", "spec"):
             if key in body:
-                found[key] = (found.get(key) or {}) | copy.deepcopy(body[key])
+                found[key] = (found.get(key) or {}) | json_copy(body[key])
         self._touch(found)
 
     def _stamped(self, obj: Obj) -> Obj:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from json_copy import json_copy
 from router_world import AlreadyThere, World
 
 from tierrouter_core.regression.facts import Decision, RunFacts
@@ -146,7 +147,7 @@ class SuiteWorld:
         self.suite["metadata"].setdefault("annotations", {})["tierrouter.dev/run-now"] = value
 
     def put(self, obj: Obj) -> None:
-        obj = copy.deepcopy(obj)
+        obj = json_copy(obj)
         self._version += 1
         metadata = obj["metadata"]
         metadata.setdefault("uid", f"uid-{metadata['name']}-{self._version}")
@@ -156,7 +157,7 @@ class SuiteWorld:
         self.objects[kind_of(obj), metadata["name"]] = obj
 
     def observed(self) -> ObservedSuite:
-        objects = {key: copy.deepcopy(obj) for key, obj in self.objects.items()}
+        objects = {key: json_copy(obj) for key, obj in self.objects.items()}
         runs = [obj for (kind, _), obj in objects.items() if kind is RUN]
         self.routers.now = self.now
         return ObservedSuite(
@@ -224,7 +225,7 @@ class SuiteWorld:
             != there["metadata"]["resourceVersion"]
         ):
             raise Overtaken(body["metadata"]["name"])
-        before, after = there.get("status") or {}, copy.deepcopy(body["status"])
+        before, after = there.get("status") or {}, json_copy(body["status"])
         if kind_of(body) is RUN:
             results = {each["name"]: each for each in before.get("results", ())}
             for each in after.get("results", ()):
@@ -257,14 +258,14 @@ class SuiteWorld:
         )
 
     def result(self, run: str, entry: Obj) -> None:
-        obj = copy.deepcopy(self.objects[RUN, run])
+        obj = json_copy(self.objects[RUN, run])
         status = obj.setdefault("status", {})
         status["results"] = [*status.get("results", ()), {"completionTime": timestamp(self.now), **entry}]
         self.put(obj)
 
     def job_status(self, name: str, **status: Any) -> None:
         """The Job controller says how far a Job is."""
-        job = copy.deepcopy(self.objects[JOB, name])
+        job = json_copy(self.objects[JOB, name])
         job["status"] = {**job.get("status", {}), **status}
         self.put(job)
 

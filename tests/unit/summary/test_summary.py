@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+import yaml
 from summaries import BOUNDS_S, COUNTED, status, summary, turn
 
 from tierrouter_core.names import Reason
@@ -15,8 +17,9 @@ from tierrouter_core.summary.meanings import MEANINGS
 from tierrouter_core.summary.model import FirstTokens, Summary
 from tierrouter_core.summary.problems import Tone
 from tierrouter_core.summary.quantile import quantile_s
-from tierrouter_core.summary.view import view_of
+from tierrouter_core.summary.view import DEFAULT_DEEP_SHARE, ENOUGH_TURNS, view_of
 
+ROOT = Path(__file__).resolve().parents[3]
 SECRET = "the launch code is 0000"
 
 
@@ -65,13 +68,51 @@ def test_the_saving_is_what_the_baseline_would_have_cost_less_what_was_spent():
 
 
 def test_the_deep_share_is_the_routers_own_with_its_limit_where_it_has_one():
-    assert (fact(summary(), "Expensive tiers").value, fact(summary(), "Expensive tiers").limit) == ("7.0 %", None)
     watched = {"percent": 6.2, "maxPercent": 5, "by": "Turns", "windowSeconds": 86_400.0, "exceeded": True}
     made = summary(status=status(spending={"budgets": [], "deepShare": watched}))
     shown = fact(made, "Expensive tiers")
     assert (shown.value, shown.note, shown.tone) == ("6.2 %", "of turns in 24 h; 5 % allowed", Tone.BAD)
     assert (shown.share, shown.limit) == (0.062, 0.05)
     assert texts(made) == ["Expensive tiers have 6.2 % of turns; 5 % are allowed"]
+
+
+def test_without_a_limit_of_its_own_the_deep_share_is_held_to_the_alerts_default():
+    shown = fact(summary(), "Expensive tiers")
+    assert (shown.value, shown.note, shown.tone) == ("7.0 %", "of turns since the start; 5 % by default", Tone.WARN)
+    assert shown.limit == 0.05
+    few = summary(Counted(turns={("routine", "kimi", "answered"): 9.0, ("deep", "opus", "answered"): 1.0}))
+    assert (fact(few, "Expensive tiers").value, fact(few, "Expensive tiers").tone) == ("10.0 %", Tone.PLAIN)
+    assert texts(summary()) == []
+
+
+def test_the_default_is_the_one_that_the_chart_gives_to_the_alert():
+    values = yaml.safe_load((ROOT / "charts/tierrouter/values.yaml").read_text())["prometheusRule"]["thresholds"]
+    assert (values["deepSharePercent"], values["minTurns"]) == (100 * DEFAULT_DEEP_SHARE, ENOUGH_TURNS)
+
+
+def test_before_there_are_enough_prompts_the_share_is_of_what_the_limit_is_about():
+    watched = {"percent": None, "maxPercent": 20, "by": "Spend", "windowSeconds": 86_400.0, "exceeded": False}
+    shown = fact(summary(status=status(spending={"budgets": [], "deepShare": watched})), "Expensive tiers")
+    assert (shown.value, shown.note, shown.share) == ("62.5 %", "of spending; 20 % allowed", 0.625)
+
+
+def test_turns_that_fail_now_need_attention_though_no_provider_is_left_alone():
+    ends = ["answered"] * 6 + ["upstream_error", "cut", "upstream_error", "client_gone"]
+    made = summary(recent=tuple(turn(outcome=end) for end in ends), shows_recent=False)
+    (problem,) = view_of(made).problems
+    assert (problem.tone, problem.text) == (
+        Tone.BAD,
+        "3 of the latest 10 turns failed: 2 without an answer, 1 cut off",
+    )
+    one = summary(recent=tuple(turn(outcome=end) for end in ["answered"] * 10 + ["refused"]))
+    assert [(each.tone, each.text) for each in view_of(one).problems] == [
+        (Tone.WARN, "1 of the latest 11 turns failed: 1 refused")
+    ]
+
+
+def test_failures_of_an_hour_ago_need_no_attention_any_more():
+    before = tuple(turn(time="2026-09-21T12:33:10.000Z", outcome="cut") for _ in range(20))
+    assert texts(summary(recent=before)) == []
 
 
 def test_reasons_stand_with_what_they_mean_the_most_frequent_first():

@@ -56,3 +56,10 @@ def test_shares_and_savings_are_those_of_the_sums():
 def test_no_sidecar_is_nothing():
     assert added_up([]).turns == 0
     assert view_of(added_up([])).title == "no configuration"
+
+
+def test_what_fails_now_is_counted_over_all_sidecars():
+    ends = (turn(), turn(outcome="cut"))
+    total = added_up([summary(recent=ends), summary(recent=ends[:1])])
+    assert total.lately == {"answered": 2, "cut": 1}
+    assert [each.text for each in view_of(total).problems] == ["1 of the latest 3 turns failed: 1 cut off"]
