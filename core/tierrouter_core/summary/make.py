@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from tierrouter_core.names import Outcome, Reason
+from tierrouter_core.names import Reason
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.row_facts import total_input
 from tierrouter_core.summary import MOST_RECENT
 from tierrouter_core.summary.model import (
+    FAILED,
     BudgetLine,
     DeepShare,
     FirstTokens,
@@ -23,7 +24,6 @@ from tierrouter_core.summary.model import (
 MOST_TIERS: Final = 100
 """Lines of tiers: the metrics keep those of earlier configurations too."""
 _RATE_S: Final = 300.0
-_FAILED: Final = frozenset({Outcome.UPSTREAM_ERROR, Outcome.CUT, Outcome.REFUSED})
 _BY_RULE: Final = frozenset({Reason.RULE, Reason.ESCALATION})
 
 
@@ -170,7 +170,7 @@ def _tier(name: str, counted: Counted, named: Mapping[str, Any], last_model: str
         provider=named.get("provider") or "",
         expensive=bool(named.get("expensive")),
         turns=sum(turns.values()),
-        failed=sum(count for outcome, count in turns.items() if outcome in _FAILED),
+        failed=sum(count for outcome, count in turns.items() if outcome in FAILED),
         input_tokens=tokens.get("input", 0),
         cache_read_tokens=tokens.get("cache_read", 0),
         cache_write_tokens=tokens.get("cache_write", 0),

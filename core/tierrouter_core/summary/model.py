@@ -2,6 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from tierrouter_core.names import Outcome
+
+FAILED: Final = frozenset({Outcome.UPSTREAM_ERROR, Outcome.CUT, Outcome.REFUSED})
+"""Outcomes of turns that their agents got no whole answer to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Final
 
 from tierrouter_core.failover.circuit import CircuitState
-from tierrouter_core.summary.model import LeftAlone, Summary
+from tierrouter_core.summary.model import FAILED, LeftAlone, Summary
 from tierrouter_core.summary.words import counted, span
 
 
@@ -26,6 +27,9 @@ class Problem:
     tone: Tone
     text: str
 
+
+_MANY: Final = 3
+"""Turns that failed one after the other: fewer may be chance."""
 
 _STATES: Final[dict[str, str]] = {
     CircuitState.OPEN: "is left alone",
@@ -50,6 +54,10 @@ def _found(summary: Summary) -> Iterator[Problem]:
         yield Problem(Tone.BAD, f"The newest configuration is refused{_because(served.refused)}")
     for each in summary.left_alone:
         yield _left_alone(each)
+    failed = sum(1 for _ in takewhile(lambda turn: turn.outcome in FAILED, summary.recent))
+    if failed:
+        last = "The last turn" if failed == 1 else f"The last {failed} turns"
+        yield Problem(Tone.BAD if failed >= _MANY else Tone.WARN, f"{last} failed; the log says why")
     share = summary.deep_share
     if share is not None and share.exceeded:
         of = "turns" if share.by == "Turns" else "spending"

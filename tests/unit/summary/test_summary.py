@@ -210,3 +210,18 @@ def test_a_quantile_is_the_one_that_prometheus_gives():
     assert quantile_s(waits, 0.95) == pytest.approx(5.5)
     assert quantile_s(FirstTokens(BOUNDS_S, (0, 0, 0, 5)), 0.5) == 10.0
     assert quantile_s(FirstTokens(), 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ([], []),
+        (["answered", "upstream_error"], []),
+        (["upstream_error", "answered"], ["The last turn failed; the log says why"]),
+        (["refused", "cut", "upstream_error", "answered"], ["The last 3 turns failed; the log says why"]),
+        (["client_gone", "cut"], []),
+    ],
+)
+def test_turns_that_fail_are_a_problem_though_no_provider_is_left_alone(outcomes, said):
+    """Such as those that lack a key: the newest first here, the oldest first where they are counted."""
+    assert texts(summary(recent=[turn(outcome=each) for each in reversed(outcomes)])) == said
