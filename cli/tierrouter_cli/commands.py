@@ -30,7 +30,6 @@ app = typer.Typer(
     name="tierrouter",
     help="Send each coding-agent turn to the cheapest model tier that is good enough, and write down what it cost.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -154,6 +154,14 @@ def test_the_version_is_the_packages():
     assert (ran.code, ran.text) == (0, f"tierrouter {__version__}\n")
 
 
+def test_shells_can_complete_commands_and_options():
+    assert "--install-completion" in tierrouter("--help").text
+    for typed, completed in (("tierrouter comp", "compile"), ("tierrouter run --admin", "--admin-port")):
+        words = typed.split()
+        asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1), "_TIERROUTER_COMPLETE": "complete_bash"}
+        assert tierrouter(variables=asked).text.split() == [completed]
+
+
 def test_the_installed_commands_are_these():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["scripts"] == {
