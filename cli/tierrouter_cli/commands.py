@@ -32,7 +32,6 @@ app = typer.Typer(
     name="tierrouter",
     help="Send each coding-agent turn to the cheapest model tier that is good enough, and write down what it cost.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -176,7 +175,10 @@ def sidecar(
 
 @app.command(name="compile", short_help="Check a router file and print the configuration document.")
 def compile_(
-    file: Files,
+    file: Annotated[
+        list[Path],
+        typer.Option("--file", "-f", metavar="FILE", help="A router file, or - for stdin; may be given several times."),
+    ],
 ) -> None:
     """Check FILE and print the configuration document that a sidecar reads (canonical JSON)."""
     with explained_errors():
@@ -314,7 +316,7 @@ def operator_(
 ) -> None:
     """Run the operator: compile every TierRouter of a cluster into what its sidecars mount."""
     check_log_format(log_format)
-    with explained_errors():
+    with explained_errors(extra="operator"):
         from tierrouter_cli.operate import operate
         from tierrouter_operator.settings import Settings
         from tierrouter_telemetry.logs import LogFormat

@@ -1,5 +1,6 @@
 """``tierrouter compile``: the document on stdout, what to know about it on stderr."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tierrouter_sidecar.state_dir import default_state_dir
 def compile_files(paths: Sequence[Path]) -> None:
     """Compile router files; raises a TierRouterError with every problem."""
     cache = default_state_dir()
-    loaded = compile_texts(read_texts(paths), cache if cache.is_dir() else None)
+    stdin = sys.stdin.buffer if sys.stdin is not None else None
+    loaded = compile_texts(read_texts(paths, stdin), cache if cache.is_dir() else None)
     for warning in loaded.warnings:
         say(f"warning: {warning}")
     write_out(loaded.text + b"\n")

@@ -26,7 +26,7 @@ _EXTRA_OF: Final = {
     "aiohttp": "sidecar",
     "prometheus_client": "sidecar",
     "kopf": "operator",
-    "kubernetes": "operator",
+    "kubernetes": "kubectl",
     "opentelemetry": "otel",
     "numpy": "analysis",
     "pyarrow": "analysis",
@@ -59,8 +59,8 @@ def quiet_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def explained_errors() -> Iterator[None]:
-    """Turn errors that we can explain into messages and exit codes."""
+def explained_errors(extra: str = "") -> Iterator[None]:
+    """Turn errors that we can explain into messages and exit codes; ``extra``: the one that all of this needs."""
     try:
         yield
     except ConfigurationError as error:
@@ -72,10 +72,11 @@ def explained_errors() -> Iterator[None]:
         code = PROBLEM if isinstance(error, DocumentError) or _is_about_data(error) else CANNOT_START
         raise SystemExit(code) from None
     except ModuleNotFoundError as error:
-        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
-        if extra is None:
+        brings_it = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if brings_it is None:
             raise
-        say(f"tierrouter: this needs {error.name}, which is not installed; run: pip install 'tierrouter[{extra}]'")
+        install = f"pip install 'tierrouter[{extra or brings_it}]'"
+        say(f"tierrouter: this needs {error.name}, which is not installed; run: {install}")
         raise SystemExit(CANNOT_START) from None
     except BrokenPipeError:
         # The reader of our output (head, less) has left: nothing is wrong.

@@ -11,7 +11,6 @@ import orjson
 
 from tierrouter_cli.exits import USAGE, say, write_out
 from tierrouter_core.document.model import Document
-from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
 from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.fitting import Circumstances, Placed, place
@@ -103,7 +102,8 @@ def _headers(lines: Sequence[str]) -> dict[str, str]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
-            raise MalformedRequestError(f"--header {line!r} has no name; write it as 'x-tierrouter-hint: deep'")
+            say(f"tierrouter: --header {line!r} has no name; write it as 'x-tierrouter-hint: deep'")
+            raise SystemExit(USAGE)
         headers[name.strip().lower()] = value.strip()
     return headers
 

@@ -95,7 +95,7 @@ def webhook(
 ) -> None:
     """Run the admission webhook: give each pod that asks for one its sidecar, and check rules as they are written."""
     check_log_format(log_format)
-    with explained_errors():
+    with explained_errors(extra="operator"):
         from tierrouter_cli.operate import run_logged
         from tierrouter_core import __version__
         from tierrouter_operator.injection.container import SidecarImage

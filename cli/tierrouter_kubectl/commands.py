@@ -35,7 +35,7 @@ Output = Annotated[str, typer.Option("--output", "-o", metavar="table|json|yaml"
 Router = Annotated[str, typer.Argument(metavar="ROUTER", help="The TierRouter's name.")]
 Meant = Annotated[
     str | None,
-    typer.Argument(metavar="[REVISION]", help="Its number or its name; needed where two could be meant."),
+    typer.Argument(metavar="REVISION", help="Its number or its name; needed where two could be meant."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Take the field from whoever set it.")]
 Wait = Annotated[
@@ -63,7 +63,7 @@ def _check_output(output: str) -> None:
 
 @app.command(short_help="Say what is in force, since when and why, and what is wrong.")
 def status(
-    router: Annotated[str | None, typer.Argument(metavar="[ROUTER]", help="The TierRouter's name; none: all.")] = None,
+    router: Annotated[str | None, typer.Argument(metavar="ROUTER", help="The TierRouter's name; none: all.")] = None,
     all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Those of every namespace.")] = False,
     output: Output = "table",
     namespace: Namespace = None,
@@ -225,7 +225,7 @@ def unpin(
 @app.command(short_help="Tell the story of a router: runs, decisions, canaries, revisions; newest last.")
 def history(
     router: Annotated[
-        str | None, typer.Argument(metavar="[ROUTER]", help="The TierRouter's name; none: the namespace's only one.")
+        str | None, typer.Argument(metavar="ROUTER", help="The TierRouter's name; none: the namespace's only one.")
     ] = None,
     output: Output = "table",
     namespace: Namespace = None,

@@ -15,7 +15,7 @@ class PluginError(TierRouterError):
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn errors into one line on stderr and an exit code."""
-    with explained_errors():
+    with explained_errors(extra="kubectl"):
         try:
             yield
         except PluginError as error:

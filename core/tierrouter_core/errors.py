@@ -22,8 +22,7 @@ class Problem:
     """What was found and what is allowed."""
 
     def __str__(self) -> str:
-        where = ": ".join(part for part in (self.source, self.document, self.path) if part)
-        return f"{where}: {self.message}"
+        return ": ".join(part for part in (self.source, self.document, self.path, self.message) if part)
 
 
 class ConfigurationError(TierRouterError):

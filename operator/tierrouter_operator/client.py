@@ -5,6 +5,7 @@ all of its ways to log in), and tokens are renewed by it. Its typed models are l
 longer than the request.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ _CONNECTIONS: Final = 16
 _DEFAULT_NAMESPACE: Final = "default"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY: Final = "application/apply-patch+yaml"
+_NAME_ONE: Final = "Run it in a pod, or name a kubeconfig with --kubeconfig or $KUBECONFIG"
 Answer = dict[str, Any]
 
 
@@ -61,16 +63,20 @@ async def read_access(kubeconfig: str | None, context: str | None) -> Configurat
                 pass
         if kubeconfig is not None and not Path(kubeconfig).is_file():  # noqa: ASYNC240 (once, at the start)
             raise OperatorError(f"there is no kubeconfig {kubeconfig}")
+        usual = os.environ.get("KUBECONFIG") or "~/.kube/config"
+        if kubeconfig is None and not any(Path(each).expanduser().is_file() for each in usual.split(os.pathsep)):  # noqa: ASYNC240
+            # The loader would speak of the keys that a file lacks which is not there.
+            raise OperatorError(f"no cluster to work in: there is no kubeconfig {usual}. {_NAME_ONE}")
         await load_kube_config(  # type: ignore[no-untyped-call]
             config_file=kubeconfig, context=context, client_configuration=access, persist_config=False
         )
     except OperatorError:
         raise
     except Exception as error:  # the loader has no errors of its own for a file that is none of Kubernetes'
-        said = " ".join(str(error).split())
-        raise OperatorError(
-            f"no cluster to work in: {said}. Run it in a pod, or name a kubeconfig with --kubeconfig or $KUBECONFIG"
-        ) from None
+        # Of a file that holds no map it says only what of its own code went wrong.
+        broken = isinstance(error, (TypeError, AttributeError))
+        said = "the kubeconfig is none of Kubernetes'" if broken else " ".join(str(error).split())
+        raise OperatorError(f"no cluster to work in: {said}. {_NAME_ONE}") from None
     return access
 
 
@@ -181,8 +187,18 @@ class Client(HttpClient):
                 raise _error(f"{method} {path}", response.status, response.headers, text)
         except TimeoutError:
             raise UnavailableError(f"{method} {path}: no answer within {REQUEST_TIMEOUT_S:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            raise UnavailableError(
+                f"{method} {path}: the API server at {self._access.host} can't be reached ({_why(error)})"
+            ) from None
         except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
             raise UnavailableError(f"{method} {path}: {error or type(error).__name__}") from None
+
+
+def _why(error: aiohttp.ClientConnectorError) -> str:
+    number = error.os_error.errno
+    # asyncio words it otherwise, with the address once more.
+    return os.strerror(number) if number and number > 0 else str(error.os_error)[:200] or type(error).__name__
 
 
 def _error(what: str, status: int, headers: Mapping[str, str], text: bytes) -> ApiError:

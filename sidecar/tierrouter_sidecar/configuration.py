@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Final, Protocol
 
 from tierrouter_core.contract import CANARY_FILE, SPLIT_FILE, STABLE_FILE
 from tierrouter_core.document.codec import named_document_from_bytes
@@ -22,6 +22,7 @@ from tierrouter_sidecar.loaded import Loaded
 log = logging.getLogger("tierrouter")
 
 LAST_GOOD_FILE = "last-good.json"
+STDIN: Final = Path("-")
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
@@ -43,21 +44,35 @@ def _stat(path: Path) -> tuple[str, int, int, int]:
     return (str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 
-def read_texts(paths: Sequence[Path]) -> list[tuple[str, str]]:
-    """The files' texts with the names that the user gave them; raises ConfigurationError for all unreadable ones."""
+def read_texts(paths: Sequence[Path], stdin: BinaryIO | None = None) -> list[tuple[str, str]]:
+    """The files' texts with the names that the user gave them; raises ConfigurationError for all unreadable ones.
+
+    ``stdin``: what ``-`` means; None where a command reads no router file from there.
+    """
     texts, problems = [], []
     for path in paths:
+        piped = stdin if path == STDIN else None
+        name = str(path) if piped is None else "stdin"
         try:
-            texts.append((str(path), path.read_bytes().decode("utf-8-sig")))
+            texts.append((name, (path.read_bytes() if piped is None else piped.read()).decode("utf-8-sig")))
         except UnicodeDecodeError as error:
             problems.append(
-                Problem(str(path), "", "", f"not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}")
+                Problem(name, "", "", f"not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}")
             )
         except OSError as error:
-            problems.append(Problem(str(path), "", "", f"can't be read: {error.strerror or error}"))
+            problems.append(Problem(name, "", "", f"can't be read: {error.strerror or error}{_instead_of(path)}"))
     if problems:
         raise ConfigurationError(problems)
     return texts
+
+
+def _instead_of(path: Path) -> str:
+    """What to do where something was named that router files are not read from."""
+    if path == STDIN:
+        return "; only tierrouter compile reads stdin"
+    if path.parts[:1] in (("http:",), ("https:",)):
+        return "; addresses are not fetched, download it and name the file"
+    return ""
 
 
 class RouterFiles:

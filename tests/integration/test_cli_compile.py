@@ -130,6 +130,32 @@ def test_files_that_can_not_be_read_are_all_named(tmp_path, write):
     assert f"{tmp_path}: can't be read: Is a directory" in ran.stderr
 
 
+def test_a_file_may_come_on_stdin_beside_others(write):
+    router, *providers = GOOD.split("\n---\n")
+    ran = tierrouter("compile", "-f", write("\n---\n".join(providers)), "-f", "-", stdin=router.encode())
+    assert (ran.code, ran.stdout) == (0, tierrouter("compile", "-f", write(GOOD, "whole.yaml")).stdout)
+    ran = tierrouter("compile", "-f", "-", stdin=b"\xff")
+    assert (ran.code, ran.stderr.splitlines()[0]) == (1, "stdin: not UTF-8 text: byte 0 is 0xff")
+
+
+def test_where_router_files_do_not_come_from_is_said_with_what_to_do():
+    ran = tierrouter("explain", "-f", "-", "-f", "https://example.com/router.yaml", stdin=b"{}")
+    assert ran.code == 1
+    assert ran.stderr.splitlines()[:2] == [
+        "-: can't be read: No such file or directory; only tierrouter compile reads stdin",
+        "https:/example.com/router.yaml: can't be read: No such file or directory; addresses are not fetched, "
+        "download it and name the file",
+    ]
+
+
+def test_two_routers_are_named(write):
+    router = GOOD.split("\n---\n")[0]
+    ran = tierrouter("compile", "-f", write(GOOD), "-f", write(router.replace("name: coding", "name: other"), "b.yaml"))
+    assert ran.code == 1
+    found = "found 2 TierRouters (agents/coding, agents/other), expected exactly one in the files given"
+    assert ran.stderr.splitlines()[0] == found
+
+
 def test_a_reader_that_leaves_early_is_no_error():
     ran = shell(f"{shlex.join([*COMMAND, 'compile', '-f', str(EXAMPLE)])} | head -c 10")
     assert (ran.returncode, len(ran.stdout)) == (0, 10)

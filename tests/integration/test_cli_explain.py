@@ -124,11 +124,12 @@ def test_a_request_that_makes_no_sense_is_an_error_in_words(explain, stdin, mess
 
 
 @pytest.mark.parametrize(
-    ("header", "message"), [("no colon", "no name"), ("x-tierrouter-task: {bad", "not valid JSON")]
+    ("header", "code", "message"), [("no colon", 2, "no name"), ("x-tierrouter-task: {bad", 1, "not valid JSON")]
 )
-def test_a_header_that_makes_no_sense_is_an_error_in_words(explain, header, message):
+def test_a_header_that_makes_no_sense_is_an_error_in_words(explain, header, code, message):
+    """What is no header is a wrong option; what a header says is part of the request."""
     ran = explain(CHAT, "-H", header)
-    assert (ran.code, ran.stdout) == (1, b"")
+    assert (ran.code, ran.stdout) == (code, b"")
     assert message in ran.stderr
 
 
@@ -151,6 +152,14 @@ def test_streams_that_are_closed_or_full_are_errors_in_words(file, redirection):
 def test_the_version_is_the_packages():
     ran = tierrouter("--version")
     assert (ran.code, ran.text) == (0, f"tierrouter {__version__}\n")
+
+
+def test_shells_can_complete_commands_and_options():
+    assert "--install-completion" in tierrouter("--help").text
+    for typed, completed in (("tierrouter comp", "compile"), ("tierrouter run --admin", "--admin-port")):
+        words = typed.split()
+        asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1), "_TIERROUTER_COMPLETE": "complete_bash"}
+        assert tierrouter(variables=asked).text.split() == [completed]
 
 
 def test_the_installed_commands_are_these():

@@ -4,6 +4,7 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,15 @@ from tierrouter_process import COMMAND, KEYS, environment, router_file, router_t
 
 from provider import ScriptedProvider, closed_port
 
+PLUGIN = (sys.executable, "-m", "tierrouter_kubectl.main")
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters: [{{name: c, cluster: {{server: "https://127.0.0.1:{port}"}}}}]
+users: [{{name: u, user: {{token: t}}}}]
+contexts: [{{name: c, context: {{cluster: c, user: u}}}}]
+current-context: c
+"""
 READ_SOMETHING_WRONG, WRONG_OPTIONS, CAN_NOT_START = 1, 2, 3
 
 
@@ -159,7 +169,7 @@ def without_extras(tmp_path):
     """Variables of an environment in which no extra is installed."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
-    for name in ("aiohttp", "prometheus_client", "uvloop", "xllamacpp"):
+    for name in ("aiohttp", "kubernetes", "prometheus_client", "uvloop", "xllamacpp"):
         (hidden / f"{name}.py").write_text(f"raise ModuleNotFoundError(name={name!r})")
     return {"PYTHONPATH": os.pathsep.join([str(hidden), environment()["PYTHONPATH"]])}
 
@@ -168,6 +178,57 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(run, without
     ran = run(variables=without_extras)
     assert ran.code == CAN_NOT_START
     one_message(ran, "pip install 'tierrouter[sidecar]'")
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        (("top", "--once"), "sidecar"),
+        (("operator",), "operator"),
+        (("webhook", "--sidecar-image", "sidecar:1"), "operator"),
+        (("regress", "run", "-s", "nightly"), "kubectl"),
+    ],
+)
+def test_each_command_names_the_extra_that_all_of_it_needs(without_extras, command, extra):
+    ran = tierrouter(*command, variables=without_extras)
+    assert ran.code == CAN_NOT_START
+    one_message(ran, f"pip install 'tierrouter[{extra}]'")
+
+
+def test_the_plugin_names_its_own_extra(without_extras):
+    ran = tierrouter("status", program=PLUGIN, variables=without_extras)
+    assert ran.code == CAN_NOT_START
+    one_message(ran, "pip install 'tierrouter[kubectl]'")
+
+
+NOWHERE = "no cluster to work in: there is no kubeconfig ~/.kube/config. Run it in a pod, or name a kubeconfig"
+
+
+@pytest.mark.parametrize(
+    "command", [("operator",), ("webhook", "--sidecar-image", "i:1"), ("regress", "run", "-s", "nightly")]
+)
+def test_without_any_kubeconfig_that_is_what_is_said(tmp_path, command):
+    ran = tierrouter(*command, variables={"HOME": str(tmp_path)})
+    assert ran.code == CAN_NOT_START
+    one_message(ran, NOWHERE)
+
+
+def test_the_plugin_says_that_too(tmp_path):
+    ran = tierrouter("status", program=PLUGIN, variables={"HOME": str(tmp_path)})
+    assert (ran.code, ran.stderr.count("\n")) == (CAN_NOT_START, 1)
+    assert NOWHERE in ran.stderr
+
+
+def test_a_kubeconfig_that_is_none_and_an_api_server_that_is_not_there_are_said_in_words(tmp_path):
+    empty, away = tmp_path / "empty", tmp_path / "away"
+    empty.write_text("")
+    port = closed_port()
+    away.write_text(KUBECONFIG.format(port=port))
+    ran = tierrouter("status", "--kubeconfig", empty, program=PLUGIN)
+    assert ran.stderr.startswith("kubectl tierrouter: no cluster to work in: the kubeconfig is none of Kubernetes'.")
+    ran = tierrouter("status", "--kubeconfig", away, program=PLUGIN)
+    assert ran.code == CAN_NOT_START
+    assert f"the API server at https://127.0.0.1:{port} can't be reached (Connection refused)" in ran.stderr
 
 
 def test_compile_explain_and_report_need_no_extra(tmp_path, file, without_extras):

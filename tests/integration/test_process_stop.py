@@ -180,6 +180,7 @@ def test_ctrl_c_before_it_serves_ends_it_without_a_word(tmp_path, file, ctrl_c_w
     assert (ran.code, ran.said) == (INTERRUPTED, "")
 
 
-def test_ctrl_c_ends_any_command_without_a_word(file, ctrl_c_when):
-    ran = tierrouter("compile", "-f", file, variables=ctrl_c_when("yaml"))
+@pytest.mark.parametrize("module", ["dataclasses", "yaml"], ids=["its first library loads", "it works"])
+def test_ctrl_c_ends_any_command_without_a_word(file, ctrl_c_when, module):
+    ran = tierrouter("compile", "-f", file, variables=ctrl_c_when(module))
     assert (ran.code, ran.said) == (INTERRUPTED, "")

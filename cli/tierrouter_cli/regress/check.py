@@ -15,7 +15,7 @@ def check(
     results: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="RESULTS...",
+            metavar="RESULTS",
             help="Files of JSON lines, a task a line: task_id, resolved, and tier and model where they hold several.",
             show_default=False,
         ),

@@ -53,7 +53,7 @@ async def the_suite(client: "Client", namespace: str, name: str) -> dict[str, An
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn errors into one line on stderr and an exit code."""
-    with explained_errors():
+    with explained_errors(extra="kubectl"):
         from tierrouter_operator.errors import RefusedError
 
         try:

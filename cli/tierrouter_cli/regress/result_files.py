@@ -91,7 +91,12 @@ def read_cells(
     if junit:
         for task in read_files(junit, ResultFormat.JUNIT).tasks:
             cells.add({}, task, ", ".join(map(str, junit)))
-    return cells.all()
+    found = cells.all()
+    if not found:
+        # A pipeline must not go on because its harness wrote nothing.
+        named = ", ".join(map(str, (*lines, *junit)))
+        raise ResultsError(f"{named}: no result in it; did the harness run?")
+    return found
 
 
 def _text(row: Mapping[str, Any], key: str, where: str) -> str:

@@ -38,7 +38,7 @@ def replay(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Transcripts, folders of them, or turn tables (Parquet, CSV).",
             show_default=False,
         ),

@@ -16,7 +16,7 @@ def tune(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="RUNS...",
+            metavar="RUNS",
             help="With --from-runs: files of runs in the place of a cluster: what kubectl get -o yaml writes, rows of "
             "JSON lines, or folders of these.",
             show_default=False,

@@ -13,7 +13,7 @@ def warnings_of(router: TierRouter, document: Document) -> Iterator[str]:
     for text in (
         *_without_price(document),
         *_addresses_without_path(document),
-        *_not_acted_on_yet(router.spec),
+        *_for_clusters_alone(router.spec),
     ):
         yield f"{name}: {text}"
 
@@ -42,16 +42,14 @@ def _addresses_without_path(document: Document) -> Iterator[str]:
             )
 
 
-def _not_acted_on_yet(spec: RouterSpec) -> Iterator[str]:
-    """Fields that are read and checked though nothing acts on them. Take a line out when something does."""
+def _for_clusters_alone(spec: RouterSpec) -> Iterator[str]:
+    """Fields that the operator acts on and a router on one machine does not."""
     local = spec.local_model
     rests = {
-        "spec.rollout": "outside of a cluster no regression run makes a revision" if spec.rollout else "",
-        "spec.localModel": "outside of a cluster no Ollama is started, run it yourself"
-        if local and local.runtime == "Ollama"
-        else "",
+        "spec.rollout": "no regression run makes a revision here" if spec.rollout else "",
+        "spec.localModel": "no Ollama is started here, run it yourself" if local and local.runtime == "Ollama" else "",
         "spec.pinnedRevision": "the file itself is what is in force" if spec.pinned_revision else "",
     }
     for path, instead in rests.items():
         if instead:
-            yield f"{path} is read but not acted on by this version: {instead}"
+            yield f"{path} acts in a cluster alone: {instead}"

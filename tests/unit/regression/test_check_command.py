@@ -184,6 +184,13 @@ def test_a_file_that_is_not_there_is_exit_code_1(folder: Path) -> None:
     assert run("none.jsonl").exit_code == 1
 
 
+def test_a_harness_that_wrote_nothing_is_exit_code_1_and_no_decision(folder: Path) -> None:
+    Path("nothing.jsonl").write_text("\n")
+    ran = run("nothing.jsonl", "--out", "now.json")
+    assert (ran.exit_code, ran.stderr) == (1, "tierrouter: nothing.jsonl: no result in it; did the harness run?\n")
+    assert not Path("now.json").exists()
+
+
 def test_junit_xml_is_read_too(folder: Path) -> None:
     cases = "".join(f'<testcase name="t{number}"/>' for number in range(40))
     failed = "".join(f'<testcase name="f{number}"><failure/></testcase>' for number in range(40))

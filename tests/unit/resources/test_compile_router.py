@@ -117,9 +117,12 @@ def test_the_baseline_may_be_a_model_that_only_the_price_list_knows() -> None:
     [
         ({}, "no price is known for the model small of vendor: its cost will be empty"),
         ({"baselineModel": "x"}, "no price is known for baselineModel x"),
-        ({"rollout": {}}, "spec.rollout is read but not acted on by this version"),
-        ({"localModel": {"model": "m"}}, "no Ollama is started"),
-        ({"pinnedRevision": "coding-0123456789"}, "spec.pinnedRevision is read but not acted on"),
+        ({"rollout": {}}, "spec.rollout acts in a cluster alone: no regression run makes a revision here"),
+        ({"localModel": {"model": "m"}}, "spec.localModel acts in a cluster alone: no Ollama is started here"),
+        (
+            {"pinnedRevision": "coding-0123456789"},
+            "spec.pinnedRevision acts in a cluster alone: the file itself is what is in force",
+        ),
     ],
 )
 def test_what_one_may_not_expect_is_said(spec: dict[str, Any], expected: str) -> None:

@@ -92,7 +92,7 @@ def test_a_router_without_any_provider_is_told_to_add_one() -> None:
 
 
 def test_one_router_wants_exactly_one() -> None:
-    with pytest.raises(ConfigurationError, match="found no TierRouter, expected exactly one"):
+    with pytest.raises(ConfigurationError, match=r"^found no TierRouter, expected exactly one"):
         load(PROVIDER).one_router()
     two = load(ROUTER, named(ROUTER, "review", "agents"), PROVIDER)
     with pytest.raises(ConfigurationError, match=r"found 2 TierRouters \(default/coding, agents/review\)"):
