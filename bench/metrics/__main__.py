@@ -24,7 +24,8 @@ from tierrouter_core.names import Dialect, Outcome, Reason
 from tierrouter_core.observability import SIDECAR_METRICS
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.observability.metric import Metric
-from tierrouter_core.routing.decide import NEW_SESSION, Router
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.session_state import NEW_SESSION
 from tierrouter_core.routing.switching import Warm
 from tierrouter_core.spend.baseline import BaselineState
 from tierrouter_core.spend.usage import Usage

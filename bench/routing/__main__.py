@@ -18,8 +18,9 @@ from typing import Any
 from bench.bodies import agent_body
 from tierrouter_core.document.model import Document, Rule
 from tierrouter_core.names import Dialect
-from tierrouter_core.routing.decide import NEW_SESSION, Router, SessionState
+from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.rules import RuleSet
+from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.switching import Warm
 from tierrouter_core.signals.reading import NOT_BEGUN, Progress, read_on
 from tierrouter_core.signals.variables import variables_of

@@ -13,9 +13,10 @@ from tierrouter_cli.exits import USAGE, say, write_out
 from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect
-from tierrouter_core.routing.decide import NEW_SESSION, Router
+from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.fitting import Circumstances, Placed, place
 from tierrouter_core.routing.rules import Evaluation
+from tierrouter_core.routing.session_state import NEW_SESSION
 from tierrouter_core.routing.variables import VARIABLES
 from tierrouter_core.turn import ReadTurn, read_turn
 from tierrouter_core.wire.translate import Translated

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tierrouter_core.names import HINT_HEADER, TASK_HEADER, Dialect, TurnKind
-from tierrouter_core.routing.decide import Turn, printable
+from tierrouter_core.printable import printable
 from tierrouter_core.routing.task_header import read_task
+from tierrouter_core.routing.turn import Turn
 from tierrouter_core.routing.variables import Value, defaults
 from tierrouter_core.signals.reading import read_on
 from tierrouter_core.signals.state import Signals

@@ -14,7 +14,9 @@ import orjson
 from tierrouter_core.failover.failure import Failure
 from tierrouter_core.names import CostSource, Outcome, Reason, TurnKind, UsageSource
 from tierrouter_core.observability import sidecar as m
-from tierrouter_core.routing.decide import NEW_SESSION, Decision, SessionState, printable
+from tierrouter_core.printable import printable
+from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.switching import anew_usd, readable
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.spend.baseline import BaselineState

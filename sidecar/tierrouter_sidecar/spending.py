@@ -14,8 +14,9 @@ from tierrouter_core.caps.expected import Outputs, expected_cost
 from tierrouter_core.caps.share import Share
 from tierrouter_core.document.model import Document
 from tierrouter_core.names import Outcome, TurnKind
-from tierrouter_core.routing.decide import SessionState, Turn
+from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.targets import Target
+from tierrouter_core.routing.turn import Turn
 from tierrouter_core.spend.row import AttemptRow, TurnRow
 from tierrouter_core.spend.row_facts import is_regression
 from tierrouter_core.wire.request import Request

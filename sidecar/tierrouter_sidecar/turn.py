@@ -13,9 +13,10 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.errors import MalformedRequestError
 from tierrouter_core.names import Dialect, Outcome, Reason, TurnKind
 from tierrouter_core.observability import sidecar as m
-from tierrouter_core.routing.decide import NEW_SESSION, Decision, SessionState
+from tierrouter_core.routing.decision import Decision
 from tierrouter_core.routing.fitting import Circumstances, Fit, place
 from tierrouter_core.routing.serving import after_answer
+from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.routing.variables import Value
 from tierrouter_core.signals.reading import NOT_BEGUN, Progress, edits_since, read_on

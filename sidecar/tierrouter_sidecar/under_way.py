@@ -16,7 +16,7 @@ from tierrouter_core.names import (
     TURN_HEADER,
     Outcome,
 )
-from tierrouter_core.routing.decide import printable
+from tierrouter_core.printable import printable
 from tierrouter_core.routing.fitting import Fit
 from tierrouter_core.routing.targets import Target
 from tierrouter_core.turn import ReadTurn

@@ -12,10 +12,12 @@ from typing import Protocol
 from tierrouter_core.document.model import Document
 from tierrouter_core.names import Mode, Reason, TurnKind
 from tierrouter_core.replay.calls import ReplayCall
-from tierrouter_core.routing.decide import NEW_SESSION, Router, SessionState, Turn
+from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.fitting import LEAST_ROOM_TOKENS
 from tierrouter_core.routing.serving import after_answer
+from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.targets import Target
+from tierrouter_core.routing.turn import Turn
 from tierrouter_core.routing.variables import Value, defaults
 
 NOBODY = ""

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tierrouter_core.names import Dialect, Reason
-from tierrouter_core.routing.decide import Decision, Router, SessionState, Turn
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.targets import Target, profile_of_target, spoken
+from tierrouter_core.routing.turn import Turn
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.begun import is_begun
 from tierrouter_core.wire.claude import takes_system_messages

@@ -5,8 +5,12 @@ from dataclasses import replace
 from tierrouter_core.document.model import Document, Hints, Hooks
 from tierrouter_core.errors import ForcedTierError
 from tierrouter_core.names import Mode, Reason
-from tierrouter_core.routing.decide import NEW_SESSION, Decision, Router, SessionState, Turn
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.ladder import why_not
+from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.targets import Target
+from tierrouter_core.routing.turn import Turn
 from tierrouter_core.value_class import value_class
 
 
@@ -36,10 +40,10 @@ class ForcedRouter(Router):
         name = self._tier.name
         state = replace(state, home=name, current=name, flagged=False)
         # One that is too long goes there all the same: the provider's own words make the agent compact.
-        able = self._able(replace(turn, too_long_for={}))
-        if name in able:
-            return Decision((self._targets[name],), Reason.FORCED, self._detail, state)
-        why = turn.unfit.get(name) or f"it does not speak {turn.dialect}{' with tools' if turn.has_tools else ''}"
+        turn = replace(turn, too_long_for={})
+        if name in self._ladder.able(turn):
+            return Decision((self._ladder.targets[name],), Reason.FORCED, self._detail, state)
+        why = why_not(turn, name)
         return Decision((), Reason.NOT_SERVABLE, f"{self._detail}, which can't take this turn: {why}", state)
 
     def larger(self, turn: Turn, than: Target) -> tuple[Target, ...]:

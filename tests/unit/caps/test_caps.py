@@ -18,7 +18,9 @@ from tierrouter_core.caps.cap import Cap
 from tierrouter_core.caps.share import Share
 from tierrouter_core.document.model import Budget, DeepShare, Document, Rule
 from tierrouter_core.names import Reason, TurnKind
-from tierrouter_core.routing.decide import Decision, Router, SessionState
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.session_state import SessionState
 
 NOW = 1_800_000_000.0
 DAY_MS = 86_400_000

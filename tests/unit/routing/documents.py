@@ -14,7 +14,7 @@ from tierrouter_core.document.model import (
     Tier,
 )
 from tierrouter_core.names import Dialect, Mode, TurnKind
-from tierrouter_core.routing.decide import Turn
+from tierrouter_core.routing.turn import Turn
 from tierrouter_core.routing.variables import defaults
 
 ALL = (Dialect.CHAT, Dialect.RESPONSES, Dialect.MESSAGES)

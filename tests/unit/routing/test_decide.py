@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from tierrouter_core.document.model import Hints, ModelHint, Rule, Session
 from tierrouter_core.names import Dialect, Mode, Reason, TurnKind
-from tierrouter_core.routing.decide import Decision, Router, SessionState
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.session_state import SessionState
 
 
 def decide(doc=None, state=None, **turn_changes) -> Decision:

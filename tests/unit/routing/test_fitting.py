@@ -9,8 +9,9 @@ from documents import document, model, turn
 
 from tierrouter_core.document.model import Document, Provider
 from tierrouter_core.names import Dialect, Reason
-from tierrouter_core.routing.decide import NEW_SESSION, Router
+from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.fitting import LEAST_ROOM_TOKENS, Circumstances, Placed, as_it_is, fit, place
+from tierrouter_core.routing.session_state import NEW_SESSION
 from tierrouter_core.wire.edits import Edited
 from tierrouter_core.wire.request import read_request
 from tierrouter_core.wire.translate import Refused, Translated

@@ -8,8 +8,8 @@ from documents import document, model, turn
 from tierrouter_core.document.model import Hints, Provider
 from tierrouter_core.errors import ForcedTierError
 from tierrouter_core.names import Dialect, Mode, Reason, TurnKind
-from tierrouter_core.routing.decide import SessionState
 from tierrouter_core.routing.forced import Forced, ForcedRouter
+from tierrouter_core.routing.session_state import SessionState
 
 
 @pytest.mark.parametrize("kind", TurnKind)

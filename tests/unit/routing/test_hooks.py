@@ -11,9 +11,10 @@ from documents import document, turn
 from tierrouter_core.document.model import Document, Hooks, Rule
 from tierrouter_core.errors import RuleError
 from tierrouter_core.names import Dialect, Reason, TurnKind
-from tierrouter_core.routing.decide import Router, SessionState
+from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.forced import Forced, forced_document
 from tierrouter_core.routing.hooks import IS_COMPLEX_PLANNING, OUTPUT_FLAGGED, Response, check_hook
+from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.variables import RESPONSE_VARIABLES, defaults
 from tierrouter_core.wire.translate import Answered, read_answer
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from tierrouter_core.document.model import Document, Model, Session
 from tierrouter_core.names import Reason, TurnKind
-from tierrouter_core.routing.decide import Decision, Router, SessionState
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.switching import Warm, anew_usd, readable, switch
 from tierrouter_core.spend.price import Price, Rates
 from tierrouter_core.spend.usage import Usage

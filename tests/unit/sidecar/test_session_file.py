@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tierrouter_core.rollout.split import Split
-from tierrouter_core.routing.decide import SessionState
+from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.switching import Warm
 from tierrouter_sidecar.live import InForce, Trial
 from tierrouter_sidecar.session_file import _as_json, _states, _write, load_sessions

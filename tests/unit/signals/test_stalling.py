@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tierrouter_core.names import Dialect, Reason, TurnKind
-from tierrouter_core.routing.decide import NEW_SESSION, Decision, Router, SessionState
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.signals.reading import NOT_BEGUN, Progress, read_on
 from tierrouter_core.turn import read_turn
 from tierrouter_sidecar.compiling import compile_texts

@@ -13,7 +13,9 @@ from tierrouter_core.errors import ConfigurationError, ResultsError
 from tierrouter_core.names import Dialect, TurnKind
 from tierrouter_core.resources.compile import compile_router
 from tierrouter_core.resources.load import load_resources
-from tierrouter_core.routing.decide import Router, SessionState, Turn
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.session_state import SessionState
+from tierrouter_core.routing.turn import Turn
 from tierrouter_core.routing.variables import defaults
 from tierrouter_core.tuning.plot import frontier_svg
 from tierrouter_core.tuning.policy import Entry, Mix, Policy, Stage
