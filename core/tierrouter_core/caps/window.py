@@ -37,7 +37,7 @@ class Window:
         return self.sums
 
     def below(self, now_s: float, limit: float, figure: int = 0) -> float:
-        """When a figure is below ``limit`` if nothing is added, as a whole second; at once is ``now_s``, never is infinite."""
+        """When a figure is below ``limit`` if nothing is added, a whole second; ``now_s`` if it is, else infinite."""
         left = self.at(now_s)[figure]
         if left < limit:
             return now_s
