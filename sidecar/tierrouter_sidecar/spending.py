@@ -74,14 +74,14 @@ class Books:
         windows = [budget.window_ms for budget in self.document.budgets]
         return max([*windows, *([share.window_ms] if share else [])], default=0) / 1000
 
-    def add_again(self, row: TurnRow) -> None:
-        """A turn that the ledger has; the oldest come first.
+    def add_again(self, row: TurnRow, now_s: float) -> None:
+        """A turn that the ledger has; the oldest come first. One that is still to come (a clock was ahead) is of now.
 
         What its attempts have cost elsewhere counts for the last tier.
         """
         if row.router != self.document.router or is_regression(row):
             return
-        at_s = datetime.fromisoformat(row.time).timestamp()
+        at_s = min(datetime.fromisoformat(row.time).timestamp(), now_s)
         self.accounts.spend(at_s, row.session, row.tier, float(row.cost_usd or 0))
         self._turn(self.document, row, at_s)
 
