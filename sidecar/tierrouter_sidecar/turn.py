@@ -15,7 +15,7 @@ from tierrouter_core.names import Dialect, Outcome, Reason, TurnKind
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.decision import Decision
 from tierrouter_core.routing.fitting import Circumstances, Fit, place
-from tierrouter_core.routing.serving import after_answer
+from tierrouter_core.routing.serving import after_answer, merged
 from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.routing.variables import Value
@@ -261,6 +261,8 @@ class TurnServer:
                     output=usage.output,
                     now_s=record.arrived_s,
                 )
+        known = self._state(record.in_force.document, identity)
+        state = merged(state, record.before, known, arrived_s=record.arrived_s)
         self.sessions.put((identity.session, identity.agent), time.time(), state)
 
     def _depth_of(self, read: ReadTurn) -> int:
