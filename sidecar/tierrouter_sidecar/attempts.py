@@ -26,6 +26,7 @@ from tierrouter_core.wire.quoted import without_quotes
 from tierrouter_core.wire.translated_stream import Carried, seen_answer
 from tierrouter_sidecar.call import Call
 from tierrouter_sidecar.hooks import says_yes
+from tierrouter_sidecar.paying import Paying
 from tierrouter_sidecar.record import TurnRecord
 from tierrouter_sidecar.refusal import give_up, leave_unfinished, refuse, refuse_spending
 from tierrouter_sidecar.reply import Reply
@@ -77,6 +78,7 @@ class Attempts:
         """The call whose answer the client gets."""
         self._racing: dict[asyncio.Future[web.StreamResponse], Call] = {}
         """While a hedge is asked beside the first."""
+        self.paying = Paying(server.spending, understood.read, record)
         self._hedging = ""
         self._deadline_s = record.began_s + self._failover.total_timeout_ms / 1000
 
@@ -124,6 +126,10 @@ class Attempts:
 
     def _opened(self, target: Target) -> Call | None:
         """A call to ``target``, ready to be made; None where there can be none."""
+        cap = self.paying.held_back(target)
+        if cap is not None:
+            self._failed(target, Failure(kind=FailureKind.UNFIT, message=cap.detail), called=False)
+            return None
         self._record.target = target
         try:
             call = Call(self._way, target, self._began)
@@ -131,6 +137,7 @@ class Attempts:
             self._failed(target, failed.failure, called=False)
             return None
         self._open.append(call)
+        self.paying.begin(call)
         self._server.health.asked(target)
         return call
 
@@ -203,6 +210,8 @@ class Attempts:
         ):
             return None
         if self._walk.calls + 2 > self._failover.max_attempts or self._server.health.absent(hedge) is not None:
+            return None
+        if self.paying.held_back(hedge) is not None:
             return None
         late_s = self._server.first_tokens.late_after_s(target)
         return None if late_s is None else (hedge, late_s)
@@ -303,6 +312,7 @@ class Attempts:
             self._open.remove(call)
             self._record.end_attempt(call.attempt, status or call.close(), error)
             call.close()
+            self.paying.end(call)
 
     def _failed(self, target: Target, failure: Failure, *, called: bool) -> None:
         self._walk = after(

@@ -56,12 +56,15 @@ class LookBack:
             return books, frozenset()
         if not self._ledger.flushed(_FLUSHED_IN_S):
             log.error("budgets lack %d turns that the ledger could not write yet", self._ledger.lag_rows)
-        since = datetime.fromtimestamp(now_s - books.look_back_s, UTC)
+        since = datetime.fromtimestamp(max(now_s - books.look_back_s, 0.0), UTC)
         try:
             for row in read_rows(self._ledger.path.parent, since):
-                books.add_again(row)
+                books.add_again(row, now_s)
                 if datetime.fromisoformat(row.time).timestamp() + row.duration_ms / 1000 >= now_s - _SLACK_S:
                     latest.add(row.turn_id)
         except LedgerError as error:
             log.error("budgets begin at nothing: %s", error)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            # The rows before it count; a sidecar that would not start for it helps nobody.
+            log.error("budgets lack the turns from a damaged row of the ledger on: %s: %s", type(error).__name__, error)
         return books, frozenset(latest)

@@ -24,7 +24,7 @@ from tierrouter_core.wire.request import Request
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """What one turn is expected to cost, held in the accounts that it may go to."""
+    """What one call is expected to cost, held in the accounts that it may go to until its turn is over."""
 
     tier: str
     session: str
@@ -38,6 +38,13 @@ class Reservation:
         for account in self.accounts:
             account.reserved_usd += self.usd
             account.risked_usd += self.risked_usd
+
+    def is_over(self, usd: float) -> None:
+        """The call has cost so much, whatever was expected."""
+        self.let_go()
+        for account in self.accounts:
+            account.reserved_usd += usd
+        self.usd, self.risked_usd = usd, 0.0
 
     def let_go(self) -> None:
         """Hold it no longer."""
@@ -67,14 +74,14 @@ class Books:
         windows = [budget.window_ms for budget in self.document.budgets]
         return max([*windows, *([share.window_ms] if share else [])], default=0) / 1000
 
-    def add_again(self, row: TurnRow) -> None:
-        """A turn that the ledger has; the oldest come first.
+    def add_again(self, row: TurnRow, now_s: float) -> None:
+        """A turn that the ledger has; the oldest come first. One that is still to come (a clock was ahead) is of now.
 
         What its attempts have cost elsewhere counts for the last tier.
         """
         if row.router != self.document.router or is_regression(row):
             return
-        at_s = datetime.fromisoformat(row.time).timestamp()
+        at_s = min(datetime.fromisoformat(row.time).timestamp(), now_s)
         self.accounts.spend(at_s, row.session, row.tier, float(row.cost_usd or 0))
         self._turn(self.document, row, at_s)
 
@@ -149,7 +156,7 @@ class Spending:
         return [] if self._books is None else list(self._books.accounts.warnings(session, now_s))
 
     def reserve(self, target: Target, turn: Turn, state: SessionState, request: Request) -> Reservation | None:
-        """Hold what a turn is expected to cost, before it is sent; None where nothing is counted or nothing known."""
+        """Hold what a call is expected to cost, before it is made; None where nothing is counted or nothing known."""
         tier, model, books = target.tier, target.model, self._books
         if tier is None or model is None or books is None or not books.accounts.budgets:
             return None
@@ -164,13 +171,22 @@ class Spending:
         self._held.add(held)
         return held
 
+    def let_go(self, held: Reservation) -> None:
+        """Hold it no longer."""
+        self._held.discard(held)
+        held.let_go()
+
     def settle(
-        self, held: Reservation | None, document: Document, row: TurnRow, attempts: Iterable[AttemptRow], at_s: float
+        self,
+        held: Iterable[Reservation],
+        document: Document,
+        row: TurnRow,
+        attempts: Iterable[AttemptRow],
+        at_s: float,
     ) -> None:
-        """A turn is over: what it has cost takes the place of what was held for it."""
-        if held is not None:
-            self._held.discard(held)
-            held.let_go()
+        """A turn is over: what it has cost takes the place of what was held for its calls."""
+        for each in held:
+            self.let_go(each)
         if self._noted is not None:
             self._noted.append((document, row, tuple(attempts), at_s))
         if self._books is None or not self.watched:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -15,7 +15,7 @@ from tierrouter_core.names import Dialect, Outcome, Reason, TurnKind
 from tierrouter_core.observability import sidecar as m
 from tierrouter_core.routing.decision import Decision
 from tierrouter_core.routing.fitting import Circumstances, Fit, place
-from tierrouter_core.routing.serving import after_answer
+from tierrouter_core.routing.serving import after_answer, merged
 from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.targets import Target, speaks, target_of_tier
 from tierrouter_core.routing.variables import Value
@@ -226,11 +226,8 @@ class TurnServer:
             record.kept = KeptAnswer()
         way = Attempts(self, http, endpoint, headers, record, understood)
         # Nothing is awaited between the look at what is left and this, so no two turns are promised the same dollar.
-        held = None
         if understood.decision.targets:
-            held = self.spending.reserve(
-                understood.decision.targets[0], read.turn, understood.decision.state, read.request
-            )
+            way.paying.expect(understood.decision.targets[0])
         self.in_flight += 1
         try:
             return await way.walk()
@@ -239,7 +236,7 @@ class TurnServer:
             raise
         finally:
             self.in_flight -= 1
-            self._settle(record, understood.seat, held, self.bookkeeper.close(record))
+            self._settle(record, understood.seat, way.paying.held, self.bookkeeper.close(record))
             self._look_at_code(in_force, read)
             if judged and record.outcome is Outcome.ANSWERED and self.judge is not None:
                 self.judge.judge(record, read.turn.variables, partial(self._flag, record))
@@ -264,6 +261,8 @@ class TurnServer:
                     output=usage.output,
                     now_s=record.arrived_s,
                 )
+        known = self._state(record.in_force.document, identity)
+        state = merged(state, record.before, known, arrived_s=record.arrived_s)
         self.sessions.put((identity.session, identity.agent), time.time(), state)
 
     def _depth_of(self, read: ReadTurn) -> int:
@@ -287,7 +286,7 @@ class TurnServer:
         state = self._state(record.in_force.document, record.identity)
         self.sessions.put(key, time.time(), replace(state, flagged=True))
 
-    def _settle(self, record: TurnRecord, seat: Seat, held: Reservation | None, row: TurnRow) -> None:
+    def _settle(self, record: TurnRecord, seat: Seat, held: Iterable[Reservation], row: TurnRow) -> None:
         if row.cost_usd:
             self.sessions.spend(row.session, row.cost_usd)
         self.recent.append(row)

@@ -21,6 +21,8 @@ class _Found:
     codex: list[Path] = field(default_factory=list)
     opencode: list[Path] = field(default_factory=list)
     tables: list[Path] = field(default_factory=list)
+    named: set[Path] = field(default_factory=set)
+    """Those that were given one by one: these have to be readable. A file of a folder that is not is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def read_inputs(inputs: Sequence[Path], on_file: Callable[[str], None] = lambda 
     """
     found, broken = _Found(), Broken()
     for path in inputs:
-        _place(path, found)
+        _place(path, found, broken)
     calls: list[ReplayCall] = []
     sources = []
     for label, paths, read in (
@@ -57,11 +59,18 @@ def read_inputs(inputs: Sequence[Path], on_file: Callable[[str], None] = lambda 
             on_file(sources[-1])
             calls += read(dict.fromkeys(paths), broken)
     calls = relative(calls)
+    tables = 0
     for path in dict.fromkeys(found.tables):
         on_file(str(path))
-        calls += turn_table.read_table(path, broken)
-    if found.tables:
-        sources.append(f"{len(found.tables):,} turn table{'s' if len(found.tables) != 1 else ''}")
+        try:
+            calls += turn_table.read_table(path, broken)
+            tables += 1
+        except TranscriptError as error:
+            if path in found.named:
+                raise
+            broken.note(path, "", str(error).removeprefix(f"{path}: "))
+    if tables:
+        sources.append(f"{tables:,} turn table{'s' if tables != 1 else ''}")
     if not calls:
         names = ", ".join(map(str, inputs))
         wrong = f"; {broken.count:,} broken, the first: {broken.first}" if broken.count else ""
@@ -73,18 +82,22 @@ def _stores(paths: Sequence[Path] | dict[Path, None], broken: Broken) -> list[Re
     return [call for path in paths for call in opencode.read_opencode(path, broken)]
 
 
-def _place(path: Path, found: _Found) -> None:
+def _place(path: Path, found: _Found, broken: Broken) -> None:
     """Put a path given by the user where it belongs."""
     if path.is_dir():
         before = sum(map(len, _lists(found)))
         for file in _walk(path, found):
-            _place_file(file, found, named=False)
+            try:
+                _place_file(file, found, named=False)
+            except TranscriptError as error:
+                broken.note(file, "", str(error).removeprefix(f"{file}: "))
         if sum(map(len, _lists(found))) == before:
             raise TranscriptError(
                 f"{path}: no transcript in this folder; Claude Code's are *.jsonl in ~/.claude/projects, Codex's "
                 "rollout-*.jsonl in ~/.codex/sessions, OpenCode's opencode.db or storage in ~/.local/share/opencode"
             )
     elif path.exists():
+        found.named.add(path)
         _place_file(path, found, named=True)
     else:
         raise TranscriptError(f"{path}: no such file or folder")

@@ -125,16 +125,19 @@ class Accounts:
         told: list[dict[str, object]] = []
         use = self.use(now_s)
         for budget in self.budgets:
-            accounts = [account for (name, _), account in self._accounts.items() if name == budget.name]
+            limit, grace = float(budget.limit_usd), float(budget.grace_usd)
+            worst = [
+                account.risked_usd + max(0.0, account.used_usd(now_s) - limit - grace)
+                for (name, _), account in self._accounts.items()
+                if name == budget.name
+            ]
             told.append(
                 {
                     "name": budget.name,
                     "scope": budget.scope,
                     "limitUSD": str(budget.limit_usd),
                     "exhausted": use[budget.name].exhausted,
-                    "overshootUSD": round(
-                        float(budget.grace_usd) + max((account.risked_usd for account in accounts), default=0.0), 6
-                    ),
+                    "overshootUSD": round(grace + max(worst, default=0.0), 6),
                     "usedRatio": round(use[budget.name].most, 4),
                 }
             )

@@ -60,11 +60,21 @@ def expected_cost(
     read = readable(warm, context, now_s, model)
     full = float(rates.input if rates.cache_write is None else rates.cache_write)
     cached = float(rates.input if rates.cache_read is None else rates.cache_read)
-    cap = min(most_output or tier.max_tokens, model.max_output_tokens or 10**9)
-    if tier.clamp:
-        cap = min(cap, tier.max_tokens)
-    most_input = context * max(full, cached, float(rates.input))
+    most = _most_output(tier, model, context, most_output)
+    an_hour = full if rates.cache_write_1h is None else float(rates.cache_write_1h)
+    most_input = context * max(full, an_hour, cached, float(rates.input))
     return Expected(
-        (read * cached + (context - read) * full + min(output, cap) * float(rates.output)) / _MTOK,
-        (most_input + cap * float(rates.output)) / _MTOK,
+        (read * cached + (context - read) * full + min(output, most) * float(rates.output)) / _MTOK,
+        (most_input + most * float(rates.output)) / _MTOK,
     )
+
+
+def _most_output(tier: Tier, model: Model, context: int, asked_for: int | None) -> int:
+    """How much a model may write. Where the client names no cap, most providers are sent none either."""
+    if asked_for is not None:
+        caps = (asked_for, model.max_output_tokens, tier.max_tokens if tier.clamp else None)
+        return min(cap for cap in caps if cap is not None)
+    if model.max_output_tokens is not None:
+        return model.max_output_tokens
+    window = model.context_window
+    return tier.max_tokens if window is None else max(tier.max_tokens, window - context)

@@ -2,14 +2,18 @@
 
 from collections import deque
 from collections.abc import Iterator
-from math import inf
+from math import ceil, inf
 
 STEPS = 96
 """A window moves on in so many steps: 15 minutes of a day."""
 
 
 class Window:
-    """Sums of several figures. Times are seconds of one clock, which may be set back a little."""
+    """Sums of several figures. Times are seconds of one clock, which may be set back.
+
+    What was added at a time that is still to come, since the clock was ahead then, counts as added just now: it leaves
+    a whole window later, and is not kept until a wrong clock would have said so.
+    """
 
     def __init__(self, length_s: float, figures: int = 1) -> None:
         self._step_s = max(length_s / STEPS, 1e-3)
@@ -33,14 +37,15 @@ class Window:
         return self.sums
 
     def below(self, now_s: float, limit: float, figure: int = 0) -> float:
-        """When a figure is below ``limit`` if nothing is added; at once is ``now_s``, never is infinite."""
+        """When a figure is below ``limit`` if nothing is added, a whole second; ``now_s`` if it is, else infinite."""
         left = self.at(now_s)[figure]
         if left < limit:
             return now_s
         for end_s, amounts in self._ends():
             left -= amounts[figure]
             if left < limit - 1e-9:
-                return end_s
+                # People are told whole seconds, and by then there has to be room.
+                return ceil(end_s)
         return inf
 
     def _ends(self) -> Iterator[tuple[float, list[float]]]:
@@ -49,7 +54,9 @@ class Window:
             yield (step + STEPS) * self._step_s, amounts
 
     def _move_on(self, now_s: float) -> None:
-        first = int(now_s // self._step_s) - STEPS
+        now = int(now_s // self._step_s)
+        self._take_back(now)
+        first = now - STEPS
         while self._steps and self._steps[0][0] <= first:
             _, amounts = self._steps.popleft()
             for place, amount in enumerate(amounts):
@@ -57,3 +64,13 @@ class Window:
         if not self._steps:
             # No remainders of sums that cancel out.
             self.sums = [0.0] * self._figures
+
+    def _take_back(self, now: int) -> None:
+        """Steps that are still to come join the one of now."""
+        while self._steps and self._steps[-1][0] > now:
+            _, ahead = self._steps.pop()
+            if not self._steps or self._steps[-1][0] < now:
+                self._steps.append((now, ahead))
+                return
+            for place, amount in enumerate(ahead):
+                self._steps[-1][1][place] += amount

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from tierrouter_core.caps.cap import Cap
 from tierrouter_core.document.model import Tier
 from tierrouter_core.names import Reason
 from tierrouter_core.routing.decision import Choice
@@ -28,12 +29,26 @@ def within_caps(tiers: Mapping[str, Tier], turn: Turn, choice: Choice, current: 
         if cap.yields_to_hint and (wanted.reason in _ASKED_FOR or wanted.essential):
             return choice
         if not cap.instead:
-            # An escalation that nobody pays for does not begin; what is under way goes on.
-            kept = current and choice.tier != current
-            return Choice(current, Reason.TOOL_LOOP, cap.detail) if kept else replace(choice, cap=cap)
+            if not current or choice.tier == current:
+                return replace(choice, cap=cap)
+            # An escalation that nobody pays for does not begin; what is under way goes on, unless it is stopped itself.
+            choice = Choice(current, Reason.TOOL_LOOP, cap.detail)
+            continue
         name = cap.instead
         if current and choice.tier != current and tiers[name].rank < tiers[current].rank:
             name = current
         choice = Choice(name, cap.reason, f"{cap.detail}; {wanted.tier} was chosen ({wanted.detail})", cap=cap)
     # They point at one another: the last of them serves.
     return choice
+
+
+def held_back(caps: Mapping[str, Cap], tier: str, *, begins: bool) -> Cap | None:
+    """The budget that keeps ``tier`` from serving where another was chosen and can't; None where none does.
+
+    A share of the expensive tiers keeps nobody from that: it asks for a hint where there is a choice.
+
+    Args:
+        begins: whether a prompt begins; one in progress goes on until its grace is spent.
+    """
+    cap = caps.get(tier)
+    return cap if cap is not None and not cap.yields_to_hint and (begins or cap.stops) else None

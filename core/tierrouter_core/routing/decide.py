@@ -112,7 +112,11 @@ class Router:
 
     def _route(self, turn: Turn, state: SessionState) -> Decision:
         if turn.kind is TurnKind.UTILITY:
-            return Decision(*self._ladder.order(turn, self._ladder.cheapest(turn)), state)
+            beside = self._ladder.cheapest(turn)
+            if beside.cap is not None:
+                return Decision((), beside.reason, beside.detail, state, cap=beside.cap)
+            targets, reason, detail, cap = self._ladder.order(turn, beside, begins=False)
+            return Decision(targets, reason, detail, state, cap=cap)
         turn, unknown = self.hooked(turn)
         hint, by_alias = hint_of(self.document, turn)
         shown = printable(hint) if hint is not None else ""
@@ -123,10 +127,10 @@ class Router:
         choice = within_caps(self.document.tiers, turn, choice, state.current if goes_on else "")
         if choice.cap is not None and not choice.cap.instead:
             return Decision((), Reason.BUDGET, choice.cap.detail, state, shown, outcome, errors, cap=choice.cap)
-        targets, reason, detail = self._ladder.order(turn, choice)
+        targets, reason, detail, cap = self._ladder.order(turn, choice, begins=not goes_on)
         served = targets[0].tier_name if targets else choice.tier
         state = _remembered(turn, choice, state, served)
-        return Decision(targets, reason, detail, state, shown, outcome, errors, cap=choice.cap)
+        return Decision(targets, reason, detail, state, shown, outcome, errors, cap=cap)
 
     def _chosen(
         self, turn: Turn, state: SessionState, hinted: Choice | None, *, goes_on: bool

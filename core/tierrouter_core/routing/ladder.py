@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from tierrouter_core.caps.cap import Cap
 from tierrouter_core.document.model import Document, Tier
-from tierrouter_core.names import Dialect, Reason
+from tierrouter_core.names import Dialect, Reason, TurnKind
+from tierrouter_core.routing.capped import held_back
 from tierrouter_core.routing.decision import Choice
 from tierrouter_core.routing.targets import Target, spoken, stand_ins, target_of_tier
 from tierrouter_core.routing.turn import Turn
@@ -20,22 +22,34 @@ class Ladder:
         # Which tiers can be spoken to never changes within a document.
         self._speaking: dict[tuple[Dialect, bool], Mapping[str, Tier]] = {}
 
-    def order(self, turn: Turn, choice: Choice) -> tuple[tuple[Target, ...], Reason, str]:
-        """Order the targets: the chosen tier, then its fallbacks; or the first tier that can take the turn."""
+    def order(self, turn: Turn, choice: Choice, *, begins: bool) -> tuple[tuple[Target, ...], Reason, str, Cap | None]:
+        """Order the targets: the chosen tier, then its fallbacks; or the first tier that can take the turn.
+
+        Nobody stands in whose budget is used up. Where only such tiers could take the turn, there are no targets, and
+        the budget is told.
+
+        Args:
+            begins: whether a prompt begins.
+        """
         able = self.able(turn)
         name = choice.tier
+        free = self._free(turn, able, begins=begins)
         if name in able:
-            return self._from(able[name], able), choice.reason, choice.detail
+            return self._from(able[name], free), choice.reason, choice.detail, choice.cap
         why = why_not(turn, name)
         if not able:
             detail = f"{name} was chosen ({choice.detail}), but no tier of this router can take the turn: {why}"
-            return (), Reason.NOT_SERVABLE, detail
-        first = next(iter(able.values()))
+            return (), Reason.NOT_SERVABLE, detail, choice.cap
+        first = next(iter((free or able).values()))
         detail = (
             f"{name} was chosen ({choice.reason}: {choice.detail}) but can't take the turn: {why}; "
             f"{first.name} is the first tier that can"
         )
-        return self._from(first, able), Reason.OVERFLOW if turn.too_long_for.get(name) else Reason.DIALECT, detail
+        if not free:
+            cap = turn.caps[first.name]
+            return (), Reason.BUDGET, f"{cap.detail}; {detail}", cap
+        reason = Reason.OVERFLOW if turn.too_long_for.get(name) else Reason.DIALECT
+        return self._from(first, free), reason, detail, choice.cap
 
     def able(self, turn: Turn) -> Mapping[str, Tier]:
         """The tiers that can take ``turn``, in the document's order."""
@@ -50,14 +64,21 @@ class Ladder:
         return {name: tier for name, tier in known.items() if name not in turn.unfit and name not in turn.too_long_for}
 
     def cheapest(self, turn: Turn) -> Choice:
-        """The tier whose tokens cost least; those without a known price come last, by rank."""
+        """The tier whose tokens cost least; those without a known price come last, by rank.
+
+        It is no prompt, so a budget has its grace here too; where all are used up beyond that, one of them is told.
+        """
 
         def price(tier: Tier) -> tuple[float, int]:
             known = self._document.model_of(tier).price
             return (float("inf") if known is None else float(known.rates.input + known.rates.output), tier.rank)
 
-        tiers = list(self.able(turn).values()) or list(self._document.tiers.values())
-        name = min(tiers, key=price).name
+        able = self.able(turn) or self._document.tiers
+        free = self._free(turn, able, begins=False)
+        name = min((free or able).values(), key=price).name
+        if not free:
+            cap = turn.caps[name]
+            return Choice(name, Reason.BUDGET, cap.detail, cap=cap)
         return Choice(name, Reason.UTILITY, "a call beside the conversation, and this is the cheapest tier")
 
     def larger(self, turn: Turn, than: Target) -> tuple[Target, ...]:
@@ -65,10 +86,18 @@ class Ladder:
         window = None if than.model is None else than.model.context_window
         if window is None:
             return ()
-        able = sorted(self.able(turn).values(), key=lambda tier: tier.rank)
+        free = self._free(turn, self.able(turn), begins=turn.kind is TurnKind.USER)
+        able = sorted(free.values(), key=lambda tier: tier.rank)
         return tuple(
             self.targets[tier.name] for tier in able if (self._document.model_of(tier).context_window or 0) > window
         )
+
+    @staticmethod
+    def _free(turn: Turn, able: Mapping[str, Tier], *, begins: bool) -> Mapping[str, Tier]:
+        """Those of ``able`` whose budget lets them stand in for another."""
+        if not turn.caps:
+            return able
+        return {name: tier for name, tier in able.items() if held_back(turn.caps, name, begins=begins) is None}
 
     def _from(self, first: Tier, able: Mapping[str, Tier]) -> tuple[Target, ...]:
         others = [name for name in stand_ins(self._document, first) if name in able]

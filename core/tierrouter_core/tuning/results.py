@@ -172,7 +172,8 @@ def _yes_or_no(text: str, where: str) -> float:
 
 def _amount(text: str, column: str, what: str, where: str) -> float:
     try:
-        value = float(text)
+        # Python reads 1_000, nobody else does; it may as well be a decimal comma's.
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

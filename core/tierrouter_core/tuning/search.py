@@ -19,6 +19,8 @@ _MAX_CASCADES: Final = 1_000_000
 """Of three stages; with many models each gets fewer limits."""
 _EVEN: Final = 1e-6
 """Costs are summed in single precision."""
+_FAR_TOO_MUCH: Final = 1e9
+"""A run that costs so many times the baseline's mean is in no policy that saves anything."""
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -53,16 +55,19 @@ class Candidates:
         self.baseline = results.column(baseline)
         models = len(results.models)
         limits = _limits(results.calls, models)
+        # All costs are relative to the baseline's: single precision would not hold every amount of dollars.
+        paid = results.cost_usd[:, self.baseline]
+        costs = np.minimum(results.cost_usd / (paid.mean() or 1.0), _FAR_TOO_MUCH)
         # A limited stage: its model and its limit, and on each task whether it ends, with what and at what cost.
         self._step_model: Ints = np.array([column for column, _ in limits], dtype=np.intp)
         self._step_limit: Ints = np.array([limit for _, limit in limits], dtype=np.intp)
-        runs = [run_of_stage(results.calls[:, column], results.cost_usd[:, column], limit) for column, limit in limits]
+        runs = [run_of_stage(results.calls[:, column], costs[:, column], limit) for column, limit in limits]
         ended = np.column_stack([ended for ended, _ in runs])
         self._left: Singles = (~ended).astype(np.float32)
         self._step_quality: Singles = np.where(ended, results.resolved[:, self._step_model], 0).astype(np.float32)
         self._step_cost: Singles = np.column_stack([cost for _, cost in runs]).astype(np.float32)
         self._last_quality: Singles = results.resolved.astype(np.float32)
-        self._last_cost: Singles = results.cost_usd.astype(np.float32)
+        self._last_cost: Singles = costs.astype(np.float32)
         step, last = np.nonzero(self._step_model[:, None] != np.arange(models)[None, :])
         self._pair_step, self._pair_last = step, last
         left = self._left[:, step]

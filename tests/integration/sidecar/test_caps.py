@@ -106,6 +106,49 @@ async def test_fifty_turns_at_once_stay_within_the_bound_that_status_states(star
     assert (await sidecar.post(PATHS[CHAT], body)).status == 200
 
 
+async def test_the_bound_holds_where_clients_name_no_cap_of_their_own(start, provider):
+    """Then no provider is sent one, and an answer may be longer than the tier's maxTokens."""
+    long = Tokens(input=1000, output=50_000)
+    provider.always(Answer(text="ok", usage=long, delivery=Delivery(first_delay_s=0.4)))
+    sidecar = await start(capped(provider, limitUSD="0.10"))
+    turns = [asyncio.create_task(sidecar.post(PATHS[CHAT], ASK[CHAT])) for _ in range(8)]
+    await asyncio.sleep(0.25)
+    (stated,) = (await status_of(sidecar))["budgets"]
+    await asyncio.gather(*turns)
+    cost = sum(float(row.cost_usd or 0) for row in await sidecar.rows(8))
+    assert cost > 0.5
+    assert cost <= 0.10 + stated["overshootUSD"]
+
+
+async def test_turns_that_fall_over_to_a_capped_tier_are_no_way_around_its_budget(start, provider, spare):
+    provider.always(Status(503))
+    late = Delivery(first_delay_s=1.0)
+    spare.always(Answer(text="ok", usage=Tokens(input=1000, output=1000), delivery=late))
+    words = {"name": "spare", "scope": "Router", "window": "24h", "limitUSD": "0.004", "tiers": ["fallback"],
+             "onExhausted": "Reject"}  # fmt: skip
+    sidecar = await start(router_text(provider.base_url, spare.base_url, more=f"  budgets: [{json.dumps(words)}]"))
+    body = {**ASK[CHAT], "max_tokens": 2000}
+    got = await asyncio.gather(
+        *(sidecar.post(PATHS[CHAT], body, {"x-tierrouter-session": f"s-{number}"}) for number in range(30))
+    )
+    served = [each for each in got if each.status == 200]
+    # $0.00042 each; up to $0.00057 expected.
+    assert 5 <= len(served) <= 10
+    refused = next(each for each in got if each.status != 200)
+    assert "budget spare of this router has used" in refused.json["error"]["message"]
+
+
+async def test_an_overflow_is_no_way_around_a_budget(start, provider):
+    """What only the capped tier's window could hold is too long, in words that make the agent compact."""
+    provider.always(TURN)
+    sidecar = await start(capped(provider, tiers=["deep"], limitUSD="0.001"))
+    long = {"model": "auto", "max_tokens": 10, "messages": [{"role": "user", "content": "word " * 450_000}]}
+    first = await sidecar.post(PATHS[CHAT], long, {"x-tierrouter-session": "a"})
+    assert first.tier == "deep"
+    second = await sidecar.post(PATHS[CHAT], long, {"x-tierrouter-session": "b"})
+    assert second.tier != "deep"
+
+
 async def test_what_fails_or_is_left_holds_nothing(start, provider):
     provider.always(Status(400, message="no"))
     sidecar = await start(capped(provider, limitUSD="0.05"))

@@ -7,6 +7,7 @@ import pytest
 from reliability import CHAT, GOOD, MESSAGES, PATHS, RESPONSES
 from routers import router_text
 
+from provider import Answer, Delivery
 from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
 from tierrouter_sidecar.sessions import SessionStore
 from tierrouter_sidecar.trials import Seats
@@ -62,6 +63,21 @@ async def test_a_loop_that_fails_is_moved_up_and_stays_there_and_one_that_does_n
             if failed and calls == 3:
                 assert got.reason.startswith("Escalation: stalled is true (session.tool_errors_in_a_row=3)")
         assert tiers == ["routine"] * 3 + ["reasoning" if failed else "routine"] * 3
+
+
+async def test_a_slow_turn_takes_no_loop_back_from_where_a_later_one_has_moved_it(start, provider):
+    """An agent that asks twice at once, or gives up and asks again: the later turn's tier is the loop's."""
+    provider.always(GOOD)
+    sidecar = await start(router_text(provider.base_url))
+    session = {"x-tierrouter-session": "s"}
+    assert (await sidecar.post(PATHS[CHAT], loop(CHAT, 0), session)).tier == "routine"
+    provider.script(Answer(text="late", delivery=Delivery(first_delay_s=1.0)))
+    slow = asyncio.create_task(sidecar.post(PATHS[CHAT], loop(CHAT, 1), session))
+    await asyncio.sleep(0.3)
+    up = await sidecar.post(PATHS[CHAT], loop(CHAT, 2), session | {"x-tierrouter-hint": "deep"})
+    assert (await slow).tier == "routine"
+    after = await sidecar.post(PATHS[CHAT], loop(CHAT, 3), session)
+    assert (up.tier, after.tier) == ("deep", "deep")
 
 
 async def test_the_same_request_again_counts_nothing_twice(start, provider):

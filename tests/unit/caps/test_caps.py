@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "routing"))
 
-from documents import document, turn
+from documents import document, model, turn
 
 from tierrouter_core.caps.budgets import Accounts
 from tierrouter_core.caps.cap import Cap
+from tierrouter_core.caps.expected import expected_cost
 from tierrouter_core.caps.share import Share
 from tierrouter_core.document.model import Budget, DeepShare, Document, Rule
 from tierrouter_core.names import Reason, TurnKind
 from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.decision import Decision
 from tierrouter_core.routing.session_state import SessionState
+from tierrouter_core.spend.price import Price, Rates
 
 NOW = 1_800_000_000.0
 DAY_MS = 86_400_000
@@ -191,3 +193,96 @@ def test_caps_never_move_a_loop_down_unless_its_grace_is_spent(
     tier = decision.targets[0].tier_name
     if kind is not TurnKind.USER and current and not (current in capped and capped[current].stops):
         assert doc.tiers[tier].rank >= doc.tiers[current].rank
+
+
+STOPPED = Cap(reason=Reason.BUDGET, detail="used up", stops=True)
+USED_UP = Cap(reason=Reason.BUDGET, detail="used up")
+
+
+def targets(decision: Decision) -> list[str]:
+    return [target.tier_name for target in decision.targets]
+
+
+def test_an_escalation_is_no_way_around_a_budget_that_stops_the_loop() -> None:
+    rejecting = budget(on_exhausted="Reject", tiers=(), downgrade_to="", scope="Router")
+    accounts = spent((rejecting,), ("s-1", "routine", 2.0))
+    state = SessionState("routine", "routine")
+    loop = {"kind": TurnKind.TOOL_LOOP, "state": state}
+    assert served(decided(accounts, **loop)) == ("", Reason.BUDGET)
+    stalled = {"session.tool_errors_in_a_row": 5}
+    assert served(decided(accounts, variables=stalled, **loop)) == ("", Reason.BUDGET)
+
+
+@pytest.mark.parametrize("unfit", ["unfit", "too_long_for"])
+def test_nobody_stands_in_whose_budget_is_used_up(unfit: str) -> None:
+    router = Router(document())
+    told = {unfit: {"routine": "it can't", "local": "it can't", "fallback": "it can't"}}
+    assert targets(router.decide(turn(**told)))[0] == "reasoning"
+    decision = router.decide(turn(**told, caps={"reasoning": USED_UP}))
+    assert targets(decision) == ["deep"]
+    decision = router.decide(turn(**told, caps={"reasoning": USED_UP, "deep": USED_UP}))
+    assert served(decision) == ("", Reason.BUDGET)
+    assert decision.cap is USED_UP
+    assert decision.detail.startswith("used up; routine was chosen")
+
+
+def test_a_prompt_in_progress_may_be_taken_over_until_the_grace_is_spent() -> None:
+    router, state = Router(document()), SessionState("routine", "routine")
+    loop = {"kind": TurnKind.TOOL_LOOP}
+    assert targets(router.decide(turn(**loop, caps={"fallback": USED_UP}), state)) == ["routine", "fallback"]
+    assert "fallback" not in targets(router.decide(turn(**loop, caps={"fallback": STOPPED}), state))
+    assert "fallback" not in targets(router.decide(turn(caps={"fallback": USED_UP}), state))
+
+
+def test_a_share_keeps_no_expensive_tier_from_standing_in() -> None:
+    share = Cap(reason=Reason.DEEP_SHARE, detail="too much", instead="routine", yields_to_hint=True)
+    told = {"unfit": dict.fromkeys(("routine", "local", "fallback"), "it can't")}
+    assert targets(Router(document()).decide(turn(**told, caps={"reasoning": share})))[0] == "reasoning"
+
+
+def test_a_larger_window_is_not_asked_where_its_budget_is_used_up() -> None:
+    models = [model("cheap", context_window=1000), model("middle", context_window=2000),
+              model("big", context_window=3000), model("tiny"), model("spare")]  # fmt: skip
+    router = Router(document(models=models))
+    first = router.decide(turn()).targets[0]
+    assert [each.tier_name for each in router.larger(turn(), first)] == ["reasoning", "deep"]
+    assert [each.tier_name for each in router.larger(turn(caps={"reasoning": USED_UP}), first)] == ["deep"]
+
+
+def test_calls_beside_the_conversation_are_paid_for_too() -> None:
+    router, beside = Router(document()), {"kind": TurnKind.UTILITY}
+    cheapest = targets(router.decide(turn(**beside)))[0]
+    assert targets(router.decide(turn(**beside, caps={cheapest: USED_UP})))[0] == cheapest, "grace is for these, too"
+    assert targets(router.decide(turn(**beside, caps={cheapest: STOPPED})))[0] != cheapest
+    everything = dict.fromkeys(document().tiers, STOPPED)
+    decision = router.decide(turn(**beside, caps=everything))
+    assert (served(decision), decision.cap) == (("", Reason.BUDGET), STOPPED)
+
+
+def test_the_most_that_a_turn_may_cost_is_not_what_its_tier_usually_writes() -> None:
+    priced = Price(rates=Rates(input=Decimal(1), output=Decimal(10)))
+    tier = document().tiers["routine"]
+    named = expected_cost(tier, model("cheap", price=priced, context_window=5000), 1000, 100, 50, NOW, None)
+    assert named is not None
+    assert named.most_usd == pytest.approx((1000 * 1 + 50 * 10) / 1e6)
+    unnamed = expected_cost(tier, model("cheap", price=priced, context_window=5000), 1000, 100, None, NOW, None)
+    assert unnamed is not None
+    assert unnamed.usd == pytest.approx((1000 * 1 + 100 * 10) / 1e6)
+    assert unnamed.most_usd == pytest.approx((1000 * 1 + 4000 * 10) / 1e6), "no cap is sent, so its window is the cap"
+    capped = model("cheap", price=priced, context_window=5000, max_output_tokens=700)
+    most = expected_cost(tier, capped, 1000, 100, None, NOW, None)
+    assert most is not None
+    assert most.most_usd == pytest.approx((1000 * 1 + 700 * 10) / 1e6)
+    hourly = Price(rates=Rates(input=Decimal(1), output=Decimal(10), cache_write_1h=Decimal(2)))
+    written = expected_cost(tier, model("cheap", price=hourly), 1000, 100, 50, NOW, None)
+    assert written is not None
+    assert written.most_usd == pytest.approx((1000 * 2 + 50 * 10) / 1e6), "the dearest way to read it"
+
+
+def test_the_bound_on_overshoot_holds_for_a_turn_that_alone_is_more_than_the_limit() -> None:
+    accounts = Accounts((budget(scope="Router", grace_usd=Decimal("0.25")),))
+    account = accounts.of(accounts.budgets[0], "s-1")
+    account.reserved_usd, account.risked_usd = 3.0, 0.5
+    assert accounts.state(NOW)[0]["overshootUSD"] == pytest.approx(3.0 + 0.5 - 1.0)
+    account.reserved_usd, account.risked_usd = 0.5, 0.1
+    assert accounts.state(NOW)[0]["overshootUSD"] == pytest.approx(0.25 + 0.1)

@@ -369,6 +369,18 @@ def test_a_folder_may_hold_all_kinds(tmp_path: Path) -> None:
     assert len({call.session for call in found.calls}) == 5
 
 
+def test_a_file_in_a_folder_that_can_not_be_read_costs_no_more_than_itself(tmp_path: Path) -> None:
+    claude_projects(tmp_path)
+    (tmp_path / "other.parquet").write_text("some other program's")
+    (tmp_path / "gone.jsonl").symlink_to(tmp_path / "nowhere.jsonl")
+    found = read_inputs([tmp_path])
+    assert found.sources == ("2 Claude Code transcripts",)
+    assert found.broken.count == 2
+    assert found.broken.first == f"{tmp_path / 'gone.jsonl'}: can't be read: No such file or directory"
+    with pytest.raises(TranscriptError, match="not a Parquet file"):
+        read_inputs([tmp_path, tmp_path / "other.parquet"])
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

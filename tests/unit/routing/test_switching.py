@@ -14,6 +14,7 @@ from tierrouter_core.document.model import Document, Model, Session
 from tierrouter_core.names import Reason, TurnKind
 from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.decision import Decision
+from tierrouter_core.routing.serving import merged
 from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.switching import Warm, anew_usd, readable, switch
 from tierrouter_core.spend.price import Price, Rates
@@ -223,3 +224,16 @@ def test_what_the_agent_has_asked_for_outlives_a_compaction() -> None:
     prompt = decided(USUAL, after.state)
     assert not prompt.state.asked_for
     assert prompt.targets[0].tier_name == "routine"
+
+
+def test_of_two_turns_at_once_the_later_says_who_serves_and_both_are_paid_for() -> None:
+    before = SessionState("routine", "routine", warm={"routine": Warm(100, 1.0)}, switches_usd=1.0, steady_usd=5.0)
+    slow = replace(before, warm={"routine": Warm(200, 2.0)}, steady_usd=6.0)
+    fast = replace(before, current="deep", warm={**before.warm, "deep": Warm(300, 3.0)}, steady_usd=7.0)
+    for first, second, at_s in ((fast, slow, 2.0), (slow, fast, 3.0)):
+        got = merged(second, before, merged(first, before, before, arrived_s=at_s), arrived_s=at_s)
+        assert (got.current, got.steady_usd, got.switches_usd) == ("deep", 8.0, 1.0)
+        assert got.warm["deep"] == Warm(300, 3.0)
+    judged = replace(before, flagged=True)
+    assert merged(slow, before, judged, arrived_s=2.0).flagged, "the judge was slower than the next turn"
+    assert not merged(slow, judged, judged, arrived_s=2.0).flagged

@@ -1,6 +1,7 @@
 """Caps that come into force know what was spent before, each turn once, whenever it ended."""
 
 import asyncio
+import sqlite3
 import sys
 import threading
 import time
@@ -72,7 +73,7 @@ class World:
             cost_usd=Decimal(1),
         )
         self.ledger.record(row, [attempt])
-        self.spending.settle(None, self.document, row, [attempt], now.timestamp())
+        self.spending.settle((), self.document, row, [attempt], now.timestamp())
 
     @property
     def spent_usd(self) -> float:
@@ -154,3 +155,31 @@ def test_a_ledger_that_can_not_be_read_is_told_of(ledger: Ledger, caplog: pytest
     world.look_back.take_up(world.document)
     assert world.spent_usd == 0
     assert "budgets begin at nothing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("cost_usd", "a lot"), ("time", "yesterday, or so"), ("time", "9999-99")]
+)
+def test_a_damaged_row_costs_no_more_than_the_rows_behind_it(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture, column: str, value: str
+) -> None:
+    world = World(ledger)
+    world.turn()
+    world.turn()
+    ledger.close(5.0)
+    with sqlite3.connect(ledger.path) as connection:
+        connection.execute(f"UPDATE turns SET {column} = ? WHERE turn_id = '000001'", (value,))
+    world.look_back.take_up(world.document)
+    assert world.spent_usd == 1
+    assert "budgets lack the turns from a damaged row" in caplog.text
+
+
+def test_turns_that_a_wrong_clock_has_put_into_the_future_hide_none(ledger: Ledger) -> None:
+    world = World(ledger)
+    world.turn()
+    world.turn()
+    ledger.close(5.0)
+    with sqlite3.connect(ledger.path) as connection:
+        connection.execute("UPDATE turns SET time = '2999-01-01T00:00:00.000Z' WHERE turn_id = '000001'")
+    world.look_back.take_up(world.document)
+    assert world.spent_usd == 2

@@ -1,5 +1,7 @@
 """What tuning promises; what it holds on tasks that it has not seen is among the integration tests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tables import table
@@ -102,6 +104,25 @@ def test_a_free_model_and_runs_without_calls_are_no_trouble():
     free = [(int(task % 2), 0.0, 0) for task in range(40)]
     found = tuned(table({"free": free, "good": [(1, 2.0, 20)] * 40}), baseline="good", floor=0.5)
     assert 0 <= found.expected.saving <= 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e-60, 1e60])
+def test_the_unit_of_the_costs_does_not_matter(factor):
+    results = world(3, 1).draw(60, 1)
+    other = replace(results, cost_usd=results.cost_usd * factor)
+    usual, scaled = (tune(each, baseline="m2", floor=0.8, rng=np.random.default_rng(0)) for each in (results, other))
+    assert usual.is_supported
+    assert scaled.mix == usual.mix
+    assert scaled.expected.saving == pytest.approx(usual.expected.saving)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_run_that_cost_more_than_all_others_together_is_no_trouble():
+    results = world(3, 1).draw(60, 1)
+    results.cost_usd[5, 0] = 1e300
+    tuned = tune(results, baseline="m2", floor=0.8, rng=np.random.default_rng(0))
+    assert 0 <= tuned.expected.saving <= 1
 
 
 def test_a_baseline_that_solved_one_task_and_paid_for_one_is_no_trouble():

@@ -61,6 +61,7 @@ def test_some_of_the_tasks_are_a_table_too():
         ("t0,small,,0.5,7", 'column resolved: found ""'),
         ("t0,small,1,free,7", 'column cost_usd: found "free"; expected dollars, 0 or more, as a plain number'),
         ("t0,small,1,nan,7", 'column cost_usd: found "nan"'),
+        ("t0,small,1,1_000,7", 'column cost_usd: found "1_000"'),
         ("t0,small,1,inf,7", 'column cost_usd: found "inf"'),
         ("t0,small,1,-0.5,7", "column cost_usd: found -0.5, which is negative; expected dollars, 0 or more"),
         ("t0,small,1,0.5,many", 'column calls: found "many"; expected a count, 0 or more, as a plain number'),
