@@ -29,6 +29,7 @@ from tierrouter_sidecar.upstream import (
     AttemptFailed,
     FirstTokenLate,
     Interrupted,
+    Lingers,
     attempt_failed,
     broken_off,
     forget_frames,
@@ -37,6 +38,8 @@ from tierrouter_sidecar.upstream import (
 MAX_UNARY_BYTES = 64 * 1024 * 1024
 _MOST_BEFORE_THE_ANSWER_BYTES = 256 * 1024
 """Of keep-alives and an answer's opening."""
+_AFTER_THE_LAST_MARKER_S = 1.0
+"""So long a provider may take to end a stream whose last marker has come; then the connection is not used again."""
 Headers = Sequence[tuple[str, str]]
 
 
@@ -254,13 +257,18 @@ class _Stream:
         Raises:
             Interrupted: it broke off, and somebody else may go on with it.
         """
-        meter, reply = self._meter, self._reply
+        meter, reply, lingering = self._meter, self._reply, None
         while broken is None and not meter.over and meter.error is None:
+            if meter.terminated and lingering is None:
+                loop, content = asyncio.get_running_loop(), self._upstream.content
+                lingering = loop.call_later(_AFTER_THE_LAST_MARKER_S, content.set_exception, Lingers())
             events, broken = await self._next()
             if events:
                 await reply.write(events)
             if events is None:
                 break
+        if lingering is not None:
+            lingering.cancel()
         tail = meter.end(broken.message) if broken is not None else meter.end()
         if meter.error is not None:
             self.failure, tail = failure_of_error(self._provider, meter.error), self._redacted(tail)
@@ -277,6 +285,9 @@ class _Stream:
         """The next events; None at the end; and what broke the stream off."""
         try:
             chunk = await self._upstream.content.readany()
+        except Lingers as error:
+            forget_frames(error)
+            return None, None
         except FirstTokenLate as error:
             forget_frames(error)
             return None, Failure(kind=FailureKind.LATE, message=str(error), status=200)

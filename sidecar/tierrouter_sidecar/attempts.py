@@ -79,6 +79,7 @@ class Attempts:
         self._racing: dict[asyncio.Future[web.StreamResponse], Call] = {}
         """While a hedge is asked beside the first."""
         self.paying = Paying(server.spending, understood.read, record)
+        self._hedge: Call | None = None
         self._hedging = ""
         self._deadline_s = record.began_s + self._failover.total_timeout_ms / 1000
 
@@ -103,6 +104,9 @@ class Attempts:
                     response = await leave_unfinished(self._way, reply, self._way.unfinished)
                     self._server.remember(record)
                 else:
+                    if reply is not None:
+                        # What is sent now is a response of its own, unless the stream has begun.
+                        reply.close()
                     response = await give_up(self._way, now)
                 if response is not None:
                     return response
@@ -113,7 +117,12 @@ class Attempts:
     async def _ask(self, now: Ask) -> web.StreamResponse | None:
         """One attempt, or one and its hedge; None where it failed and the way goes on."""
         if now.after_s:
-            await asyncio.sleep(now.after_s)
+            await self._server.upstream.pause(now.after_s)
+            why = self._server.health.absent(now.target)
+            if why is not None and not why.tried_now:
+                # Another turn has learned in the meantime that it is to be left alone.
+                self._walk = replace(self._walk, again=None)
+                return None
         self._move_to(now.target)
         call = self._opened(now.target)
         if call is None:
@@ -233,7 +242,7 @@ class Attempts:
         first = asyncio.ensure_future(self._performed(call))
         self._racing = {first: call}
         await asyncio.wait({first}, timeout=late_s)
-        hedge = None if first.done() or call.began else self._opened(target)
+        hedge = self._hedge = None if first.done() or call.began else self._opened(target)
         if hedge is not None:
             self._hedging = (
                 f"{Reason.HEDGE}: {call.target.tier_name} had no first token in {late_s:.1f} s; "
@@ -266,7 +275,7 @@ class Attempts:
         self._server.health.answered(call.target)
         if call.began:
             self._server.first_tokens.add(call.target, time.monotonic() - call.attempt.began_s)
-        if len(self._open) > 1 and call is not self._open[0]:
+        if call is self._hedge:
             self._record.reason = self._hedging
         for task, other in self._racing.items():
             if other is not call:
@@ -283,7 +292,9 @@ class Attempts:
             else:
                 self._server.health.let_go(call.target)
                 self._owe_input(call)
-                self._close(call, f"outrun by {winner.target.tier_name}")
+                outrun = Failure(kind=FailureKind.OUTRUN, message=f"outrun by {winner.target.tier_name}")
+                self._walk = replace(self._walk, tried=(*self._walk.tried, Tried(call.target, outrun)))
+                self._close(call, outrun.message)
         self._record.target = winner.target
 
     def _owe_input(self, call: Call) -> None:

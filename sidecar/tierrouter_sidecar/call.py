@@ -7,16 +7,17 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from tierrouter_core.failover.classify import failure_of_answer
+from tierrouter_core.failover.classify import MOST_WORDS, failure_of_answer
 from tierrouter_core.failover.failure import Failure, FailureKind
 from tierrouter_core.failover.patience import patience
 from tierrouter_core.failover.resumption import may_go_on
 from tierrouter_core.names import Dialect
 from tierrouter_core.observability import sidecar as m
-from tierrouter_core.routing.fitting import Fit, as_it_is, fit
+from tierrouter_core.routing.fitting import Fit, as_it_is, asks_for_usage, fit, not_asked_for_usage
 from tierrouter_core.routing.targets import Target, profile_of_target
 from tierrouter_core.wire.begun import begun, marked
 from tierrouter_core.wire.claude import without_betas
+from tierrouter_core.wire.counts import count
 from tierrouter_core.wire.dialects import EndpointKind, turns_endpoint
 from tierrouter_core.wire.edits import BETAS, Edited
 from tierrouter_core.wire.encoder import Envelope
@@ -67,13 +68,13 @@ class Call:
 
     def _fit(self) -> Edited | Translated:
         """The request as the target gets it; another tier's turn where it can't."""
-        way, record, target = self._way, self._way.record, self.target
+        way, record, target = self._way, self._way.record, self._as_it_is_asked()
         fitted, way.first = way.first, None
         if way.unfinished is not None:
-            fitted = self._fit_rest(way.unfinished.carried)
+            fitted = self._fit_rest(way.unfinished.carried, target)
         elif way.endpoint.kind is EndpointKind.COMPACT:
             fitted = as_it_is(record.request, target)
-        elif fitted is None or target.key != record.decision.targets[0].key:
+        elif fitted is None or target is not self.target or target.key != record.decision.targets[0].key:
             fitted = fit(record.request, target, lambda target: way.server.circumstances(way.read, target))
         if isinstance(fitted, Refused):
             raise attempt_failed(FailureKind.UNFIT, f"{target.tier_name} can't take this turn: {fitted}")
@@ -87,9 +88,20 @@ class Call:
                 way.notices = (*way.notices, notice)
         return fitted
 
-    def _fit_rest(self, carried: Carried) -> Fit:
-        """The request for the rest of an answer that another call has begun."""
+    def _as_it_is_asked(self) -> Target:
+        """The target, as one that takes no ``stream_options`` where it has refused them."""
         way, target = self._way, self.target
+        if way.record.request.stream and (way.refused_usage == target.key or self._asking in way.server.unasked):
+            return not_asked_for_usage(target)
+        return target
+
+    @property
+    def _asking(self) -> tuple[str, str, str]:
+        return self._way.record.in_force.revision, self.target.provider.name, self.target.model_id
+
+    def _fit_rest(self, carried: Carried, target: Target) -> Fit:
+        """The request for the rest of an answer that another call has begun."""
+        way = self._way
         self.attempt.carried = carried.usage
         request = begun(way.record.request, carried.seen.text)
         fitted = fit(request, target, lambda target: way.server.circumstances(way.read, target))
@@ -118,7 +130,7 @@ class Call:
         Raises:
             AttemptFailed: nothing of an answer has gone to the client.
         """
-        record, failover, target = self._way.record, self._way.document.failover, self.target
+        way, record, failover, target = self._way, self._way.record, self._way.document.failover, self.target
         may_take = patience(failover, target, record.request, self._dialect, left_s=left_s, others=others)
         late_s = asyncio.get_running_loop().time() + may_take.first_token_s
         upstream = self._upstream = await self._way.server.upstream.send(
@@ -132,6 +144,9 @@ class Call:
         )
         if upstream.status != 200:
             raise AttemptFailed(await self._failure_of(upstream))
+        if record.request.stream and way.refused_usage == target.key:
+            # It was that field and nothing else: from now on it is left out at once.
+            way.server.unasked.add(self._asking)
         if isinstance(self._fitted, Translated):
             return await self._relay_translated(upstream, self._fitted, late_s)
         return await self._relay(upstream, self._fitted, late_s)
@@ -162,11 +177,19 @@ class Call:
             if way.unfinished is not None:
                 again = untranslated(edited.body, record.request.dialect)
                 return await self._relay_translated(upstream, again, late_s)
-            meter = stream_meter(record.request.dialect, swallow_usage=edited.swallow_usage, rename_model=rename)
+            meter = stream_meter(
+                record.request.dialect,
+                swallow_usage=edited.swallow_usage,
+                rename_model=rename,
+                choices=count(record.request.parsed.get("n")) or 1,
+            )
             return await self._relay_stream(way.reply, upstream, meter, late_s)
-        if way.reply is not None and way.reply.begun:
-            message = f"{target.provider.name} sent no stream, though one was asked for"
-            raise attempt_failed(FailureKind.MALFORMED, message, 200)
+        if way.reply is not None:
+            # SDKs find nothing in a body in a stream's place, and the stream's headers may be out before it is there.
+            if record.request.parsed.get("n") not in (None, 1):
+                message = f"{target.provider.name} sent no stream, though one was asked for"
+                raise attempt_failed(FailureKind.MALFORMED, message, 200)
+            return await self._relay_translated(upstream, untranslated(edited.body, record.request.dialect), late_s)
         return await relay_unary(
             way.http,
             upstream,
@@ -236,6 +259,8 @@ class Call:
         finally:
             if meter.malformed:
                 way.server.metrics.count(m.MALFORMED_EVENTS, target.provider.name)
+        if meter.complete and not (meter.terminated or meter.over):
+            way.server.metrics.count(m.UNTERMINATED, target.provider.name)
         return reply.response
 
     def _begin(self) -> None:
@@ -261,6 +286,10 @@ class Call:
             secret=_secret_of(target),
             shown_headers=tuple(headers_of(upstream, (), matches_requested=target.model_id == record.request.model)),
         )
+        if failure.kind is FailureKind.REJECTED and self._refuses_usage(body):
+            way.refused_usage = target.key
+            message = f"{provider} refused `stream_options` ({upstream.status}), by which the router asks for usage"
+            return replace(failure, kind=FailureKind.OPTION, message=message)
         if failure.kind is not FailureKind.REASONING:
             return failure
         if way.read.conversation in way.server.unreplayed or not isinstance(self._fitted, Translated):
@@ -268,6 +297,13 @@ class Call:
             return replace(failure, kind=FailureKind.REJECTED)
         way.server.unreplayed.add(way.read.conversation)
         return replace(failure, message=f"{provider} refused past reasoning (400); it is asked again without")
+
+    def _refuses_usage(self, body: bytes) -> bool:
+        """Whether what is refused is a field that the router has added to ask for usage."""
+        asked = asks_for_usage(self._fitted, self._way.record.request) and self._as_it_is_asked() is self.target
+        if self.target.model is None or not asked:
+            return False
+        return any(name in body[:MOST_WORDS] for name in (b"stream_options", b"include_usage"))
 
 
 def _tell_nobody(call: Call) -> None:

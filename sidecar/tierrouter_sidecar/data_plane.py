@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from tierrouter_core.names import MODEL_ALIAS_PREFIX, Dialect
 from tierrouter_core.observability import sidecar as m
@@ -40,6 +40,8 @@ class DataPlane:
         self._allowed_hosts = frozenset(name.lower() for name in settings.allowed_hosts)
         self._router_name = settings.router_name
         self._held_bytes = 0
+        self.reading = 0
+        """Requests whose bodies are on their way."""
         self.draining = False
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -86,17 +88,25 @@ class DataPlane:
         if headers.get("content-encoding", "identity") != "identity":
             message = f"a body with content-encoding {headers['content-encoding'][:40]} is not accepted; send it plain"
             return self._reject(http.path, headers, Meaning.UNSUPPORTED_MEDIA, message, "content_encoding")
-        announced = http.content_length or 0
-        full = self._why_full(announced)
+        # A body in chunks says its length when it is over: until then it is the longest that is taken.
+        held = http.content_length if http.content_length is not None else MAX_BODY_BYTES * http.body_exists
+        full = self._why_full(held)
         if full:
             response = self._reject(http.path, headers, Meaning.WAIT, full, "full")
             response.force_close()
             return response
-        self._held_bytes += announced
+        self._held_bytes += held
         try:
-            return await self._read_and_served(http, endpoint, in_force, headers)
+            body = await self._read(http, headers)
+            if isinstance(body, web.Response):
+                return body
+            self._held_bytes += len(body) - held
+            held = len(body)
+            if endpoint.kind.generates or endpoint.kind is EndpointKind.COMPACT:
+                return await self._turns.serve(http, endpoint, in_force, headers, body)
+            return await self._side_calls.forward(http, endpoint, in_force, headers, body)
         finally:
-            self._held_bytes -= announced
+            self._held_bytes -= held
 
     def _why_full(self, announced: int) -> str:
         """Why no more is taken now; empty where it is."""
@@ -107,11 +117,11 @@ class DataPlane:
             return f"requests of {self._held_bytes} bytes are under way, and no more are taken until one ends"
         return ""
 
-    async def _read_and_served(
-        self, http: web.BaseRequest, endpoint: Endpoint, in_force: InForce, headers: dict[str, str]
-    ) -> web.StreamResponse:
+    async def _read(self, http: web.BaseRequest, headers: dict[str, str]) -> bytes | web.Response:
+        """The request's body, or why it is not taken."""
+        self.reading += 1
         try:
-            body = await self._body(http)
+            return await self._body(http, headers.get("expect", ""))
         except TimeoutError:
             message = f"the body did not come in {self._settings.body_patience_s:g} s"
             response = self._reject(http.path, headers, Meaning.TOO_SLOW, message, "slow_body")
@@ -123,14 +133,17 @@ class DataPlane:
             # The rest of the body is still under way: the connection can't be used again.
             response.force_close()
             return response
-        if endpoint.kind.generates or endpoint.kind is EndpointKind.COMPACT:
-            return await self._turns.serve(http, endpoint, in_force, headers, body)
-        return await self._side_calls.forward(http, endpoint, in_force, headers, body)
+        finally:
+            self.reading -= 1
 
-    async def _body(self, http: web.BaseRequest) -> bytes:
+    async def _body(self, http: web.BaseRequest, expects: str) -> bytes:
         """The request's body; TimeoutError where it drips in."""
         if http.content.is_eof():
             return await http.read()
+        if expects.lower() == "100-continue" and http.version >= HttpVersion11:
+            # Who asks whether the body is wanted may wait for the answer, as curl does with large ones.
+            await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            http.writer.output_size = 0
         patience_s = self._settings.body_patience_s
         timer = asyncio.get_running_loop().call_later(patience_s, http.content.set_exception, TimeoutError())
         try:

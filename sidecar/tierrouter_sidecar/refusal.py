@@ -8,7 +8,7 @@ from tierrouter_core.caps.budgets import clock_time
 from tierrouter_core.caps.cap import Cap
 from tierrouter_core.failover.failure import FailureKind
 from tierrouter_core.failover.ladder import GiveUp
-from tierrouter_core.names import BUDGET_RESET_HEADER, TURN_HEADER, Outcome
+from tierrouter_core.names import BUDGET_RESET_HEADER, TURN_HEADER, Dialect, Outcome
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_core.wire.in_band import in_band_error
 from tierrouter_core.wire.translated_error import CONTEXT_CODE, translated_error
@@ -28,7 +28,9 @@ async def give_up(way: UnderWay, now: GiveUp) -> web.StreamResponse:
     record, said = way.record, shown.failure.said
     record.target = shown.target
     ours = way.our_headers(shown.target)
-    if said.dialect is record.request.dialect:
+    # After a 5xx agents would ask again, and Codex after a 413 too, each time with the whole body.
+    is_asked_again = said.status >= 500 or (said.status == 413 and said.dialect is Dialect.RESPONSES)
+    if said.dialect is record.request.dialect and not is_asked_again:
         response = web.Response(status=said.status, body=said.body, headers=[*said.headers, *ours])
     else:
         error = translated_error(record.request.dialect, said.dialect, said.status, said.body, record.turn_id)

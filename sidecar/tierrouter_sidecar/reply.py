@@ -36,6 +36,7 @@ class Reply:
         self._sent_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._closed = False
         self.seen: SeenAnswer | None = None
         """What the client has of the answer, where somebody may have to go on with it."""
         self.kept: KeptAnswer | None = None
@@ -86,7 +87,8 @@ class Reply:
         return self.response
 
     def close(self) -> None:
-        """No more keep-alives."""
+        """No more keep-alives, not even one that was about to be sent."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -102,5 +104,7 @@ class Reply:
     async def _show_life(self) -> None:
         # A client that is gone is noticed by the turn itself.
         with contextlib.suppress(OSError):
-            await self.begin(200, self._early)
-            await self.write(self._keep_alive)
+            if not self._closed:
+                await self.begin(200, self._early)
+            if not self._closed:
+                await self.write(self._keep_alive)

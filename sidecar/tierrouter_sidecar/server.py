@@ -91,9 +91,9 @@ class Running:
         await self._idle(_CUT_S, None)
 
     async def _idle(self, limit_s: float, hurry: asyncio.Event | None) -> bool:
-        """Wait until no turn is running; whether that is so."""
+        """Wait until no turn is running or on its way here; whether that is so."""
         end_s = time.monotonic() + limit_s
-        while self.turns.in_flight:
+        while self.turns.in_flight or self.data.reading:
             if time.monotonic() >= end_s or (hurry is not None and hurry.is_set()):
                 return False
             await asyncio.sleep(_DRAIN_STEP_S)

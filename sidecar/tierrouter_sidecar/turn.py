@@ -102,6 +102,8 @@ class TurnServer:
     first_tokens: FirstTokens = field(default_factory=FirstTokens)
     unreplayed: Recent[tuple[str, str]] = field(default_factory=Recent)
     """Conversations whose past reasoning a provider has refused; it stays away to their end."""
+    unasked: Recent[tuple[str, str, str]] = field(default_factory=Recent)
+    """Revision, provider and model of those that answered when they were not asked for usage, and only then."""
     in_flight: int = 0
     recent: deque[TurnRow] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     """The latest turns that are over, for people who look; the oldest first."""

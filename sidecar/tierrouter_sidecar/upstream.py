@@ -1,6 +1,7 @@
 """One call to a provider, and how it failed where no answer came."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Sequence
 from types import TracebackType
@@ -35,6 +36,10 @@ class FirstTokenLate(Exception):  # noqa: N818 (set on a stream, so that who rea
     """The first token has not come in time."""
 
 
+class Lingers(Exception):  # noqa: N818 (likewise)
+    """A stream is over, and its provider has not ended it."""
+
+
 def attempt_failed(kind: FailureKind, message: str, status: int = 0) -> AttemptFailed:
     """A failure that is known by its kind alone."""
     return AttemptFailed(Failure(kind=kind, message=message, status=status))
@@ -46,6 +51,7 @@ class Upstream:
     def __init__(self) -> None:
         self._connections: Connections | None = None
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._closing = asyncio.Event()
 
     async def __aenter__(self) -> "Upstream":
         self._connections = Connections()
@@ -58,8 +64,14 @@ class Upstream:
 
     async def close(self) -> None:
         """Break every call off; the turns that wait for them fail, and say that it was us."""
+        self._closing.set()
         if self._connections is not None:
             await self._connections.close()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before a call is made again, but not past the moment at which all of them are broken off."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
 
     def _ssl(self, provider: Provider) -> ssl.SSLContext | bool:
         if not provider.ca_bundle:

@@ -22,6 +22,8 @@ _FIRST_THROTTLE_S = 2.0
 _LONGEST_THROTTLE_S = 60.0
 """Where a provider throttles without naming a time: doubled from the first to the longest."""
 _LONGEST_NAMED_S = 3600.0
+_SHORTEST_NAMED_S = 1.0
+"""A shorter time that is named again and again is no time: a date by a clock that is wrong, or a zero."""
 _QUOTA_S = 600.0
 _CREDENTIAL_S = 30.0
 """A key may be put right at any moment."""
@@ -145,7 +147,8 @@ def _named_wait_s(in_a_row: int, failure: Failure, jitter: float) -> float | Non
     match failure.kind:
         case FailureKind.THROTTLED:
             doubled = min(_FIRST_THROTTLE_S * 2 ** min(in_a_row - 1, 10), _LONGEST_THROTTLE_S)
-            wait_s = doubled if named is None else named
+            no_time = named is None or (named < _SHORTEST_NAMED_S and in_a_row > 1)
+            wait_s = doubled if named is None or no_time else named
         case FailureKind.OVERLOADED if named is not None:
             wait_s = min(named, _LONGEST_THROTTLE_S)
         case FailureKind.QUOTA:

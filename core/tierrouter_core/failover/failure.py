@@ -46,6 +46,8 @@ class FailureKind(StrEnum):
     """The provider does not go on with an answer that was begun."""
     REASONING = "reasoning"
     """The provider refuses what its own model thought before: the same without it may go."""
+    OPTION = "option"
+    """The provider refuses a field that we had added: the same without it may go."""
     REJECTED = "client_error"
     """The provider refuses the request as it is."""
     UNFIT = "unfit"
@@ -121,6 +123,7 @@ TREATMENTS: Final[Mapping[FailureKind, Treatment]] = {
     FailureKind.FILTERED: Treatment(onward=Onward.FLAGGED, shown=None),
     FailureKind.PREFILL: _AS_SAID,
     FailureKind.REASONING: Treatment(again=True, onward=Onward.NOWHERE, shown=None),
+    FailureKind.OPTION: Treatment(again=True, shown=None),
     FailureKind.REJECTED: Treatment(onward=Onward.NOWHERE, shown=None),
     FailureKind.UNFIT: Treatment(shown=Meaning.NOT_SERVABLE),
     FailureKind.OUTRUN: Treatment(onward=Onward.NOWHERE, shown=Meaning.WAIT),

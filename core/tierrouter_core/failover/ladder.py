@@ -172,12 +172,12 @@ def _is_worth_another_try(walk: Walk, target: Target, failure: Failure, most: in
         return False
     if spills(target, failure):
         return False
-    # The last call belongs to another tier, where there is one.
-    return most - walk.calls > (1 if walk.waiting else 0)
+    # The last call belongs to another tier, where there is one; but what was wrong with ours is mended for good.
+    return most - walk.calls > (1 if walk.waiting and failure.kind is not FailureKind.OPTION else 0)
 
 
 def _pause_s(failure: Failure, jitter: float) -> float:
-    if failure.kind is FailureKind.REASONING:
+    if failure.kind in (FailureKind.REASONING, FailureKind.OPTION):
         return 0.0
     if failure.wait_s is not None and failure.wait_s <= LONGEST_WAIT_HERE_S:
         # When the time is over by which the provider's circuit leaves it alone, its jitter included.

@@ -173,6 +173,12 @@ MALFORMED_EVENTS: Final = Metric(
     "Answers that were broken off because an event of theirs could not be parsed.",
     ("provider",),
 )
+UNTERMINATED: Final = Metric(
+    "tierrouter_unterminated_streams_total",
+    "counter",
+    "Answers that were whole but for their stream's last marker, which their provider left out.",
+    ("provider",),
+)
 REJECTED: Final = Metric(
     "tierrouter_rejected_requests_total", "counter", "Requests that were refused before they became turns.", ("reason",)
 )

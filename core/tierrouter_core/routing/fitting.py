@@ -13,12 +13,13 @@ from tierrouter_core.routing.turn import Turn
 from tierrouter_core.value_class import keyword_value_class, value_class
 from tierrouter_core.wire.begun import is_begun
 from tierrouter_core.wire.claude import takes_system_messages
-from tierrouter_core.wire.edits import Edited, EditPlan, edit_request
+from tierrouter_core.wire.edits import STREAM_OPTIONS, Edited, EditPlan, edit_request
 from tierrouter_core.wire.model import Document, Image
 from tierrouter_core.wire.render import Wanted
 from tierrouter_core.wire.request import Request
 from tierrouter_core.wire.translate import Refused, Translated, first_path, translate_request
 
+_INCLUDE_USAGE = "includeUsage"
 LEAST_ROOM_TOKENS = 1024
 """What is asked for as output however full the window seems: our count of the input may be off."""
 
@@ -167,4 +168,19 @@ def _refuses_system_messages(target: Target) -> bool:
 
 
 def _reports_when_asked(target: Target) -> bool:
-    return target.model is None or target.model.capabilities.get("includeUsage", True) is not False
+    return target.model is None or target.model.capabilities.get(_INCLUDE_USAGE, True) is not False
+
+
+def not_asked_for_usage(target: Target) -> Target:
+    """``target`` as one whose ModelProvider says that it does not take ``stream_options``."""
+    if target.model is None:
+        return target
+    capabilities = {**target.model.capabilities, _INCLUDE_USAGE: False}
+    return replace(target, model=replace(target.model, capabilities=capabilities))
+
+
+def asks_for_usage(fitted: Edited | Translated, request: Request) -> bool:
+    """Whether ``fitted`` carries ``stream_options`` that the client had not written."""
+    if isinstance(fitted, Edited):
+        return STREAM_OPTIONS in fitted.edits
+    return fitted.target is Dialect.CHAT and request.stream

@@ -55,6 +55,8 @@ class StreamMeter(ABC):
         self.error: ReportedError | None = None
         """The error that the provider reported inside the stream. It ends the answer: the client gets it from
         :meth:`end`, and nothing that follows it."""
+        self.terminated = False
+        """Whether the marker has come that ends a stream of this dialect: nothing of the answer follows it."""
         self._error_event = b""
         self._splitter = EventSplitter()
         self._rename_model = rename_model

@@ -6,7 +6,7 @@ from typing import Any
 
 from tierrouter_core.names import Dialect
 from tierrouter_core.spend.usage import Usage
-from tierrouter_core.wire.counts import details, items
+from tierrouter_core.wire.counts import count, details, items
 from tierrouter_core.wire.in_band import in_band_error
 from tierrouter_core.wire.meter_base import StreamMeter, WrittenText
 from tierrouter_core.wire.rename import model_span, spliced_model
@@ -20,16 +20,18 @@ _NULL_FINISH = b'"finish_reason":null'
 
 
 class ChatMeter(StreamMeter):
-    """Complete with the first finish reason or ``[DONE]``; usage may still come in between."""
+    """Complete when each of its choices has a finish reason, or with ``[DONE]``; usage may still come in between."""
 
     dialect = Dialect.CHAT
     model_path = ()
     renames_every_event = True
     written = tuple(map(WrittenText, (b"content", b"arguments", b"reasoning", b"refusal")))
 
-    def __init__(self, *, swallow_usage: bool = False, rename_model: str | None = None) -> None:
+    def __init__(self, *, swallow_usage: bool = False, rename_model: str | None = None, choices: int = 1) -> None:
         super().__init__(rename_model=rename_model)
         self._swallow_usage = swallow_usage
+        self._choices = choices
+        self._finished_choices: set[object] = set()
         self._report: object = None
         self._head = self._renamed_head = b""
 
@@ -57,7 +59,8 @@ class ChatMeter(StreamMeter):
         for choice in map(details, items(payload.get("choices"))):
             finish = choice.get("finish_reason")
             if finish and finish != "error":
-                self._finished = True
+                self._finished_choices.add(count(choice.get("index")) or 0)
+                self._finished = self._finished or len(self._finished_choices) >= self._choices
             if finish == "content_filter" or details(choice.get("delta")).get("refusal"):
                 self.flagged = True
         if self._swallow_usage and payload.get("choices") == [] and payload.get("usage") is not None:
@@ -77,7 +80,7 @@ class ChatMeter(StreamMeter):
         return self._renamed_head + raw[len(self._head) :]
 
     def _done(self) -> None:
-        self._finished = True
+        self._finished = self.terminated = True
 
     def _reported(self) -> tuple[Usage | None, bool]:
         # Without the end, the usage is one that comes with every chunk and covers what was generated until then.

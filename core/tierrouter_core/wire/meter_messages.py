@@ -55,7 +55,7 @@ class MessagesMeter(StreamMeter):
             self._stop_reason = self._stop_reason or bool(stop_reason)
             self.flagged = self.flagged or stop_reason == "refusal"
         elif kind == "message_stop":
-            self._stopped = True
+            self._stopped = self.terminated = True
         self._finished = self._stopped or (self._stop_reason and not self._open_blocks)
         return out
 

@@ -61,7 +61,7 @@ class ResponsesMeter(StreamMeter):
             self._finished = True
             self.flagged = self.flagged or is_filtered(response)
             self._whole_bytes = max(self._whole_bytes, utf8_length(generated_texts(response)))
-        self._over = self._over or kind in _COMPLETE or kind == "response.failed"
+        self._over = self.terminated = self._over or kind in _COMPLETE or kind == "response.failed"
         return self._renamed(raw)
 
     def _reported(self) -> tuple[Usage | None, bool]:

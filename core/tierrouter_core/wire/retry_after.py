@@ -12,6 +12,9 @@ LONGEST_BELIEVED_S = 3600.0
 _GO_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|us|µs|ns|h|m|s))+")
 _GO_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
 _GO_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_LONGEST_DELTA_S = 1e9
+_LONGEST_EPOCH_S = 1e11
+"""A bare number may be a time to wait, or a moment in seconds or in milliseconds of the epoch: they are far apart."""
 _IN_TEXT = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:ms|s|m|h))+)", re.IGNORECASE)
 
 
@@ -19,7 +22,8 @@ def parse_retry_after(headers: Mapping[str, str], now_s: float, *, text: str = "
     """Seconds until the provider wants to be asked again, None where it doesn't say. Header names in any case.
 
     In this order: ``retry-after-ms``; ``retry-after`` in seconds or as a date; the resets of OpenAI (a duration),
-    Anthropic (RFC 3339) and OpenRouter (epoch in milliseconds), the latest of them; ``try again in 1.5s`` in ``text``,
+    Anthropic (RFC 3339), OpenRouter (epoch in milliseconds) and others (seconds, or epoch in seconds), the latest of
+    them that is still to come; ``try again in 1.5s`` in ``text``,
     the error's message. ``now_s`` is the epoch's seconds. What is negative, no number or above an hour is no answer.
     """
     named = {name.lower(): value.strip() for name, value in headers.items()}
@@ -46,9 +50,8 @@ def _resets_s(named: Mapping[str, str], now_s: float) -> Iterable[float | None]:
             continue
         if name.startswith("anthropic-"):
             yield _until(_rfc3339(value), now_s)
-        elif name == "x-ratelimit-reset":
-            epoch_ms = _number(value)
-            yield None if epoch_ms is None else max(0.0, epoch_ms / 1000 - now_s)
+        elif (number := _number(value)) is not None:
+            yield _bare_s(number, now_s)
         else:
             yield _duration_s(value)
 
@@ -58,7 +61,14 @@ def _believable(wait_s: float | None) -> bool:
 
 
 def _latest(waits_s: Iterable[float | None]) -> float | None:
-    return max((wait_s for wait_s in waits_s if wait_s is not None and _believable(wait_s)), default=None)
+    # A limit that has been reset already is not the one that was hit.
+    return max((wait_s for wait_s in waits_s if wait_s and _believable(wait_s)), default=None)
+
+
+def _bare_s(number: float, now_s: float) -> float:
+    if number < _LONGEST_DELTA_S:
+        return number
+    return max(0.0, (number if number < _LONGEST_EPOCH_S else number / 1000) - now_s)
 
 
 def _number(value: str | None) -> float | None:

@@ -49,7 +49,8 @@ def translated_error(source: Dialect, target: Dialect, status: int, body: bytes,
     error = reported_error(target, payload)
     text = error.message if error else body[:300].decode("utf-8", "replace").strip()
     message = text or f"the provider answered with status {status} and said nothing"
-    if status in (400, 413, 422) and OVERFLOW.search(f"{error.kind if error else ''} {message}"):
+    # Some servers say it with a 500, which agents would only ask again after.
+    if status in (400, 413, 422, 500) and OVERFLOW.search(f"{error.kind if error else ''} {message}"):
         if source is Dialect.MESSAGES:
             message = f"{_too_long(message)} ({message})"
         return final_error(source, Meaning.BAD_REQUEST, message, turn_id=turn_id, code=CONTEXT_CODE)

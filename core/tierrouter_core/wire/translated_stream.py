@@ -74,6 +74,11 @@ class StreamTranslator:
         return self._finish is not None and self._failure is None
 
     @property
+    def terminated(self) -> bool:
+        """Whether the provider's own last marker has come."""
+        return self._meter.terminated
+
+    @property
     def over(self) -> bool:
         """Whether the provider may stop: a stop sequence that it wasn't told has come."""
         return self._over and self._cancels and self._finish is not None

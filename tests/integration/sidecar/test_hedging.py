@@ -160,3 +160,33 @@ async def test_an_agent_that_hangs_up_on_a_hedged_streams_error_event_has_been_c
     assert {row.outcome for row in cut} == {"cut"}
     assert await sidecar.metric('tierrouter_attempt_errors_total{kind="cut",provider="vendor"}') == len(cut)
     assert any("is left alone" in row.reason for row in rows), "and its provider is left alone for it"
+
+
+async def test_a_hedge_that_serves_after_the_first_has_failed_says_why_it_serves(hedged, provider, spare):
+    sidecar, dialect = hedged
+    provider.always(Status(429, headers={"retry-after": "30"}, delay_s=1))
+    spare.always(Answer(text=TEXT, delivery=Delivery(first_delay_s=1.5)))
+    got = await sidecar.post(PATHS[dialect], STREAM[dialect])
+    assert (got.status, got.tier) == (200, "fallback")
+    assert got.reason.startswith("Hedge: routine had no first token in ")
+    row = (await sidecar.rows(FEWEST_KNOWN + 1))[-1]
+    assert (row.reason, row.attempts) == (got.reason, 2)
+
+
+@pytest.mark.parametrize("hedged", [CHAT], indirect=True)
+async def test_a_call_that_was_outrun_counts_where_an_answer_is_gone_on_with(hedged, provider, spare):
+    """Three calls are three, whatever became of them."""
+    sidecar, dialect = hedged
+    goes_on = "capabilities: {prefill: true}, contextWindow: 262144"
+    text = sidecar.file.read_text().replace("contextWindow: 262144", goes_on)
+    sidecar.file.write_text(text.replace("failover: {", "failover: {resumeCutStreams: true, "))
+    while "true" not in str(sidecar.running.live.in_force.document.failover.resume_cut_streams).lower():
+        await asyncio.sleep(0.02)
+    before = len(provider.requests)
+    provider.script(Hang(), Status(500))
+    provider.always(Answer(text=TEXT))
+    spare.always(Answer(text=TEXT, delivery=Delivery(cut_after_events=20)))
+    got = await sidecar.post(PATHS[dialect], STREAM[dialect])
+    assert read_stream(dialect, got.body).end == FAILED
+    assert len(provider.requests) - before + len(spare.requests) == 3
+    assert (await sidecar.rows(FEWEST_KNOWN + 1))[-1].attempts == 3

@@ -1,6 +1,7 @@
 """Who may come in, how much at once, and how slowly."""
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from routers import VENDOR_KEY, router_text
 from test_failover import ASK
 
 from provider import Answer, Delivery, Hang
+from tierrouter_sidecar.settings import MAX_BODY_BYTES
 
 TOKEN = "agents-token-0123456789"
 DIALECTS = [CHAT, RESPONSES, MESSAGES]
@@ -149,3 +151,60 @@ async def test_an_absolute_address_in_the_request_line_is_not_called(start, prov
     assert said.startswith(b"HTTP/1.1 404")
     assert provider.requests == []
     writer.close()
+
+
+async def test_bodies_that_do_not_say_their_length_are_held_like_those_that_do(start, provider):
+    """In chunks one could send as much as one likes, a connection each."""
+    sidecar = await start(router_text(provider.base_url), max_held_bytes=40 * 2**20)
+    provider.always(GOOD)
+    go_on = asyncio.Event()
+
+    async def body():
+        yield b'{"model": "auto", "messages": [{"role": "user", "content": "'
+        await go_on.wait()
+        yield b'Count."}]}'
+
+    async def post() -> int:
+        headers = {"content-type": "application/json"}
+        async with sidecar.client.post(sidecar.url + PATHS[CHAT], data=body(), headers=headers) as response:
+            return response.status
+
+    turns = [asyncio.create_task(post()) for _ in range(3)]
+    told, _ = await asyncio.wait(turns, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    while len(told) < 2:
+        told, _ = await asyncio.wait(turns, timeout=0.1)
+    assert {turn.result() for turn in told} == {429}
+    go_on.set()
+    assert sorted(await asyncio.gather(*turns)) == [200, 429, 429]
+    assert await post() == 200, "what was held is let go"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_who_asks_whether_a_body_is_wanted_is_told_so(start, provider, dialect):
+    """As curl asks with large ones; some clients wait for the answer."""
+    sidecar = await start(router_text(provider.base_url))
+    provider.always(GOOD)
+    reader, writer = await asyncio.open_connection("127.0.0.1", sidecar.running.port)
+    body = json.dumps(ASK[dialect]).encode()
+    more = "\r\nconnection: close\r\nexpect: 100-continue\r\nhost"
+    head = HEAD.replace("99", str(len(body))).replace("\r\nhost", more)
+    writer.write(head.format(PATHS[dialect]).encode())
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(body)
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_body_that_is_not_wanted_is_not_asked_for(guarded, provider):
+    reader, writer = await asyncio.open_connection("127.0.0.1", guarded.running.port)
+    writer.write(HEAD.replace("\r\nhost", "\r\nexpect: 100-continue\r\nhost").format(PATHS[CHAT]).encode())
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 401")
+    writer.close()
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 413)])
+async def test_the_largest_body_that_is_taken_is_exactly_that_large(start, provider, more, status):
+    sidecar = await start(router_text(provider.base_url))
+    provider.always(GOOD)
+    body = b'{"model":"auto","messages":[{"role":"user","content":"%s"}]}'
+    long = body % (b"x" * (MAX_BODY_BYTES - len(body) + 2 + more))
+    assert (await sidecar.post(PATHS[CHAT], long)).status == status

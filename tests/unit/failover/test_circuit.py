@@ -48,6 +48,15 @@ def test_one_turn_tries_it_when_the_time_is_over_and_the_others_wait() -> None:
     assert answered(tried, 15.0) is CLOSED
 
 
+def test_no_time_that_is_named_again_and_again_is_taken_for_none() -> None:
+    at_once, circuit, now_s, waits = failure(K.THROTTLED, wait_s=0.0), CLOSED, 0.0, []
+    for _ in range(6):
+        circuit = failed(circuit, at_once, now_s, SETTINGS, 0.0)
+        waits.append(circuit.wait_s(now_s))
+        now_s += waits[-1]
+    assert waits == [0.0, 4.0, 8.0, 16.0, 32.0, 60.0]
+
+
 @pytest.mark.parametrize("left_alone", [[DOWN] * 3, [failure(K.THROTTLED, wait_s=15.0)]])
 def test_the_answer_to_a_turn_from_before_does_not_bring_it_back(left_alone: list[Failure]) -> None:
     circuit = after_failures(CLOSED, *left_alone)

@@ -33,6 +33,14 @@ def test_past_thinking_that_is_refused_is_left_out_once_and_then_the_refusal_is_
     assert end.meaning is None
 
 
+def test_what_refuses_a_field_of_ours_is_asked_without_it_at_once_also_with_the_last_call() -> None:
+    for most in (2, 3):
+        assert walked([ONE, TWO], {"one": [failure(K.OPTION)]}, most=most) == (["one", "one"], None)
+    asked = Tried(ONE, failure(K.OPTION))
+    assert after(Walk(waiting=(ONE,)), asked, elsewhere(), jitter=0.5, most=3).pause_s == 0
+    assert walked([ONE, TWO], {"one": [failure(K.OPTION)] * 2}, most=3) == (["one", "one", "two"], None)
+
+
 @pytest.mark.parametrize("kind", ON)
 def test_what_does_not_go_the_second_time_goes_on_at_once(kind: FailureKind) -> None:
     assert walked([ONE, TWO], {"one": [failure(kind)]}) == (["one", "two"], None)

@@ -122,6 +122,12 @@ def test_a_broken_chat_ends_in_an_anonymous_error() -> None:
         ({"anthropic-ratelimit-tokens-reset": "2026-05-28T20:26:50Z"}, "", 10.0),
         ({"anthropic-ratelimit-unified-reset": "1780000015"}, "", 15.0),
         ({"X-RateLimit-Reset": "1780000004000"}, "", 4.0),
+        ({"x-ratelimit-reset": "1780000004"}, "", 4.0),
+        ({"x-ratelimit-reset": "12"}, "", 12.0),
+        ({"x-ratelimit-reset-requests": "40"}, "", 40.0),
+        # What has been reset already is not the limit that was hit.
+        ({"x-ratelimit-reset": "1779999999"}, "", None),
+        ({"anthropic-ratelimit-tokens-reset": "2020-05-28T20:26:50Z"}, "try again in 2s", 2.0),
         ({}, "Please try again in 1.5s.", 1.5),
         ({"retry-after": "-3"}, "", None),
         ({"retry-after": "nan"}, "", None),

@@ -30,6 +30,39 @@ STREAM_IDS = ["chat", "chat refusal", "chat CRLF", "messages", "messages CR", "r
 EVERY_STREAM = pytest.mark.parametrize(("dialect", "stream"), STREAMS, ids=STREAM_IDS)
 
 
+@pytest.mark.parametrize(
+    ("stream", "marker"),
+    [
+        (CHAT_STREAM, b"data: [DONE]"),
+        (MESSAGES_STREAM, b"event: message_stop"),
+        (RESPONSES_STREAM, b"response.completed"),
+    ],
+)
+def test_a_stream_is_over_with_its_last_marker_and_not_before(stream: bytes, marker: bytes) -> None:
+    dialect = next(known for known, each in STREAMS if each is stream)
+    meter = stream_meter(dialect)
+    meter.feed(stream[: stream.index(marker)])
+    assert not meter.terminated
+    meter.feed(stream[stream.index(marker) :])
+    assert meter.terminated
+
+
+def test_of_several_answers_at_once_each_has_to_end() -> None:
+    def ends(index: int) -> bytes:
+        choice = {"index": index, "delta": {}, "finish_reason": "stop"}
+        return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+    for several, enough in ((1, 1), (2, 2), (3, 3)):
+        meter = stream_meter(CHAT, choices=several)
+        complete = [(meter.feed(ends(index)), meter.complete)[1] for index in range(several)]
+        assert complete.index(True) + 1 == enough
+    meter = stream_meter(CHAT, choices=2)
+    relay(meter, ends(0), ends(0))
+    assert not meter.complete
+    meter.feed(b"data: [DONE]\n\n")
+    assert meter.complete, "the provider says itself that no more comes"
+
+
 def relay(meter: StreamMeter, *chunks: bytes) -> bytes:
     return b"".join(map(meter.feed, chunks))
 
