@@ -18,6 +18,7 @@ from tierrouter_core.wire.unary import (
     estimate_unary,
     rename_unary_model,
     unary_flagged,
+    unary_payload,
     unary_reported_error,
     unary_usage,
 )
@@ -99,12 +100,13 @@ async def relay_unary(
     """
     dialect, provider = record.request.dialect, attempt.target.provider.name
     body = await read_body(upstream, provider, late_s)
-    error = unary_reported_error(dialect, body)
+    payload = unary_payload(body)
+    error = unary_reported_error(dialect, payload)
     if error is not None:
         raise AttemptFailed(failure_of_error(provider, error))
-    usage = unary_usage(dialect, body)
-    attempt.usage = usage if usage is not None else estimate_unary(dialect, body, input_estimate())
-    attempt.flagged = unary_flagged(dialect, body)
+    usage = unary_usage(dialect, payload)
+    attempt.usage = usage if usage is not None else estimate_unary(dialect, payload, input_estimate())
+    attempt.flagged = unary_flagged(dialect, payload)
     before_sending()
     record.outcome = Outcome.ANSWERED
     if rename_model is not None:

@@ -132,6 +132,8 @@ class Router:
         self.document = document
         self.rules = RuleSet(document.rules, document.thresholds)
         self.hooks = Hooks(document)
+        self.used = self.rules.used | self.hooks.used
+        """The variables that some expression of the document names."""
         self._targets = {tier.name: target_of_tier(document, tier) for tier in document.tiers.values()}
         self._signing = frozenset(name for name, target in self._targets.items() if vendor_of(target) == SIGNING_VENDOR)
         # Which tiers can be spoken to never changes within a document.
@@ -142,7 +144,7 @@ class Router:
 
     def uses(self, name: str) -> bool:
         """Whether any expression of the document names the variable."""
-        return self.rules.uses(name) or self.hooks.uses(name)
+        return name in self.used
 
     def hooked(self, turn: Turn) -> tuple[Turn, tuple[Evaluation, ...]]:
         """``turn`` with what the hooks say of it, and those that could not be evaluated."""
