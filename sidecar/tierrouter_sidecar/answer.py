@@ -59,10 +59,13 @@ async def read_body(upstream: Answer, provider: str, late_s: float) -> bytes:
     """
     chunks: list[bytes] = []
     size = 0
-    late = FirstTokenLate(f"{provider} did not send its whole answer in time")
-    timer = asyncio.get_running_loop().call_at(late_s, upstream.content.set_exception, late)
+    content = upstream.content
+    timer: asyncio.TimerHandle | None = None
+    if not content.is_eof():  # a short answer comes with its headers
+        late = FirstTokenLate(f"{provider} did not send its whole answer in time")
+        timer = asyncio.get_running_loop().call_at(late_s, content.set_exception, late)
     try:
-        while chunk := await upstream.content.readany():
+        while chunk := await content.readany():
             size += len(chunk)
             if size > MAX_UNARY_BYTES:
                 raise attempt_failed(FailureKind.MALFORMED, f"{provider} sent more than {MAX_UNARY_BYTES} bytes", 200)
@@ -72,7 +75,8 @@ async def read_body(upstream: Answer, provider: str, late_s: float) -> bytes:
     except BROKEN as error:
         raise AttemptFailed(broken_off(f"{provider} broke off its answer", error)) from None
     finally:
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
     return b"".join(chunks)
 
 

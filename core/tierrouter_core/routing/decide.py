@@ -135,6 +135,7 @@ class Router:
         self.used = self.rules.used | self.hooks.used
         """The variables that some expression of the document names."""
         self._targets = {tier.name: target_of_tier(document, tier) for tier in document.tiers.values()}
+        self._stand_ins = {tier.name: stand_ins(document, tier) for tier in document.tiers.values()}
         self._signing = frozenset(name for name, target in self._targets.items() if vendor_of(target) == SIGNING_VENDOR)
         # Which tiers can be spoken to never changes within a document.
         self._able_tiers: dict[tuple[Dialect, bool], Mapping[str, Tier]] = {}
@@ -432,7 +433,7 @@ class Router:
             )
         ladder = [first, *self._fallbacks(first, able)]
         targets = tuple(self._targets[tier.name] for tier in ladder)
-        return targets, reason, detail, replace(state, current=first.name)
+        return targets, reason, detail, state if first is chosen else replace(state, current=first.name)
 
     def _able(self, turn: Turn) -> Mapping[str, Tier]:
         key = (turn.dialect, turn.has_tools)
@@ -446,7 +447,7 @@ class Router:
         return {name: tier for name, tier in known.items() if name not in turn.unfit and name not in turn.too_long_for}
 
     def _fallbacks(self, first: Tier, able: Mapping[str, Tier]) -> list[Tier]:
-        others = [able[name] for name in stand_ins(self.document, first) if name in able]
+        others = [able[name] for name in self._stand_ins[first.name] if name in able]
         if others:
             return others
         # The named ones can't take the turn: the first tier that can takes their place.
