@@ -18,6 +18,7 @@ from tierrouter_core.wire.unary import (
     estimate_unary,
     rename_unary_model,
     unary_flagged,
+    unary_payload,
     unary_reported_error,
     unary_usage,
 )
@@ -61,10 +62,13 @@ async def read_body(upstream: Answer, provider: str, late_s: float) -> bytes:
     """
     chunks: list[bytes] = []
     size = 0
-    late = FirstTokenLate(f"{provider} did not send its whole answer in time")
-    timer = asyncio.get_running_loop().call_at(late_s, upstream.content.set_exception, late)
+    content = upstream.content
+    timer: asyncio.TimerHandle | None = None
+    if not content.is_eof():  # a short answer comes with its headers
+        late = FirstTokenLate(f"{provider} did not send its whole answer in time")
+        timer = asyncio.get_running_loop().call_at(late_s, content.set_exception, late)
     try:
-        while chunk := await upstream.content.readany():
+        while chunk := await content.readany():
             size += len(chunk)
             if size > MAX_UNARY_BYTES:
                 raise attempt_failed(FailureKind.MALFORMED, f"{provider} sent more than {MAX_UNARY_BYTES} bytes", 200)
@@ -74,7 +78,8 @@ async def read_body(upstream: Answer, provider: str, late_s: float) -> bytes:
     except BROKEN as error:
         raise AttemptFailed(broken_off(f"{provider} broke off its answer", error)) from None
     finally:
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
     return b"".join(chunks)
 
 
@@ -102,12 +107,13 @@ async def relay_unary(
     """
     dialect, provider = record.request.dialect, attempt.target.provider.name
     body = await read_body(upstream, provider, late_s)
-    error = unary_reported_error(dialect, body)
+    payload = unary_payload(body)
+    error = unary_reported_error(dialect, payload)
     if error is not None:
         raise AttemptFailed(failure_of_error(provider, error))
-    usage = unary_usage(dialect, body)
-    attempt.usage = usage if usage is not None else estimate_unary(dialect, body, input_estimate())
-    attempt.flagged = unary_flagged(dialect, body)
+    usage = unary_usage(dialect, payload)
+    attempt.usage = usage if usage is not None else estimate_unary(dialect, payload, input_estimate())
+    attempt.flagged = unary_flagged(dialect, payload)
     before_sending()
     record.outcome = Outcome.ANSWERED
     if rename_model is not None:

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -128,10 +127,16 @@ class Attempts:
         if call is None:
             return None
         hedge = self._hedge_for(now.target)
-        if hedge is None:
-            with self._letting_go():
+        try:
+            if hedge is None:
                 return await self._settled(call, self._performed(call))
-        return await self._raced(call, *hedge)
+            return await self._raced(call, *hedge)
+        except BaseException:
+            # A client that leaves tells nothing of the providers, unless it left because it was told of a failure.
+            for each in self._open:
+                if self._broken(each) is None:
+                    self._server.health.let_go(each.target)
+            raise
 
     def _opened(self, target: Target) -> Call | None:
         """A call to ``target``, ready to be made; None where there can be none."""
@@ -185,17 +190,6 @@ class Attempts:
         self._winner = None
         self._deadline_s = time.monotonic() + self._failover.total_timeout_ms / 1000
 
-    @contextmanager
-    def _letting_go(self) -> Iterator[None]:
-        """A client that leaves tells nothing of the providers, unless it left because it was told of a failure."""
-        try:
-            yield
-        except BaseException:
-            for call in self._open:
-                if self._broken(call) is None:
-                    self._server.health.let_go(call.target)
-            raise
-
     def _broken(self, call: Call) -> Failure | None:
         """What broke a call's answer off after its first token, made known to whom it concerns; None where nothing."""
         if call.attempt.broken is None:
@@ -227,16 +221,15 @@ class Attempts:
 
     async def _raced(self, call: Call, target: Target, late_s: float) -> web.StreamResponse | None:
         """Ask, and where the first token is late ask the hedge too: who has one first serves, the other is let go."""
-        with self._letting_go():
-            try:
-                return await self._race(call, target, late_s)
-            finally:
-                # What came of them until now has to be known before it is written down.
-                left = list(self._racing)
-                for task in left:
-                    task.cancel()
-                await asyncio.gather(*left, return_exceptions=True)
-                self._racing = {}
+        try:
+            return await self._race(call, target, late_s)
+        finally:
+            # What came of them until now has to be known before it is written down.
+            left = list(self._racing)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            self._racing = {}
 
     async def _race(self, call: Call, target: Target, late_s: float) -> web.StreamResponse | None:
         first = asyncio.ensure_future(self._performed(call))

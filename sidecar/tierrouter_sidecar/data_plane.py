@@ -3,6 +3,7 @@
 import asyncio
 
 from aiohttp import HttpVersion11, web
+from aiohttp.streams import StreamReader
 
 from tierrouter_core.names import MODEL_ALIAS_PREFIX, Dialect
 from tierrouter_core.observability import sidecar as m
@@ -138,23 +139,35 @@ class DataPlane:
 
     async def _body(self, http: web.BaseRequest, expects: str) -> bytes:
         """The request's body; TimeoutError where it drips in."""
-        if http.content.is_eof():
-            return await http.read()
+        content = http.content
+        if content.is_eof():
+            return _within_limit(content, content.read_nowait())
         if expects.lower() == "100-continue" and http.version >= HttpVersion11:
             # Who asks whether the body is wanted may wait for the answer, as curl does with large ones.
             await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             http.writer.output_size = 0
         patience_s = self._settings.body_patience_s
-        timer = asyncio.get_running_loop().call_later(patience_s, http.content.set_exception, TimeoutError())
+        timer = asyncio.get_running_loop().call_later(patience_s, content.set_exception, TimeoutError())
+        # aiohttp's own read() copies each body twice more, and most are hundreds of kilobytes.
+        chunks: list[bytes] = []
         try:
-            return await http.read()
+            while chunk := await content.readany():
+                chunks.append(_within_limit(content, chunk))
         finally:
             timer.cancel()
+        return b"".join(chunks)
 
     def _reject(self, path: str, headers: dict[str, str], meaning: Meaning, message: str, reason: str) -> web.Response:
         self._metrics.count(m.REJECTED, reason)
         dialect: Dialect = dialect_of_path(path, anthropic_version="anthropic-version" in headers)
         return error_response(final_error(dialect, meaning, message))
+
+
+def _within_limit(content: StreamReader, chunk: bytes) -> bytes:
+    """``chunk``; HTTPRequestEntityTooLarge where more has come than a body may have."""
+    if content.total_bytes > MAX_BODY_BYTES:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES)
+    return chunk
 
 
 def lower_headers(http: web.BaseRequest) -> dict[str, str]:

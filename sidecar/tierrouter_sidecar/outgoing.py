@@ -50,4 +50,4 @@ def _is_in_cluster(base_url: str) -> bool:
 
 def raw_query(http: web.BaseRequest) -> str:
     """The query as the client wrote it: decoded and sent on it would mean something else, or break the request line."""
-    return http.path_qs.partition("?")[2]
+    return http.raw_path.partition("?")[2]

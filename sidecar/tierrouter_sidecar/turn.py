@@ -53,6 +53,8 @@ from tierrouter_sidecar.upstream import Upstream
 
 _COST = "session.cost_usd_micros"
 _DEPTH = "task.ast_depth"
+_OF_TASKS = SIGNAL_NAMES | {_DEPTH}
+"""Variables for which conversations are read on."""
 _TASK_KINDS = frozenset({TurnKind.USER, TurnKind.TOOL_LOOP})
 """Turns that go on with a conversation."""
 ONLY_OPENAI = "only OpenAI's own API does this, and no tier of this router is there"
@@ -124,15 +126,15 @@ class TurnServer:
         state = self._state(in_force.document, asked.identity)
         asked = continuing(asked, state.prompt)
         measure = partial(self._measured, in_force.document)
-        uses = in_force.router.uses
+        used = in_force.router.used
         read = turn_of(
             asked,
             headers,
             self.salt,
             measure,
             partial(self._signals, goes_on=endpoint.kind.generates, begins=asked.begins),
-            by_length=uses("turn.context_tokens"),
-            by_signals=uses(_DEPTH) or any(map(uses, SIGNAL_NAMES)),
+            by_length="turn.context_tokens" in used,
+            by_signals=not used.isdisjoint(_OF_TASKS),
             now_s=time.time(),
         )
         read = self._with_what_is_remembered(in_force, read, state)
@@ -156,13 +158,13 @@ class TurnServer:
 
     def _with_what_is_remembered(self, in_force: InForce, read: ReadTurn, state: SessionState) -> ReadTurn:
         """``read`` with what its own request does not tell: variables of earlier turns, and what is capped."""
-        uses, session, turn = in_force.router.uses, read.identity.session, read.turn
+        used, session, turn = in_force.router.used, read.identity.session, read.turn
         more: dict[str, Value] = {}
         if state.flagged:
             more["turn.output_flagged"] = True
-        if uses(_DEPTH) and _DEPTH not in turn.stated:
+        if _DEPTH in used and _DEPTH not in turn.stated:
             more[_DEPTH] = self._depth_of(read)
-        if uses(_COST):
+        if _COST in used:
             more[_COST] = int(self.sessions.spent_usd(session) * 1_000_000)
         if more:
             turn = replace(turn, variables={**turn.variables, **more})

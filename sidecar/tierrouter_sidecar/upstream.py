@@ -99,15 +99,16 @@ class Upstream:
             AttemptFailed: no answer came.
         """
         assert self._connections is not None
-        where = f"{provider.name} ({provider.origin})"
+        origin = provider.origin
+        where = f"{provider.name} ({origin})"
         if self._connections.closed:
             raise AttemptFailed(broken_off(where, Stopped()))
         limits = Limits(wait_s, failover.connect_timeout_ms / 1000, failover.idle_timeout_ms / 1000)
         tls = self._ssl(provider)
         # A provider's address is its origin and the path that all its endpoints begin with.
-        path = provider.base_url.removeprefix(provider.origin) + path
+        path = provider.base_url.removeprefix(origin) + path
         try:
-            return await self._connections.request(method, provider.origin, path, headers, body, limits, tls)
+            return await self._connections.request(method, origin, path, headers, body, limits, tls)
         except aiohttp.ConnectionTimeoutError:
             raise attempt_failed(
                 FailureKind.TIMEOUT, f"{where} took no connection in {failover.connect_timeout_ms} ms"

@@ -270,3 +270,10 @@ def test_streams_that_are_closed_keep_nothing_from_starting(tmp_path, file, take
     assert ran.returncode == CAN_NOT_START
     assert "Traceback" not in ran.stderr
     assert "port" not in ran.stdout
+
+
+def test_the_command_line_loads_nothing_that_only_what_runs_afterwards_needs():
+    heavy = ("aiohttp", "asyncio", "orjson", "sqlite3", "yaml")
+    program = f"import sys, tierrouter_cli.commands; print([name for name in {heavy} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

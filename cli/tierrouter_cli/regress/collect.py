@@ -1,6 +1,5 @@
 """``tierrouter regress collect``: what the native sidecar of a RegressionRun's Job runs."""
 
-import asyncio
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +46,8 @@ def collect(
     """Wait for SIGTERM, then bring what a harness has written into the status of its RegressionRun, once."""
     check_format(format)
     with explained_errors():
+        import asyncio
+
         from tierrouter_evaluation.collecting.api_server import access_of_pod
         from tierrouter_evaluation.collecting.collector import Collection, collect
         from tierrouter_evaluation.collecting.waiting import until_stopped

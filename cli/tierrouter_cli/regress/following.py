@@ -1,6 +1,5 @@
 """Follows a RegressionRun to its end: each step is a line, and the decision is the exit code."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,8 @@ async def follow(client: "Client", namespace: str, name: str, timeout_s: float, 
     Raises:
         RegressError: the run is gone.
     """
+    import asyncio
+
     from tierrouter_operator.errors import NotFoundError, UnavailableError
     from tierrouter_operator.planning.kinds import RUN
 

@@ -1,6 +1,5 @@
 """``tierrouter regress run``: begins a run of a suite now, and follows it."""
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +36,8 @@ def run(
     a candidate is rejected; 1 where the run fails or none begins; 124 where it has not ended in --timeout.
     """
     with explained():
+        import asyncio
+
         try:
             code = asyncio.run(_run(Where(kubeconfig, context, namespace), suite, wait, timeout))
         except KeyboardInterrupt:
@@ -71,6 +72,8 @@ async def _run(where: Where, suite: str, is_followed: bool, timeout_s: float) ->
 
 async def _until_begun(client: "Client", namespace: str, suite: str, name: str, asked: str, until: float) -> bool:
     """Whether it has begun by then; raises RegressError where it will not."""
+    import asyncio
+
     from tierrouter_operator.errors import NotFoundError, UnavailableError
     from tierrouter_operator.planning.kinds import RUN, SUITE
 

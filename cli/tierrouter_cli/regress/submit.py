@@ -1,6 +1,5 @@
 """``tierrouter regress submit``: results from anywhere, such as CI, become a RegressionRun that is decided on."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +58,8 @@ def submit(
     if len(formats) != 1:
         raise typer.BadParameter("name the results with one of --junit, --inspect and --json-lines", param_hint="FILE")
     with explained():
+        import asyncio
+
         from tierrouter_cli.regress.submitting import Submission, submit_results
 
         submission = Submission(

@@ -1,6 +1,5 @@
 """``tierrouter regress suite``: the built-in harness."""
 
-import asyncio
 import os
 import signal
 from decimal import Decimal, InvalidOperation
@@ -54,6 +53,8 @@ def suite(
     """Ask a router every task of a suite, check the answers, and write results that a RegressionRun can take."""
     limit = _limit(max_cost)
     with explained_errors():
+        import asyncio
+
         from tierrouter_cli.regress.suite_progress import progress_of
         from tierrouter_core.names import Dialect
         from tierrouter_evaluation.suites.asking import Router
@@ -95,6 +96,8 @@ def suite(
 
 
 async def _run(plan: "Plan", results: "ResultsFile") -> "Summary":
+    import asyncio
+
     from tierrouter_evaluation.suites.running import run_suite
 
     # A pod that is stopped gets SIGTERM: the same as Ctrl-C.

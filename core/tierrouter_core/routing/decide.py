@@ -47,6 +47,8 @@ class Router:
         self.document = document
         self.rules = RuleSet(document.rules, document.thresholds)
         self.hooks = Hooks(document)
+        self.used = self.rules.used | self.hooks.used
+        """The variables that some expression of the document names."""
         self._ladder = Ladder(document)
         self._signing = frozenset(
             name for name, target in self._ladder.targets.items() if vendor_of(target) == SIGNING_VENDOR
@@ -55,7 +57,7 @@ class Router:
 
     def uses(self, name: str) -> bool:
         """Whether any expression of the document names the variable."""
-        return self.rules.uses(name) or self.hooks.uses(name)
+        return name in self.used
 
     def hooked(self, turn: Turn) -> tuple[Turn, tuple[Evaluation, ...]]:
         """``turn`` with what the hooks say of it, and those that could not be evaluated."""

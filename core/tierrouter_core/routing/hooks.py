@@ -126,12 +126,10 @@ class Hooks:
         if planning:
             asks = Rule(name=IS_COMPLEX_PLANNING, when=planning, tier="")
             self._planning = RuleSet((asks,), thresholds, SEEN_BY[IS_COMPLEX_PLANNING])
-
-    def uses(self, name: str) -> bool:
-        """Whether any of them names the variable."""
-        if self._planning is not None and self._planning.uses(name):
-            return True
-        return any(hook is not None and name in hook.names for hook in (self.throttled, self.flagged))
+        of_responses = [frozenset(hook.names) for hook in (self.throttled, self.flagged) if hook is not None]
+        of_turns = frozenset[str]() if self._planning is None else self._planning.used
+        self.used = of_turns.union(*of_responses)
+        """The variables that some hook names."""
 
     def complex_planning(self, variables: Mapping[str, Value]) -> Evaluation | None:
         """What ``isComplexPlanning`` says of a turn; None where it is not declared."""

@@ -19,6 +19,7 @@ class Ladder:
         self.targets: Mapping[str, Target] = {
             tier.name: target_of_tier(document, tier) for tier in document.tiers.values()
         }
+        self._stand_ins = {tier.name: stand_ins(document, tier) for tier in document.tiers.values()}
         # Which tiers can be spoken to never changes within a document.
         self._speaking: dict[tuple[Dialect, bool], Mapping[str, Tier]] = {}
 
@@ -100,7 +101,7 @@ class Ladder:
         return {name: tier for name, tier in able.items() if held_back(turn.caps, name, begins=begins) is None}
 
     def _from(self, first: Tier, able: Mapping[str, Tier]) -> tuple[Target, ...]:
-        others = [name for name in stand_ins(self._document, first) if name in able]
+        others = [name for name in self._stand_ins[first.name] if name in able]
         if not others:
             # The named ones can't take the turn: the first tier that can takes their place.
             others = [name for name in able if name != first.name][:1]

@@ -69,6 +69,8 @@ class RuleSet:
             entries.append(_Compiled(rule, expression, names_in(rule.when)))
         self._rules = tuple(entries)
         self._used = tuple(dict.fromkeys(name for entry in entries for name in entry.names if name in variables))
+        self.used = frozenset(self._used)
+        """The variables that some rule names."""
         # The same values always give the same evaluations, and looking them up takes a tenth of the time.
         self._remembered: dict[tuple[Value, ...], tuple[bool | str, ...]] = {}
 
@@ -81,7 +83,7 @@ class RuleSet:
 
     def uses(self, name: str) -> bool:
         """Whether any rule names the variable."""
-        return name in self._used
+        return name in self.used
 
     def all(self, values: Mapping[str, Value]) -> tuple[Evaluation, ...]:
         """Every rule with what it saw."""

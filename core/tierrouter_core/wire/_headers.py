@@ -5,7 +5,7 @@ Only what a table names is let through. Headers are an open set, and an unknown 
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +13,8 @@ from tierrouter_core.names import HEADER_PREFIX, Dialect
 
 Target = Literal["anthropic", "openai", "openrouter", "other"]
 """Whose host a provider's address is on."""
+_Kind = Literal["forwarded", "rate_limit", "idempotency", "client", "hops", "dropped"]
+"""What becomes of a header; ``client`` names the client's program, ``hops`` the headers that are for this hop only."""
 
 DEFAULT_ANTHROPIC_VERSION = "2023-06-01"
 """What OpenRouter's Messages endpoint wants, and what is sent to Anthropic for a client that names no version."""
@@ -100,13 +102,22 @@ def request_headers(
 
     Nothing by which the client proved itself is ever among them. ``version`` is the router's own.
     """
-    received = _end_to_end(client_headers, lambda name: _may_matter(name, target, dialect))
     first_party = target in ("anthropic", "openai")
-    sent = [(name, value) for name, value in received if _may_go(name, target, dialect)]
+    sent: list[tuple[str, str]] = []
+    keys: list[tuple[str, str]] = []
+    client = ""
+    for name, value, kind in _end_to_end(client_headers, partial(_request_kind, target, dialect)):
+        if kind == "forwarded":
+            sent.append((name, value))
+        elif kind == "idempotency":
+            keys.append((name, value))
+        else:
+            client = client or value
     if first_party and first_attempt:
-        sent += [(name, value) for name, value in received if name == IDEMPOTENCY_HEADER]
+        sent += keys
     sent += [("content-type", "application/json"), ("accept-encoding", "identity")]
-    sent.append(("user-agent", _user_agent(received, version, first_party)))
+    own = f"tierrouter/{version}"
+    sent.append(("user-agent", f"{client} {own}" if client and first_party else own))
     if dialect is Dialect.MESSAGES and not any(name == "anthropic-version" for name, _ in sent):
         # Anthropic refuses a call without it, and whoever imitates Anthropic may too.
         sent.append(("anthropic-version", DEFAULT_ANTHROPIC_VERSION))
@@ -125,59 +136,59 @@ def response_headers(
     something to the client. ``hide_model``: the body will say the requested model, so no header may say another.
     """
     sent: list[tuple[str, str]] = []
-    for name, value in _end_to_end(headers, lambda name: _response_kind(name) != "dropped"):
-        kind = _response_kind(name)
+    for name, value, kind in _end_to_end(headers, _response_kind):
         if kind == "rate_limit":
             sent.append((name if matches_requested else UPSTREAM_PREFIX + name, value))
-        elif kind == "forwarded" and not (hide_model and name.startswith("openai-model")):
+        elif not (hide_model and name.startswith("openai-model")):
             sent.append((name, value))
     return sent
 
 
-def _end_to_end(headers: Iterable[tuple[str, str]], matters: Callable[[str], bool]) -> list[tuple[str, str]]:
-    """Those headers that matter, by lower-case name: without ones for this hop only and values that would break one."""
-    received = [(name.lower(), value) for name, value in headers]
-    named: set[str] = set()
-    for name, value in received:
-        if name == "connection":
-            named.update(hop.strip().lower() for hop in value.split(","))
-    return [
-        (name, value) for name, value in received if matters(name) and name not in named and not _CONTROL.search(value)
-    ]
+def _end_to_end(headers: Iterable[tuple[str, str]], kind_of: Callable[[str], _Kind]) -> list[tuple[str, str, _Kind]]:
+    """Those headers that matter, by lower-case name, with what each is.
+
+    Without ones for this hop only, and without values that would break a header.
+    """
+    received: list[tuple[str, str, _Kind]] = []
+    hops: set[str] = set()
+    for name, value in headers:
+        name = name.lower()
+        kind = kind_of(name)
+        if kind == "dropped":
+            continue
+        if kind == "hops":
+            hops.update(hop.strip().lower() for hop in value.split(","))
+        # What is printable has no control characters, and nearly all is.
+        elif value.isprintable() or not _CONTROL.search(value):
+            received.append((name, value, kind))
+    return [each for each in received if each[0] not in hops] if hops else received
 
 
 @_remembered
-def _response_kind(name: str) -> Literal["rate_limit", "forwarded", "dropped"]:
+def _response_kind(name: str) -> _Kind:
     if _HOP_BY_HOP.fullmatch(name):
-        return "dropped"
+        return "hops" if name == "connection" else "dropped"
     if _is_any(name, RATE_LIMIT_HEADERS):
         return "rate_limit"
     return "forwarded" if _is_any(name, RESPONSE_HEADERS) else "dropped"
 
 
 @_remembered
-def _may_matter(name: str, target: Target, dialect: Dialect) -> bool:
+def _request_kind(target: Target, dialect: Dialect, name: str) -> _Kind:
     if _HOP_BY_HOP.fullmatch(name):
-        return False
-    return name in (IDEMPOTENCY_HEADER, "user-agent") or _may_go(name, target, dialect)
-
-
-@_remembered
-def _may_go(name: str, target: Target, dialect: Dialect) -> bool:
+        return "hops" if name == "connection" else "dropped"
+    if name == IDEMPOTENCY_HEADER:
+        return "idempotency"
+    if name == "user-agent":
+        return "client"
     if _CREDENTIAL.search(name):
-        return False
+        return "dropped"
     for pattern, targets, dialects in REQUEST_HEADERS:
         if _is_any(name, (pattern,)):
-            return target in targets and dialect in dialects
-    return False
+            return "forwarded" if target in targets and dialect in dialects else "dropped"
+    return "dropped"
 
 
 def _is_any(name: str, patterns: Iterable[str]) -> bool:
     """Whether ``name`` is one of ``patterns``, or begins as one that ends in ``*`` does."""
     return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
-
-
-def _user_agent(received: Iterable[tuple[str, str]], version: str, first_party: bool) -> str:
-    own = f"tierrouter/{version}"
-    client = next((value for name, value in received if name == "user-agent" and value), "") if first_party else ""
-    return f"{client} {own}" if client else own

@@ -20,6 +20,8 @@ _NO_DETAILS: Mapping[str, Any] = {}
 
 def count(value: object) -> int | None:
     """``value`` as a count of tokens, or None where it is none. Numeric strings and floats are understood."""
+    if type(value) is int:  # nearly all are, and a bool is none
+        return max(0, value) if value <= _LARGEST_COUNT else None
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):

@@ -136,7 +136,9 @@ def dialect_of_path(path: str, anthropic_version: bool = False) -> Dialect:
 
 def upstream_query(query: str, dialect: Dialect, target: Target) -> str:
     """The part of a raw query string that a provider gets; empty for most, since a query may hold a key."""
-    names = _QUERY_NAMES.get((target, dialect), frozenset())
+    names = _QUERY_NAMES.get((target, dialect))
+    if names is None:
+        return ""
     return "&".join(pair for pair in query.split("&") if pair.partition("=")[0].replace("%5B%5D", "[]") in names)
 
 

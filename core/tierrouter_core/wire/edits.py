@@ -99,7 +99,7 @@ def edit_request(request: Request, plan: EditPlan) -> Edited:
     apply(STREAM_OPTIONS, usage)
     apply(SEALED_REASONING, _without_seals(request, messages))
     apply(REQUEST_DEFAULTS, _defaults(request, plan, values))
-    body = set_top_level(request.body, values) if values else request.body
+    body = set_top_level(request.body, values, there=request.parsed) if values else request.body
     betas = unpaired_betas(plan.model_id, thinking)
     return Edited(body, tuple(edits), swallow_usage=bool(usage), unpaired_betas=betas)
 
@@ -107,7 +107,7 @@ def edit_request(request: Request, plan: EditPlan) -> Edited:
 def with_model(request: Request, model_id: str) -> bytes:
     """The body with its model replaced and what that needs, for calls that generate nothing (``count_tokens``)."""
     values = {**_model(request, model_id), **_thinking(request, model_id, None)}
-    return set_top_level(request.body, values) if values else request.body
+    return set_top_level(request.body, values, there=request.parsed) if values else request.body
 
 
 def _model(request: Request, model_id: str) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ where the short way would be slow, and by the tests to judge it.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,17 +46,20 @@ class Span(NamedTuple):
     end: int
 
 
-def set_top_level(body: bytes, values: Mapping[str, bytes]) -> bytes:
+def set_top_level(body: bytes, values: Mapping[str, bytes], *, there: Collection[str] = ()) -> bytes:
     """``body`` with each key of ``values`` set to its raw JSON value; all other bytes stay.
 
     A key that stands there several times is replaced each time, so that it doesn't matter which one a reader obeys.
     Missing keys are added right before the closing brace, in the order of ``values``.
+
+    Args:
+        there: keys that ``body`` is known to have, by who has parsed it: what stands only once is found quicker.
     """
     replacements: list[tuple[Span, bytes]] = []
     missing: list[bytes] = []
     escaped_letters = _may_escape_letters(body)
     for key, value in values.items():
-        spans = _find(body, key, escaped_letters)
+        spans = _find(body, key, escaped_letters, is_there=key in there)
         replacements.extend((span, value) for span in spans)
         if not spans:
             missing.append(orjson.dumps(key) + b":" + value)
@@ -84,12 +87,17 @@ def find_top_level(body: bytes, key: str) -> list[Span]:
     return _find(body, key, _may_escape_letters(body))
 
 
-def _find(body: bytes, key: str, escaped_letters: bool) -> list[Span]:
+def _find(body: bytes, key: str, escaped_letters: bool, *, is_there: bool = False) -> list[Span]:
     if not _PLAIN_KEY.fullmatch(key):
         return top_level_spans(body).get(key, [])
     found: list[Span] = []
     full_parses = 0
-    for key_start, value_start in _key_tokens(body, key, escaped_letters):
+    tokens = _key_tokens(body, key, escaped_letters)
+    if is_there and len(tokens) == 1:
+        # Nothing else can be what was parsed.
+        _, value_start = tokens[0]
+        return [Span(value_start, _value_end(body, value_start))]
+    for key_start, value_start in tokens:
         if min(key_start, len(body) - value_start) > _NEAR_BYTES:
             if _encloser_ends_soon(body, value_start):
                 continue
@@ -125,29 +133,34 @@ def top_level_spans(body: bytes) -> dict[str, list[Span]]:
     return spans
 
 
-def _key_tokens(body: bytes, key: str, escaped_letters: bool) -> Iterator[tuple[int, int]]:
+def _key_tokens(body: bytes, key: str, escaped_letters: bool) -> list[tuple[int, int]]:
     """``(start of the key's token, start of its value)`` for each key of that name, at any depth, in order.
 
     In valid JSON an unescaped quote, the name, a quote and a colon are always a whole key token: inside a string the
     quotes would be escaped, and a name can't stand outside of one.
     """
     tokens = (
-        (match.span() for match in _any_spelling(key).finditer(body))
+        [match.span() for match in _any_spelling(key).finditer(body)]
         if escaped_letters
         else _occurrences(body, f'"{key}"'.encode())
     )
+    found: list[tuple[int, int]] = []
     for start, end in tokens:
         colon = _COLON.match(body, end)
         if colon is not None and body[start - 1] != _BACKSLASH:
-            yield start, colon.end()
+            found.append((start, colon.end()))
+    return found
 
 
-def _occurrences(body: bytes, token: bytes) -> Iterator[tuple[int, int]]:
-    """Where ``token`` stands; ``bytes.find`` is many times faster than a regular expression at this."""
-    start = body.find(token)
+def _occurrences(body: bytes, token: bytes) -> list[tuple[int, int]]:
+    """Where ``token`` stands, in order. No regular expression is as fast, and CPython finds faster from the end."""
+    found: list[tuple[int, int]] = []
+    start = body.rfind(token)
     while start >= 0:
-        yield start, start + len(token)
-        start = body.find(token, start + len(token))
+        found.append((start, start + len(token)))
+        start = body.rfind(token, 0, start)
+    found.reverse()
+    return found
 
 
 def _may_escape_letters(body: bytes) -> bool:

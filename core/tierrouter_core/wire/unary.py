@@ -3,7 +3,6 @@
 White space before the JSON is a provider's keep-alive and means nothing.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,33 +21,39 @@ _TEXTS = {
     Dialect.MESSAGES: usage_messages.generated_texts,
 }
 
-_FLAGS = re.compile(rb'"refusal"\s*+:\s*+"|:\s*+"refusal"|"content_filter"')
-"""One of these is in every answer that was refused or filtered, and in few others."""
 _SAYS = {Dialect.CHAT: "choices", Dialect.RESPONSES: "output", Dialect.MESSAGES: "content"}
 """Where an answer stands; without it there is none."""
+Payload = Mapping[str, Any]
 
 
-def unary_usage(dialect: Dialect, body: bytes) -> Usage | None:
-    """What the answer in ``body`` reports to have used; None where it reports nothing."""
-    payload = _payload(body)
+def unary_payload(body: bytes) -> Payload | None:
+    """The answer in ``body``, for the functions below; None where it is no JSON object."""
+    try:
+        payload = orjson.loads(body.strip())
+    except orjson.JSONDecodeError:
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def unary_usage(dialect: Dialect, payload: Payload | None) -> Usage | None:
+    """What an answer reports to have used; None where it reports nothing."""
     return None if payload is None else _reported(dialect, payload)
 
 
-def estimate_unary(dialect: Dialect, body: bytes, input_estimate: int) -> Usage:
+def estimate_unary(dialect: Dialect, payload: Payload | None, input_estimate: int) -> Usage:
     """What the answer used as far as it tells, the rest estimated from its text; ``input_estimate`` in tokens."""
-    payload = _payload(body) or {}
+    said = payload or {}
     return usage_or_estimate(
-        _reported(dialect, payload),
+        _reported(dialect, said),
         final=True,
-        complete=bool(payload),
+        complete=bool(said),
         input_estimate=input_estimate,
-        output_estimate=lambda: estimated_tokens(utf8_length(_TEXTS[dialect](payload))),
+        output_estimate=lambda: estimated_tokens(utf8_length(_TEXTS[dialect](said))),
     )
 
 
-def unary_reported_error(dialect: Dialect, body: bytes) -> ReportedError | None:
+def unary_reported_error(dialect: Dialect, payload: Payload | None) -> ReportedError | None:
     """The error where a body of status 200 is none the less one; so is a body that isn't JSON, or no answer."""
-    payload = _payload(body)
     if payload is None:
         return ReportedError("the provider answered 200 with a body that is not a JSON object", MALFORMED_KIND)
     error = reported_error(dialect, payload)
@@ -57,11 +62,10 @@ def unary_reported_error(dialect: Dialect, body: bytes) -> ReportedError | None:
     return error
 
 
-def unary_flagged(dialect: Dialect, body: bytes) -> bool:
+def unary_flagged(dialect: Dialect, payload: Payload | None) -> bool:
     """Whether the model refused, or its output was filtered."""
-    if _FLAGS.search(body) is None:
+    if payload is None:
         return False
-    payload = _payload(body) or {}
     match dialect:
         case Dialect.CHAT:
             choices = [details(choice) for choice in items(payload.get("choices"))]
@@ -81,15 +85,7 @@ def rename_unary_model(body: bytes, model: str) -> bytes:
     return renamed_model(body, (), model)
 
 
-def _payload(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        payload = orjson.loads(body.strip())
-    except orjson.JSONDecodeError:
-        return None
-    return payload if isinstance(payload, dict) else None
-
-
-def _reported(dialect: Dialect, payload: Mapping[str, Any]) -> Usage | None:
+def _reported(dialect: Dialect, payload: Payload) -> Usage | None:
     match dialect:
         case Dialect.CHAT:
             return usage_chat.chat_usage(usage_chat.usage_object(payload))

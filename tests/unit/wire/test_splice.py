@@ -190,6 +190,17 @@ def test_the_result_reads_as_the_changed_object(body: bytes, values: dict[str, b
     assert json.loads(changed) == {**json.loads(body), **{key: json.loads(raw) for key, raw in values.items()}}
 
 
+@given(raw_object(), st.sampled_from(KEYS))
+def test_what_is_known_to_be_there_is_replaced_all_the_same(body: bytes, key: str) -> None:
+    there = json.loads(body)
+    assert set_top_level(body, {key: b"0"}, there=there) == set_top_level(body, {key: b"0"})
+
+
+def test_a_nested_key_is_not_taken_for_one_that_is_known_to_be_there() -> None:
+    body = b'{"t":{"model":"in"},"m\\u006fdel":"a"}'
+    assert set_top_level(body, {"model": b'"B"'}, there=("model",)) == b'{"t":{"model":"in"},"m\\u006fdel":"B"}'
+
+
 @given(raw_object())
 def test_setting_what_is_there_already_changes_nothing(body: bytes) -> None:
     for key, spans in top_level_spans(body).items():

@@ -13,6 +13,7 @@ from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.unary import (
     estimate_unary,
     rename_unary_model,
+    unary_payload,
     unary_reported_error,
     unary_usage,
 )
@@ -44,7 +45,7 @@ def test_deepseek_bills_by_hit_and_miss() -> None:
 
 def test_older_moonshot_names_cached_tokens_at_the_top_and_usage_in_the_choice() -> None:
     body = orjson.dumps({"choices": [{"usage": {"prompt_tokens": 9, "completion_tokens": 1, "cached_tokens": 4}}]})
-    assert unary_usage(CHAT, body) == Usage(input_uncached=5, cache_read=4, output=1)
+    assert unary_usage(CHAT, unary_payload(body)) == Usage(input_uncached=5, cache_read=4, output=1)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_a_report_without_counts_is_none(report: object) -> None:
 
 def test_blank_lines_before_the_body_are_a_keep_alive() -> None:
     body = b"\n\n  \r\n" + orjson.dumps({"usage": {"input_tokens": 4, "output_tokens": 2}})
-    assert unary_usage(MESSAGES, body) == Usage(input_uncached=4, output=2)
+    assert unary_usage(MESSAGES, unary_payload(body)) == Usage(input_uncached=4, output=2)
 
 
 _ANSWERS: dict[Dialect, dict[str, Any]] = {
@@ -215,9 +216,11 @@ _ANSWERS: dict[Dialect, dict[str, Any]] = {
 @pytest.mark.parametrize("dialect", Dialect)
 def test_an_answer_without_usage_is_estimated_from_its_text(dialect: Dialect) -> None:
     body = orjson.dumps(_ANSWERS[dialect])
-    assert unary_usage(dialect, body) is None
+    assert unary_usage(dialect, unary_payload(body)) is None
     # 6 bytes of text, 1 of the tool's name, 2 of arguments: 9 / 3.6 = 2.5 tokens.
-    assert estimate_unary(dialect, body, 50) == Usage(input_uncached=50, output=3, source=UsageSource.ESTIMATED)
+    assert estimate_unary(dialect, unary_payload(body), 50) == Usage(
+        input_uncached=50, output=3, source=UsageSource.ESTIMATED
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,24 +236,22 @@ def test_an_answer_without_usage_is_estimated_from_its_text(dialect: Dialect) ->
 )
 def test_an_error_behind_status_200_is_an_error(dialect: Dialect, payload: Any, message: str, kind: str) -> None:
     body = orjson.dumps(payload)
-    error = unary_reported_error(dialect, body)
+    error = unary_reported_error(dialect, unary_payload(body))
     assert error is not None
     assert error.message == message
     assert error.kind == kind
 
 
 def test_a_body_that_is_not_json_is_an_error() -> None:
-    error = unary_reported_error(CHAT, b"<html>")
+    error = unary_reported_error(CHAT, unary_payload(b"<html>"))
     assert error is not None
     assert "not a JSON object" in error.message
-    assert estimate_unary(CHAT, b"<html>", 5).source is UsageSource.NONE
+    assert estimate_unary(CHAT, unary_payload(b"<html>"), 5).source is UsageSource.NONE
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_an_answer_is_no_error(dialect: Dialect) -> None:
-    assert (
-        unary_reported_error(dialect, orjson.dumps(_ANSWERS[dialect] | {"error": None, "status": "completed"})) is None
-    )
+    assert unary_reported_error(dialect, _ANSWERS[dialect] | {"error": None, "status": "completed"}) is None
 
 
 def test_only_the_top_level_model_is_renamed() -> None:
