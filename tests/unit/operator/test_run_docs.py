@@ -8,7 +8,7 @@ import yaml
 
 from tierrouter_cli.exits import SLIPPED, STILL_GOING
 from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
-from tierrouter_core.resources.regression import RunPhase
+from tierrouter_core.resources.regression_run import RunPhase
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "regression-runs.md").read_text()
