@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tierrouter_core.contract import ROUTER_LABEL, RUN_LABEL
-from tierrouter_core.resources.regression import RunPhase
+from tierrouter_core.resources.regression_run import RunPhase
 from tierrouter_operator.planning.kinds import CONFIG_MAP, PROVIDER, RUN, SECRET, Key, Kind, Obj
 from tierrouter_operator.planning.references import router_of, secret_of
 

@@ -16,7 +16,8 @@ from tierrouter_core.document.codec import document_from_bytes
 from tierrouter_core.document.model import Document
 from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.resources.kinds import did_you_mean
-from tierrouter_core.resources.regression import Candidate, Cell, RunSource, SuiteSpec
+from tierrouter_core.resources.regression import Candidate, SuiteSpec
+from tierrouter_core.resources.regression_run import Cell, RunSource
 from tierrouter_evaluation.collecting.cell_result import CellOfRun, result_of
 from tierrouter_evaluation.formats.reading import ResultFormat, read_files
 from tierrouter_operator.client import Client

@@ -7,7 +7,7 @@ from typing import Any
 from tierrouter_core.crds.provider_rules import FREE_FIELDS, PROVIDER_NOTES, PROVIDER_RULES
 from tierrouter_core.crds.router_rules import ROUTER_NOTES, ROUTER_RULES
 from tierrouter_core.crds.schema import Schema, SchemaWriter, Validation, Validations, anchored
-from tierrouter_core.resources import provider, regression, revision, router
+from tierrouter_core.resources import provider, regression, regression_run, revision, router
 from tierrouter_core.resources.fields import declared
 from tierrouter_core.resources.metadata import API_VERSION, GROUP, MAX_ROUTER_NAME, dns_label
 from tierrouter_core.resources.status import ProviderStatus, RouterStatus
@@ -277,17 +277,17 @@ DEFINITIONS: tuple[Definition, ...] = (
         ),
     ),
     Definition(
-        cls=regression.RegressionRun,
-        kind=regression.RUN_KIND,
+        cls=regression_run.RegressionRun,
+        kind=regression_run.RUN_KIND,
         plural="regressionruns",
         short_name="rrun",
         description="One time that a suite ran. Its spec never changes, its results are written once.",
-        status=regression.RunStatus,
-        max_name=regression.MAX_RUN_NAME,
+        status=regression_run.RunStatus,
+        max_name=regression_run.MAX_RUN_NAME,
         rules={
-            regression.RunSpec: (_IMMUTABLE,),
-            regression.CellResult: (_NO_MORE_SOLVED_THAN_TRIED, _NO_TASK_WITHOUT_RESULTS, _RESULT_STAYS),
-            regression.RunDecision: (_DECIDED_ONCE,),
+            regression_run.RunSpec: (_IMMUTABLE,),
+            regression_run.CellResult: (_NO_MORE_SOLVED_THAN_TRIED, _NO_TASK_WITHOUT_RESULTS, _RESULT_STAYS),
+            regression_run.RunDecision: (_DECIDED_ONCE,),
         },
         root_rules=(_RESULTS_STAY, _RESULTS_ARE_OF_THE_MATRIX, _DECISION_STAYS, _THE_END_STAYS),
         columns=(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from tierrouter_core.regression.results import CellResults
 from tierrouter_core.resources.inputs import NOTHING_MOVED
-from tierrouter_core.resources.regression import CellJudgement, RunAction
+from tierrouter_core.resources.regression import RunAction
+from tierrouter_core.resources.regression_run import CellJudgement
 from tierrouter_core.resources.revision import TunedValues
 from tierrouter_core.resources.router import Threshold, TierSpec
 

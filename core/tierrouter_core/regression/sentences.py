@@ -13,7 +13,8 @@ from tierrouter_core.regression.slips import Slip, night_limit, tier_limit, tier
 from tierrouter_core.regression.state import Scope, SuiteState, Track
 from tierrouter_core.regression.statistics import wilson
 from tierrouter_core.regression.stepping import Move, Stepped
-from tierrouter_core.resources.regression import CellJudgement, RegressionPolicy
+from tierrouter_core.resources.regression import RegressionPolicy
+from tierrouter_core.resources.regression_run import CellJudgement
 
 MOST_TEXT = 2048
 _MOST_NAMED = 10

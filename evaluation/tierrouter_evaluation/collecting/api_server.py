@@ -17,7 +17,7 @@ import orjson
 
 from tierrouter_core.contract import RESULTS_ACCOUNT
 from tierrouter_core.resources.metadata import API_VERSION
-from tierrouter_core.resources.regression import RUN_KIND
+from tierrouter_core.resources.regression_run import RUN_KIND
 from tierrouter_evaluation.errors import ApiServerError
 
 ACCOUNT_DIR: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import packed
-from tierrouter_core.resources.regression import MAX_ROWS_BYTES
+from tierrouter_core.resources.regression_run import MAX_ROWS_BYTES
 from tierrouter_evaluation.errors import ResultFilesError
 from tierrouter_evaluation.formats.found import with_usage
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tierrouter_core.contract import ConditionType
-from tierrouter_core.resources.regression import RunAction, RunPhase
+from tierrouter_core.resources.regression import RunAction
+from tierrouter_core.resources.regression_run import RunPhase
 from tierrouter_core.resources.revision import OriginType, TunedValues
 from tierrouter_operator.planning.conditions import found_condition
 from tierrouter_operator.planning.kinds import Obj

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from tierrouter_core.resources import provider, regression, revision, router
+from tierrouter_core.resources import provider, regression, regression_run, revision, router
 from tierrouter_core.resources.metadata import API_VERSION
 
 Obj = Mapping[str, Any]
@@ -30,7 +30,7 @@ ROUTER: Final = Kind(API_VERSION, router.KIND, "tierrouters")
 PROVIDER: Final = Kind(API_VERSION, provider.KIND, "modelproviders")
 REVISION: Final = Kind(API_VERSION, revision.KIND, "routerrevisions")
 SUITE: Final = Kind(API_VERSION, regression.SUITE_KIND, "regressionsuites")
-RUN: Final = Kind(API_VERSION, regression.RUN_KIND, "regressionruns")
+RUN: Final = Kind(API_VERSION, regression_run.RUN_KIND, "regressionruns")
 JOB: Final = Kind("batch/v1", "Job", "jobs")
 SERVICE_ACCOUNT: Final = Kind("v1", "ServiceAccount", "serviceaccounts")
 ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")

@@ -11,7 +11,8 @@ from tierrouter_core.observability import operator as m
 from tierrouter_core.observability.metric import Metric
 from tierrouter_core.regression.words import RunCondition
 from tierrouter_core.resources.guards import LocalModel
-from tierrouter_core.resources.regression import RunAction, RunPhase
+from tierrouter_core.resources.regression import RunAction
+from tierrouter_core.resources.regression_run import RunPhase
 from tierrouter_operator.planning.children import annotation
 from tierrouter_operator.planning.conditions import found_condition
 from tierrouter_operator.planning.kinds import CONFIG_MAP, RUN, Obj

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tierrouter_core.contract import ConditionReason, ConditionType, EventReason
-from tierrouter_core.resources.regression import RunPhase
+from tierrouter_core.resources.regression_run import RunPhase
 from tierrouter_operator.planning.conditions import Judgement, found_condition, timestamp
 from tierrouter_operator.planning.history import History
 from tierrouter_operator.planning.kinds import RUN, Obj

@@ -7,7 +7,8 @@ from tierrouter_core.errors import TierRouterError
 from tierrouter_core.regression.decide import decide
 from tierrouter_core.regression.facts import Decision, RunFacts
 from tierrouter_core.regression.state_json import read_state
-from tierrouter_core.resources.regression import CellJudgement, RegressionPolicy
+from tierrouter_core.resources.regression import RegressionPolicy
+from tierrouter_core.resources.regression_run import CellJudgement
 
 
 class Decide(Protocol):

@@ -8,7 +8,8 @@ from tierrouter_core.canonical import digest
 from tierrouter_core.document.model import Document
 from tierrouter_core.regression.words import RunReason
 from tierrouter_core.resources.kinds import did_you_mean
-from tierrouter_core.resources.regression import Candidate, Cell, SuiteSpec
+from tierrouter_core.resources.regression import Candidate, SuiteSpec
+from tierrouter_core.resources.regression_run import Cell
 from tierrouter_operator.planning.run_hindrance import Hindrance
 
 _MAX_NAME: Final = 63

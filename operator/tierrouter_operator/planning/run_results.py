@@ -19,7 +19,7 @@ from tierrouter_core.contract import (
 from tierrouter_core.errors import ResultsError
 from tierrouter_core.regression.results import CellResults
 from tierrouter_core.regression.rows import Allowance, packed, unpacked
-from tierrouter_core.resources.regression import Cell
+from tierrouter_core.resources.regression_run import Cell
 from tierrouter_operator.planning.kinds import CONFIG_MAP
 from tierrouter_operator.planning.run_jobs import run_reference
 from tierrouter_operator.planning.run_seen import Run

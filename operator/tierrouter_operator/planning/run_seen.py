@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tierrouter_core.resources.regression import Cell, RunPhase, RunSource
+from tierrouter_core.resources.regression_run import Cell, RunPhase, RunSource
 from tierrouter_operator.planning.kinds import Obj
 from tierrouter_operator.planning.references import suite_of
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from tierrouter_core.contract import tasks_name
 from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
-from tierrouter_core.resources.regression import RunPhase, SuiteSpec
+from tierrouter_core.resources.regression import SuiteSpec
+from tierrouter_core.resources.regression_run import RunPhase
 from tierrouter_operator.planning.conditions import Judgement, timestamp
 from tierrouter_operator.planning.kinds import CONFIG_MAP, JOB, ROLE_BINDING, SERVICE_ACCOUNT, Key, Obj
 from tierrouter_operator.planning.notices import notices_of_failure

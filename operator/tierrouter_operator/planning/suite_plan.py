@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from tierrouter_core.regression.facts import RunFacts
 from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
-from tierrouter_core.resources.regression import RunPhase, SuiteSpec
+from tierrouter_core.resources.regression import SuiteSpec
+from tierrouter_core.resources.regression_run import RunPhase
 from tierrouter_operator.planning.conditions import Judgement, found_condition, timestamp
 from tierrouter_operator.planning.decided import is_dealt_with
 from tierrouter_operator.planning.history import History

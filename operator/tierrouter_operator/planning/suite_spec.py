@@ -7,7 +7,8 @@ from tierrouter_core.document.model import Document
 from tierrouter_core.errors import DocumentError
 from tierrouter_core.regression.words import RunReason
 from tierrouter_core.resources.fields import read
-from tierrouter_core.resources.regression import Cell, RegressionSuite, SuiteSpec
+from tierrouter_core.resources.regression import RegressionSuite, SuiteSpec
+from tierrouter_core.resources.regression_run import Cell
 from tierrouter_operator.planning.asked import Asked, read_asked
 from tierrouter_operator.planning.history import History, Revision
 from tierrouter_operator.planning.kinds import SUITE, Obj

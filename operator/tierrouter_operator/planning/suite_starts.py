@@ -13,7 +13,7 @@ from typing import Any, Final
 from tierrouter_core.canonical import digest
 from tierrouter_core.contract import MANAGED_BY_LABEL, OPERATOR, RUN_NOW, SUITE_LABEL
 from tierrouter_core.regression.words import RunEvent, RunReason
-from tierrouter_core.resources.regression import Cell, RunSource
+from tierrouter_core.resources.regression_run import Cell, RunSource
 from tierrouter_operator.planning.children import annotation
 from tierrouter_operator.planning.conditions import timestamp
 from tierrouter_operator.planning.kinds import RUN, SUITE, Obj

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import unpacked
-from tierrouter_core.resources.regression import MAX_ROWS_BYTES
+from tierrouter_core.resources.regression_run import MAX_ROWS_BYTES
 from tierrouter_evaluation.collecting.cell_result import CellOfRun, error_of, result_of
 from tierrouter_evaluation.collecting.pod_end import pod_end
 from tierrouter_evaluation.collecting.usage import usage_from

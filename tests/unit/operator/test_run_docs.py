@@ -9,7 +9,7 @@ import yaml
 
 from tierrouter_cli.exits import SLIPPED, STILL_GOING
 from tierrouter_core.regression.words import RunCondition, RunEvent, RunReason
-from tierrouter_core.resources.regression import RunPhase
+from tierrouter_core.resources.regression_run import RunPhase
 
 ROOT = Path(__file__).parents[3]
 WORKFLOW = ROOT / "examples/github-actions/tierrouter-regression.yaml"

@@ -6,7 +6,8 @@ import pytest
 
 from crd_case import BASES, merged
 from tierrouter_core.resources.fields import Reading, read
-from tierrouter_core.resources.regression import Cell, RegressionRun, RegressionSuite, RunSource
+from tierrouter_core.resources.regression import RegressionSuite
+from tierrouter_core.resources.regression_run import Cell, RegressionRun, RunSource
 from tierrouter_core.resources.revision import OriginType, Phase, RouterRevision
 from tierrouter_core.resources.yaml_text import RawDocument
 

@@ -7,7 +7,8 @@ from router_files import ROOT
 
 from tierrouter_core.resources.fields import describe
 from tierrouter_core.resources.provider import ModelProvider
-from tierrouter_core.resources.regression import RegressionRun, RegressionSuite
+from tierrouter_core.resources.regression import RegressionSuite
+from tierrouter_core.resources.regression_run import RegressionRun
 from tierrouter_core.resources.revision import RouterRevision
 from tierrouter_core.resources.router import TierRouter
 from tierrouter_core.resources.status import ProviderStatus, RouterStatus
