@@ -41,7 +41,9 @@ MAX_RUN_NAME = 57
 MAX_STATE_BYTES = 64 * 1024
 """Of what one run hands on to the next, as text."""
 MAX_ROWS_BYTES = 256 * 1024
-"""Of one cell's rows in a run's status, as base64: an object may have 1.5 MB in all."""
+"""Of one cell's rows in a run's status, as base64."""
+MAX_ROWS_OF_RUN_BYTES = 900 * 1024
+"""Of all cells' together: an object may have 1.5 MiB in all, and what is decided has to have room, too."""
 
 _CRON_FIELD = r"(?:\*|[0-9A-Za-z]+)(?:[-,/](?:\*|[0-9A-Za-z]+))*"
 _CRON = Text(
