@@ -146,6 +146,7 @@ def test_what_prometheus_is_shown_and_believed_by_is_mounted_from_secrets_so_tha
     (mount,) = container["volumeMounts"]
     assert mount == {"name": "prometheus", "mountPath": "/var/run/tierrouter/prometheus", "readOnly": True}
     (volume,) = pod["volumes"]
+    assert all(each["secret"]["optional"] for each in volume["projected"]["sources"]), "it does without them"
     keys = {
         each["secret"]["name"]: (item["key"], f"{mount['mountPath']}/{item['path']}")
         for each in volume["projected"]["sources"]

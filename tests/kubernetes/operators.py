@@ -25,6 +25,8 @@ async def running_operator(
     count_s: float = 10.0,
     results_image: str = "",
     prometheus_url: str = "",
+    prometheus_token_file: str = "",
+    prometheus_ca_file: str = "",
 ) -> AsyncIterator[Running]:
     """An operator in this process, in touch with the API server; it counts pods only at its start, if not told."""
     settings = Settings(
@@ -38,6 +40,8 @@ async def running_operator(
         count_s=count_s,
         results_image=results_image,
         prometheus_url=prometheus_url,
+        prometheus_token_file=prometheus_token_file,
+        prometheus_ca_file=prometheus_ca_file,
     )
     async with operator(settings) as running:
         await asyncio.wait_for(running.resync.first_look.wait(), 30)

@@ -2,7 +2,10 @@
 
 import base64
 import gzip
+import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from operators import running_operator, writes_of_the_operator
@@ -10,7 +13,9 @@ from suite_in_cluster import SuiteInCluster, run
 
 from control_plane import AuditLog, Cluster, Refused
 from router_in_cluster import RouterInCluster, quiet
+from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import unpacked
+from tierrouter_evaluation.collecting.cell_result import CellOfRun, result_of
 
 IMAGE = "tierrouter/operator:test"
 
@@ -176,3 +181,36 @@ async def test_rows_that_unpack_to_more_than_there_is_memory_for_are_an_error_of
     said = {each["name"]: each["sentence"] for each in decided["status"]["decision"]["cells"]}
     assert "its results can't be read: the rows of a run are too long" in said["routine"]
     assert said["deep"].startswith("claude-opus-4-7 as deep solved 198 of 200 tasks")
+
+
+async def test_a_run_of_eight_cells_with_5000_tasks_each_is_decided_on_all_of_them(suite: SuiteInCluster) -> None:
+    revision = (await suite.router.get())["status"]["activeRevision"]
+    body = run("ci-1", revision=revision)
+    own = body["spec"]["matrix"][0]
+    body["spec"]["matrix"] = [
+        own,
+        *({**own, "name": f"routine-{at}", "model": f"model-{at}", "candidate": True} for at in range(7)),
+    ]
+    await suite.api.create(suite.runs_path, body)
+    chance = random.Random(1)
+    for cell in body["spec"]["matrix"]:
+        tasks = [
+            TaskResult(
+                task=f"tests/test_part_{number % 83}.py::test_that_{chance.randrange(10**6):06}_{number}",
+                outcome=TaskOutcome.RESOLVED if chance.random() < 0.97 else TaskOutcome.UNRESOLVED,
+                cost_usd=Decimal(chance.randrange(10**6)) / 10**7,
+                calls=chance.randrange(1, 40),
+                output_tokens=chance.randrange(20_000),
+                duration_s=chance.random() * 300,
+            )
+            for number in range(5000)
+        ]
+        of_run = CellOfRun(name=cell["name"], tier=cell["tier"], model=cell["model"], is_candidate=cell["candidate"])
+        entry = result_of(of_run, tasks, {}, datetime.now(UTC), cells=len(body["spec"]["matrix"]))
+        await suite.collect("ci-1", entry.pop("name"), **entry)
+    decided = await suite.until_phase("Decided", "ci-1")
+    conditions = {each["type"]: each["reason"] for each in decided["status"]["conditions"]}
+    assert conditions["TasksStored"] == "Stored"
+    kept = await suite.api.get(f"{suite.router.core}/configmaps/ci-1-tasks")
+    cells = unpacked(base64.b64decode(kept["binaryData"]["tasks.jsonl.gz"]))
+    assert [len(cell.tasks) for cell in cells] == [5000] * 8

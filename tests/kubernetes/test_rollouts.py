@@ -15,6 +15,7 @@ from operators import operator_process, running_operator
 from test_kubectl_plugin import Plugin
 
 from control_plane import Api, Cluster
+from guarded_prometheus import SECRET, Guarded
 from router_in_cluster import RouterInCluster
 from tierrouter_core.contract import CANARY_FILE, CANARY_REVISION, ROLLOUT
 
@@ -230,3 +231,29 @@ async def test_whoever_the_suite_names_is_told_and_the_address_is_in_no_log(
     assert list(got[0]) == ["text"]
     assert "came into force" in got[0]["text"]
     assert "T0-secret" not in caplog.text
+
+
+async def test_a_prometheus_that_wants_a_token_is_shown_the_one_that_is_mounted_now(
+    cluster: Cluster, router: RouterInCluster, runs: DecidingRuns, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    guarded = Guarded(tmp_path, b'{"status": "success", "data": {"resultType": "vector", "result": []}}')
+    token, bundle = tmp_path / "token", tmp_path / "bundle.pem"
+    token.write_text("an-older-one")
+    bundle.write_bytes(guarded.bundle)
+
+    async def says(what: str) -> None:
+        async def is_said() -> bool:
+            return what in (await router.condition("PrometheusUsed")).get("message", "")
+
+        await api.until(is_said, f"it is said: {what}")
+
+    async with guarded.running():
+        files = {"prometheus_token_file": str(token), "prometheus_ca_file": str(bundle)}
+        async with running_operator(cluster.kubeconfig, namespace, count_s=0.3, prometheus_url=guarded.url, **files):
+            await published(router, runs)
+            async with counting_pods(api, namespace, 1):
+                await runs.decide("nightly-1", file_count=7)
+                await says("Prometheus answers with status 401: Unauthorized")
+                token.write_text(SECRET)
+                await says("Prometheus has no series tierrouter_trial_count of the trial")
+    assert SECRET not in str(await router.get())

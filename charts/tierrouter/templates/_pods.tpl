@@ -60,14 +60,15 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* The Secrets that the operator's questions to Prometheus need, as sources of a projected volume; empty for none */}}
+{{/* The Secrets that the operator's questions to Prometheus need, as sources of a projected volume; empty for none.
+Optional, so that the operator runs without them: then sidecars' own counts are used, and a condition says why. */}}
 {{- define "tierrouter.prometheusSources" -}}
 {{- with .Values.operator.prometheus }}
 {{- if .url }}
 {{- $found := list }}
 {{- range $file, $from := dict "token" .tokenSecret "ca.crt" .caSecret }}
 {{- if $from.name }}
-{{- $found = append $found (dict "secret" (dict "name" $from.name "items" (list (dict "key" $from.key "path" $file)))) }}
+{{- $found = append $found (dict "secret" (dict "name" $from.name "optional" true "items" (list (dict "key" $from.key "path" $file)))) }}
 {{- end }}
 {{- end }}
 {{- if $found }}

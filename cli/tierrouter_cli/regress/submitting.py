@@ -125,7 +125,7 @@ async def _made(client: Client, namespace: str, suite: Mapping[str, Any], name: 
 
 async def _write(client: Client, run: Run, cell: Cell, tasks: tuple[TaskResult, ...]) -> None:
     of_run = CellOfRun(name=cell.name, tier=cell.tier, model=cell.model, is_candidate=cell.is_candidate)
-    entry = result_of(of_run, tasks, {}, datetime.now(UTC))
+    entry = result_of(of_run, tasks, {}, datetime.now(UTC), cells=len(run.cells))
     metadata = {key: run.obj["metadata"][key] for key in ("name", "namespace", "uid")}
     body = {"apiVersion": RUN.api_version, "kind": RUN.kind, "metadata": metadata, "status": {"results": [entry]}}
     await client.apply(f"{RUN.path(run.namespace, run.name)}/status", body, force=False)

@@ -60,7 +60,12 @@ class AnswerError(ApiServerError):
     @property
     def may_pass(self) -> bool:
         """Whether the same request may be answered otherwise in a moment. 401: a token is renewed."""
-        return self.status in (0, 401, 409, 429) or self.status >= 500
+        return (self.status in (0, 401, 409, 429) or self.status >= 500) and not self.is_too_large
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the store has no room for an object of that size, which an API server answers with 500."""
+        return self.status == 500 and "request is too large" in str(self)
 
 
 class ApiServer:

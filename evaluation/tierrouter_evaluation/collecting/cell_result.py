@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import packed
-from tierrouter_core.resources.regression_run import MAX_ROWS_BYTES
+from tierrouter_core.resources.regression_run import MAX_ROWS_BYTES, MAX_ROWS_OF_RUN_BYTES
 from tierrouter_evaluation.errors import ResultFilesError
 from tierrouter_evaluation.formats.found import with_usage
 
@@ -32,7 +32,7 @@ class CellOfRun:
 
 
 def result_of(
-    cell: CellOfRun, tasks: Sequence[TaskResult], usage: Mapping[str, TaskResult], now: datetime
+    cell: CellOfRun, tasks: Sequence[TaskResult], usage: Mapping[str, TaskResult], now: datetime, cells: int = 1
 ) -> dict[str, Any]:
     """The entry of a cell that has results.
 
@@ -40,6 +40,7 @@ def result_of(
         usage: what the router says of sessions, by their ids; those that are tasks' ids fill in what tasks lack, and
             where it says anything its sums are the cell's: the router has metered every turn.
         now: in UTC.
+        cells: how many the run has: its object has room for so much, and each gets the same share.
 
     Raises:
         ResultFilesError: so many tasks that even their ids don't fit.
@@ -59,7 +60,7 @@ def result_of(
         "calls": _bounded(_sum(task.calls for task in metered), _MAX_COUNT),
         "outputTokens": _bounded(_sum(task.output_tokens for task in metered), _MAX_TOKENS),
         "durationMs": _bounded(round(1000 * statistics.median(times)) if times else None, _MAX_COUNT),
-        "rows": _rows(cell, known),
+        "rows": _rows(cell, known, min(MAX_ROWS_BYTES, MAX_ROWS_OF_RUN_BYTES // cells)),
     }
     return {key: value for key, value in entry.items() if value is not None}
 
@@ -71,7 +72,7 @@ def error_of(cell: str, error: str, now: datetime) -> dict[str, Any]:
     return {"name": cell, "tasks": 0, "resolved": 0, "completionTime": _timestamp(now), "error": short}
 
 
-def _rows(cell: CellOfRun, tasks: Sequence[TaskResult]) -> str:
+def _rows(cell: CellOfRun, tasks: Sequence[TaskResult], most_bytes: int) -> str:
     """As much of the tasks as fits: errors' texts go first, then times and tokens, then cost and calls."""
     shorter: Sequence[Callable[[TaskResult], TaskResult]] = (
         lambda task: task,
@@ -87,11 +88,11 @@ def _rows(cell: CellOfRun, tasks: Sequence[TaskResult]) -> str:
         )
         text = base64.b64encode(packed([whole])).decode()
         size = len(text)
-        if size <= MAX_ROWS_BYTES:
+        if size <= most_bytes:
             return text
     raise ResultFilesError(
         f"{len(tasks):,} tasks are too many for one cell: even their ids alone take {size // 1024} KiB, compressed, "
-        f"and {MAX_ROWS_BYTES // 1024} KiB are kept; give them shorter ids, or make two suites of the suite"
+        f"and {most_bytes // 1024} KiB are kept; give them shorter ids, or make two suites of the suite"
     )
 
 

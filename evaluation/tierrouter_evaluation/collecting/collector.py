@@ -69,7 +69,7 @@ async def collect(wanted: Collection, say: Callable[[str], None]) -> bool:
             found = await asyncio.to_thread(read_folder, wanted.folder, wanted.format)
             for note in found.notes:
                 say(note)
-            entry = result_of(cell, found.tasks, usage or {}, now)
+            entry = result_of(cell, found.tasks, usage or {}, now, cells=len(run["spec"]["matrix"]))
         except ResultsError as error:
             say(str(error))
             exits = f" (the harness ended with {end.exits})" if end.exits and isinstance(error, NoResultsError) else ""
@@ -101,7 +101,7 @@ async def _write(
     try:
         await _persist(once, deadline_s, say)
     except AnswerError as error:
-        if error.status not in (400, 413, 422) or entry.get("error"):
+        if not (error.status in (400, 413, 422) or error.is_too_large) or entry.get("error"):
             raise
         refused = error_of(wanted.cell, f"the API server refuses the results: {error}", datetime.now(UTC))
         await _persist(lambda: server.add_result(wanted.run, refused), deadline_s, say)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import unpacked
 from tierrouter_core.resources.regression_run import MAX_ROWS_BYTES
+from tierrouter_evaluation.collecting.api_server import AnswerError
 from tierrouter_evaluation.collecting.cell_result import CellOfRun, error_of, result_of
 from tierrouter_evaluation.collecting.pod_end import pod_end
 from tierrouter_evaluation.collecting.usage import usage_from
@@ -88,6 +89,19 @@ def test_rows_that_are_too_large_lose_their_details_before_any_task():
     found = tasks_in(entry)
     assert len(found) == 4000
     assert {(each.calls, each.duration_s) for each in found.values()} == {(3, None)}
+
+
+@pytest.mark.parametrize("cells", [1, 2, 3, 4, 8, 12])
+def test_all_cells_of_a_run_have_room_in_its_object_together(cells):
+    tasks = [task(f"task-{number}", calls=3, duration_s=number / 7, output_tokens=number**2) for number in range(9000)]
+    entry = result_of(CELL, tasks, {}, NOW, cells=cells)
+    assert cells * len(entry["rows"]) <= 900 * 1024
+    assert len(tasks_in(entry)) == 9000
+
+
+def test_an_object_that_is_too_large_is_not_tried_again():
+    assert not AnswerError("PATCH run: 500: etcdserver: request is too large", 500).may_pass
+    assert AnswerError("PATCH run: 500: etcdserver: leader changed", 500).may_pass
 
 
 def test_tasks_whose_ids_alone_do_not_fit_are_refused_with_their_size():

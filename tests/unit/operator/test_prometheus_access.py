@@ -2,62 +2,25 @@
 
 import logging
 import os
-import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 sys.path.append(str(Path(__file__).parents[1] / "rollout"))
 
 from prometheus_answers import answer_of
 
+from guarded_prometheus import SECRET, Guarded
 from tierrouter_core.rollout.arms import Arms, Figure, arm_of
 from tierrouter_operator.errors import OperatorError
 from tierrouter_operator.planning.kinds import ROUTER, Key
 from tierrouter_operator.prometheus import Prometheus
-from tierrouter_operator.webhook.authority import CA_CERTIFICATES, CERTIFICATE, KEY, Lifetimes, renewed
 
-LIFETIMES = Lifetimes(leaf=timedelta(days=7), ca=timedelta(days=60), notice=timedelta(hours=1))
 COUNTS = Arms(arm_of([{}] * 90, [10] * 90), arm_of([{Figure.ERRORS: 1}] * 10, [10] * 10))
 UNTRUSTED = "has no certificate that is trusted (unable to get local issuer certificate)"
-SECRET = "eyJhbGciOiJSUzI1NiJ9.hunter2"
-
-
-class Guarded:
-    """Answers who shows ``token``; ``bundle`` has its authority."""
-
-    def __init__(self, folder: Path) -> None:
-        self.token, self.url, self.asked = SECRET, "", 0
-        files = renewed({}, ("localhost",), datetime.now(UTC), LIFETIMES)
-        for part in (CERTIFICATE, KEY):
-            (folder / part).write_bytes(files[part])
-        self.bundle = files[CA_CERTIFICATES]
-        self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.tls.load_cert_chain(folder / CERTIFICATE, folder / KEY)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.asked += 1
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
-            return web.json_response({"status": "error", "error": "Unauthorized"}, status=401)
-        return web.Response(body=answer_of(COUNTS), content_type="application/json")
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Guarded"]:
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", self.answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "localhost", 0, ssl_context=self.tls).start()
-        self.url = f"https://localhost:{runner.addresses[0][1]}"
-        try:
-            yield self
-        finally:
-            await runner.cleanup()
 
 
 @pytest.fixture
@@ -74,7 +37,7 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def guarded(tmp_path: Path, bundle: Path) -> Guarded:
-    server = Guarded(tmp_path)
+    server = Guarded(tmp_path, answer_of(COUNTS))
     bundle.write_bytes(server.bundle)
     return server
 
@@ -135,7 +98,7 @@ async def test_an_authority_that_nobody_named_gets_no_token(guarded: Guarded, to
 async def test_authorities_that_are_renewed_count_from_the_next_question_on(
     guarded: Guarded, token: Path, bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    renew(bundle, Guarded(tmp_path_factory.mktemp("other")).bundle)
+    renew(bundle, Guarded(tmp_path_factory.mktemp("other"), b"").bundle)
     async with asking(guarded, token, bundle) as prometheus:
         assert await asked(prometheus) == UNTRUSTED
         renew(bundle, guarded.bundle)
