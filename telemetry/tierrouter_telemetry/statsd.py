@@ -1,13 +1,17 @@
-"""Turns as lines of StatsD, with tags as DogStatsD has them, one datagram a turn.
+"""Turns as lines of StatsD, with tags as DogStatsD has them, one datagram a turn, or two where names are long.
 
 A socket that never blocks is all the buffer there is: what the kernel does not take is lost, as UDP is.
 """
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from tierrouter_telemetry.sinks import EndedTurn, TelemetryError
+
+MAX_BYTES: Final = 1432
+"""Of a datagram: so many no network cuts."""
 
 
 class StatsD:
@@ -34,17 +38,37 @@ class StatsD:
 
     def ended(self, turn: EndedTurn) -> None:
         """Send it."""
-        # Nobody listening is told by the next send, as an error that means nothing to it.
-        with contextlib.suppress(OSError):
-            self._socket.send("\n".join(lines(turn)).encode())
+        for datagram in datagrams(lines(turn)):
+            try:
+                self._socket.send(datagram)
+            except ConnectionRefusedError:
+                # Nobody had listened to the one before; whether somebody does now is only known by sending this one.
+                with contextlib.suppress(OSError):
+                    self._socket.send(datagram)
+            except OSError:
+                # Lost, as UDP is.
+                continue
 
     def close(self) -> None:
         """Nothing is left to send."""
         self._socket.close()
 
 
+def datagrams(said: Iterable[str]) -> Iterator[bytes]:
+    """As many lines in each as there is room for; none is broken."""
+    held = b""
+    for line in said:
+        more = line.encode(errors="replace")
+        if held and len(held) + 1 + len(more) > MAX_BYTES:
+            yield held
+            held = b""
+        held = held + b"\n" + more if held else more
+    if held:
+        yield held
+
+
 def lines(turn: EndedTurn) -> Iterator[str]:
-    """What is said of a turn; below 1,432 bytes, which no network cuts."""
+    """What is said of a turn."""
     row = turn.row
     tags = f"|#tier:{_tag(row.tier)},model:{_tag(turn.model)}"
     yield f"tierrouter.turns:1|c{tags},outcome:{row.outcome}"
@@ -68,4 +92,4 @@ def lines(turn: EndedTurn) -> Iterator[str]:
 
 def _tag(text: str) -> str:
     """Names may hold what ends a tag or a line."""
-    return "".join("_" if each in ",|#:\n" else each for each in text[:80]) or "none"
+    return "".join("_" if each in ",|#:" or not each.isprintable() else each for each in text) or "none"

@@ -57,12 +57,12 @@ def _found(summary: Summary) -> Iterator[Problem]:
         yield Problem(Tone.BAD, f"No configuration is in force{_because(served.refused)}")
     elif served.refused:
         yield Problem(Tone.BAD, f"The newest configuration is refused{_because(served.refused)}")
-    failed = sum(summary.lately.get(outcome, 0) for outcome in FAILED)
+    failed = sum(summary.lately.get(end, 0) for end in FAILED)
     if failed:
-        turns = sum(summary.lately.values())
+        lately = sum(summary.lately.values())
         ends = ", ".join(f"{summary.lately[end]:,} {words}" for end, words in _ENDS.items() if summary.lately.get(end))
-        tone = Tone.BAD if failed >= _MANY * turns else Tone.WARN
-        yield Problem(tone, f"{failed:,} of the latest {counted(turns, 'turn')} failed: {ends}")
+        tone = Tone.BAD if failed >= _MANY * lately else Tone.WARN
+        yield Problem(tone, f"{failed:,} of the latest {counted(lately, 'turn')} failed: {ends}")
     for each in summary.left_alone:
         yield _left_alone(each)
     share = summary.deep_share

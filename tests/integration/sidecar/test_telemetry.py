@@ -1,12 +1,14 @@
 """OTLP and StatsD, where somebody asks for them: by real receivers, and never at a turn's expense."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -111,6 +113,7 @@ async def test_a_turn_is_a_span_and_two_metrics_by_the_genai_conventions(receive
         "gen_ai.usage.output_tokens": 10,
         "gen_ai.usage.reasoning.output_tokens": 0,
         "gen_ai.usage.cache_read.input_tokens": 400,
+        "gen_ai.usage.cache_write.input_tokens": 0,
         "gen_ai.usage.cache_creation.input_tokens": 0,
         "tierrouter.turn": got.header("x-tierrouter-turn"),
         "tierrouter.tier": "routine",
@@ -248,6 +251,63 @@ async def test_statsd_that_nobody_listens_to_costs_no_turn(start, provider):
     sidecar = await start(router_text(provider.base_url), statsd=f"127.0.0.1:{port}")
     for _ in range(5):
         assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).status == 200
+
+
+def told_to_statsd(port: int, listening: socket.socket, *turns: EndedTurn) -> list[bytes]:
+    """What arrives of turns; the last of them is told while somebody listens."""
+    sinks = open_sinks(otel=False, statsd=f"127.0.0.1:{port}", pod="")
+    for turn in turns[:-1]:
+        sinks.ended(turn)
+    listening.bind(("127.0.0.1", port))
+    listening.settimeout(1)
+    sinks.ended(turns[-1])
+    sinks.close()
+    got = []
+    with contextlib.suppress(TimeoutError):
+        while True:
+            got.append(listening.recv(65536))
+    return got
+
+
+def ended_turn(model: str) -> EndedTurn:
+    row = TurnRow(
+        turn_id="1f",
+        time="2026-03-01T00:00:00.000Z",
+        tier="t" * 40,
+        outcome=Outcome.UPSTREAM_ERROR,
+        input_tokens=10**8,
+        cache_read_tokens=10**8,
+        cache_write_tokens=10**8,
+        output_tokens=10**8,
+        cost_usd=Decimal("1234.123456789"),
+        baseline_cost_usd=Decimal("1234.123456789"),
+        ttft_ms=99_999,
+        duration_ms=99_999,
+    )
+    return EndedTurn(row, model, 1.0)
+
+
+def test_statsd_that_comes_back_misses_no_turn_that_is_told_from_then_on():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        got = told_to_statsd(closed_port(), listening, ended_turn("a"), ended_turn("b"))
+    assert b"model:b" in got[0]
+
+
+def test_no_datagram_is_longer_than_any_network_takes_and_no_line_is_broken():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        got = told_to_statsd(closed_port(), listening, ended_turn("m" * 128))
+    assert len(got) == 2 and all(len(each) <= 1432 for each in got)
+    lines = [line for each in got for line in each.decode().split("\n")]
+    assert [line.partition(":")[0].removeprefix("tierrouter.") for line in lines] == [
+        *("turns", *["tokens"] * 4, "cost_usd", "baseline_cost_usd", "time_to_first_token", "turn_duration"),
+    ]
+    assert all(f"model:{'m' * 128}" in line for line in lines if "|#" in line)
+
+
+def test_no_name_ends_a_tag_or_a_line():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        (got,) = told_to_statsd(closed_port(), listening, ended_turn("a,b|c#d:e\nf\rg\x1bh"))
+    assert b"model:a_b_c_d_e_f_g_h," in got
 
 
 @pytest.mark.parametrize("address", ["8125", "host:", ":8125", "host:0", "host:port", "127.0.0.1:70000"])
