@@ -72,12 +72,22 @@ class TextLines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's own name)
         """The line; a traceback comes after it."""
         more = "".join(f" {key}={_plain(value)}" for key, value in getattr(record, "fields", {}).items())
-        return super().formatMessage(record) + more
+        # A list of what is wrong has lines of its own; none of them begins as a line of the log does.
+        return "\n    ".join(map(_seen, super().formatMessage(record).split("\n"))) + more
 
 
 def _plain(value: Any) -> str:
     text = str(value)
-    return text if text and not any(each in text for each in ' "=\n') else json.dumps(text, ensure_ascii=False)
+    if text and text.isprintable() and not any(each in text for each in ' "='):
+        return text
+    return _seen(json.dumps(text, ensure_ascii=False))
+
+
+def _seen(text: str) -> str:
+    """What moves a terminal's cursor, or another line's end, as its number: agents and providers choose such texts."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 class WrittenBehind(logging.Handler):

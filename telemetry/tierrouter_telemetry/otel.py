@@ -127,6 +127,7 @@ class OpenTelemetry:
 def _of_span(turn: EndedTurn, whole_input: int) -> Mapping[str, str | int | float]:
     """What one turn's span says and no metric may: it is different each time."""
     row = turn.row
+    written = row.cache_write_tokens + row.cache_write_1h_tokens
     said: dict[str, str | int | float] = {
         "gen_ai.request.model": row.requested_model or turn.model,
         "gen_ai.conversation.id": row.session,
@@ -134,7 +135,9 @@ def _of_span(turn: EndedTurn, whole_input: int) -> Mapping[str, str | int | floa
         "gen_ai.usage.output_tokens": row.output_tokens,
         "gen_ai.usage.reasoning.output_tokens": row.reasoning_tokens,
         "gen_ai.usage.cache_read.input_tokens": row.cache_read_tokens,
-        "gen_ai.usage.cache_creation.input_tokens": row.cache_write_tokens + row.cache_write_1h_tokens,
+        # What release 0.1.0 of the conventions calls it, and what it was called before.
+        "gen_ai.usage.cache_write.input_tokens": written,
+        "gen_ai.usage.cache_creation.input_tokens": written,
         "tierrouter.turn": row.turn_id,
         "tierrouter.agent": row.agent,
         "tierrouter.revision": row.revision,

@@ -209,7 +209,7 @@ async def test_it_says_that_turns_fail_though_every_provider_is_still_asked(page
         await page.goto(served.admin_url + "/")
         await page.until(SHOWN)
         problems = await page.js("[...document.querySelectorAll('#problems li')].map(each => each.innerText)")
-        assert problems == ["3 of the latest 3 turns failed: 3 without an answer"]
+        assert problems == ["3 of the latest 3 turns failed: 3 without an answer; the log says why"]
 
 
 async def test_every_text_can_be_told_from_its_ground(page, tmp_path, provider):

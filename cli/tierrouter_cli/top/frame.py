@@ -51,11 +51,16 @@ def frame(shown: Shown, console: Console, height: int | None) -> Group:
         return Group(trouble, Text(), _footer(shown))
     view = view_of(look.total)
     width = console.width
-    top = Group(_heading(look, view, width), *_trouble(shown), Text(), _facts(view, width), Text(), *_problems(view))
+    heading = Group(_heading(look, view, width), *_trouble(shown))
+    top = Group(heading, Text(), _facts(view, width), Text(), *_problems(view))
     parts = [Text(), _tiers(view.tiers, width), *_more(view, width)]
     below = Group(Text(), _footer(shown))
     room = _NO_HEIGHT
     if height is not None:
+        if _height(console, top) + _height(console, below) > height:
+            # What is wrong is seen on the lowest screen, too.
+            top = Group(heading, *_problems(view), _figures(view))
+            below = Group(_footer(shown))
         # What matters least goes first where the screen is low.
         lines = [_height(console, part) for part in parts]
         fixed = _height(console, top) + _height(console, below)
@@ -100,6 +105,16 @@ def _facts(view: View, width: int) -> RenderableType:
     tiles.add_row(*(_value(fact) for fact in view.facts))
     tiles.add_row(*(Text(fact.note, style="dim") for fact in view.facts))
     return tiles
+
+
+def _figures(view: View) -> RenderableType:
+    """The facts without what is noted to them: a line each."""
+    lines = Table.grid(padding=(0, 2, 0, 0))
+    lines.add_column(no_wrap=True)
+    lines.add_column(justify="right", no_wrap=True)
+    for fact in view.facts:
+        lines.add_row(Text(fact.name), _value(fact))
+    return lines
 
 
 def _value(fact: Fact) -> Text:

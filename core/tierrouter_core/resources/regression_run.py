@@ -25,7 +25,9 @@ RUN_KIND = "RegressionRun"
 MAX_RUN_NAME = 57
 """With ``-tasks`` it is still a label's value."""
 MAX_ROWS_BYTES = 256 * 1024
-"""Of one cell's rows in a run's status, as base64: an object may have 1.5 MB in all."""
+"""Of one cell's rows in a run's status, as base64."""
+MAX_ROWS_OF_RUN_BYTES = 900 * 1024
+"""Of all cells' together: an object may have 1.5 MiB in all, and what is decided has to have room, too."""
 
 _DECIMAL_PERCENT = Text(
     pattern=r"(?:100(?:\.0{1,6})?|[0-9]{1,2}(?:\.[0-9]{1,6})?)",

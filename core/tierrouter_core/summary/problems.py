@@ -62,7 +62,7 @@ def _found(summary: Summary) -> Iterator[Problem]:
         lately = sum(summary.lately.values())
         ends = ", ".join(f"{summary.lately[end]:,} {words}" for end, words in _ENDS.items() if summary.lately.get(end))
         tone = Tone.BAD if failed >= _MANY * lately else Tone.WARN
-        yield Problem(tone, f"{failed:,} of the latest {counted(lately, 'turn')} failed: {ends}")
+        yield Problem(tone, f"{failed:,} of the latest {counted(lately, 'turn')} failed: {ends}; the log says why")
     for each in summary.left_alone:
         yield _left_alone(each)
     share = summary.deep_share

@@ -113,6 +113,7 @@ async def test_a_turn_is_a_span_and_two_metrics_by_the_genai_conventions(receive
         "gen_ai.usage.output_tokens": 10,
         "gen_ai.usage.reasoning.output_tokens": 0,
         "gen_ai.usage.cache_read.input_tokens": 400,
+        "gen_ai.usage.cache_write.input_tokens": 0,
         "gen_ai.usage.cache_creation.input_tokens": 0,
         "tierrouter.turn": got.header("x-tierrouter-turn"),
         "tierrouter.tier": "routine",

@@ -49,6 +49,22 @@ def test_a_line_for_people_has_its_fields_behind_the_message() -> None:
     assert line.endswith(' INFO turn turn=1f reason="Rule: \\"x\\" is true"')
 
 
+@pytest.mark.parametrize("odd", ["\x1b[2J", "\r", "\x07", "\x9b31m", "\u2028", "\u202e", "\ud800", "\x00"])
+def test_nobody_elses_text_moves_a_terminals_cursor_or_begins_a_line(odd: str) -> None:
+    line = TextLines().format(record(f"vendor answered 500: {odd}x", session=f"a{odd}b", reason=f"a {odd}"))
+    assert line.isprintable()
+    assert f"vendor answered 500: {odd.encode('unicode_escape').decode()}x session=" in line
+
+
+def test_what_has_lines_of_its_own_begins_none_of_the_log() -> None:
+    line = TextLines().format(record("refused:\n2026-01-01 00:00:00,000 INFO turn", session="a\nb"))
+    assert line.endswith(' INFO refused:\n    2026-01-01 00:00:00,000 INFO turn session="a\\nb"')
+
+
+def test_letters_of_all_the_world_stay_as_they_are() -> None:
+    assert TextLines().format(record("größer", agent="代理🦄")).endswith(" INFO größer agent=代理🦄")
+
+
 def test_a_traceback_is_part_of_both() -> None:
     try:
         raise ValueError("odd")

@@ -102,11 +102,11 @@ def test_turns_that_fail_now_need_attention_though_no_provider_is_left_alone():
     (problem,) = view_of(made).problems
     assert (problem.tone, problem.text) == (
         Tone.BAD,
-        "3 of the latest 10 turns failed: 2 without an answer, 1 cut off",
+        "3 of the latest 10 turns failed: 2 without an answer, 1 cut off; the log says why",
     )
     one = summary(recent=tuple(turn(outcome=end) for end in ["answered"] * 10 + ["refused"]))
     assert [(each.tone, each.text) for each in view_of(one).problems] == [
-        (Tone.WARN, "1 of the latest 11 turns failed: 1 refused")
+        (Tone.WARN, "1 of the latest 11 turns failed: 1 refused; the log says why")
     ]
 
 

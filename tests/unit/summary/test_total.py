@@ -62,4 +62,6 @@ def test_what_fails_now_is_counted_over_all_sidecars():
     ends = (turn(), turn(outcome="cut"))
     total = added_up([summary(recent=ends), summary(recent=ends[:1])])
     assert total.lately == {"answered": 2, "cut": 1}
-    assert [each.text for each in view_of(total).problems] == ["1 of the latest 3 turns failed: 1 cut off"]
+    assert [each.text for each in view_of(total).problems] == [
+        "1 of the latest 3 turns failed: 1 cut off; the log says why"
+    ]

@@ -126,6 +126,13 @@ def test_problems_are_on_the_screen_before_all_tables():
     assert problem < next(n for n, line in enumerate(lines) if line.startswith("Tier "))
 
 
+def test_what_is_wrong_is_seen_on_a_low_and_narrow_screen_before_what_is_only_said():
+    shown = drawn(one(problems=1), width=40, height=12).splitlines()[:12]
+    assert any("vendor-0, model kimi, is left alone" in line for line in shown)
+    for fact in ("Spent", "Saved", "Expensive tiers", "Turns", "Failed"):
+        assert any(line.startswith(fact) for line in shown), shown
+
+
 def test_without_colour_nothing_is_lost(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     text = drawn(one(problems=1), force_terminal=True)
