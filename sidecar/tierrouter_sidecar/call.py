@@ -56,6 +56,7 @@ class Call:
         self.began = False
         """Whether the first token of a stream has come."""
         self._fitted = self._fit()
+        way.calls += 1
         try:
             self._outgoing = self._made_out()
         except CredentialError as error:
@@ -118,7 +119,8 @@ class Call:
             # The client's own headers belong to its dialect, and so does its query.
             traced = dict(passed_on(way.headers))
             return outgoing(credentials, self.target, turns_endpoint(self._fitted.target), traced, "")
-        return outgoing(credentials, self.target, way.endpoint, way.headers, raw_query(way.http))
+        first = way.calls == 1
+        return outgoing(credentials, self.target, way.endpoint, way.headers, raw_query(way.http), first_attempt=first)
 
     async def perform(self, *, left_s: float, others: bool) -> web.StreamResponse:
         """Make it, and relay its answer; ``attempt`` says what broke that off after its first token.

@@ -26,16 +26,30 @@ class Outgoing:
 
 
 def outgoing(
-    credentials: Credentials, target: Target, endpoint: Endpoint, headers: Mapping[str, str], query: str
+    credentials: Credentials,
+    target: Target,
+    endpoint: Endpoint,
+    headers: Mapping[str, str],
+    query: str,
+    *,
+    first_attempt: bool = True,
 ) -> Outgoing:
     """The call to ``target``; raises CredentialError where its key is missing.
 
     Args:
         headers: the client's; of a translated turn none but those by which its trace goes on.
+        first_attempt: whether nobody was asked before.
     """
     key = credentials.key_of(target.provider, time.monotonic())
     vendor = target_of(target.provider.base_url)
-    sent = request_headers(endpoint.dialect, headers.items(), provider_key=key, target=vendor, version=__version__)
+    sent = request_headers(
+        endpoint.dialect,
+        headers.items(),
+        provider_key=key,
+        target=vendor,
+        version=__version__,
+        first_attempt=first_attempt,
+    )
     if _is_in_cluster(target.provider.base_url):
         sent += passed_on(headers)
     kept = upstream_query(query, endpoint.dialect, vendor)

@@ -57,6 +57,8 @@ class UnderWay:
     """For ``x-tierrouter-notice``."""
     reply: Reply | None
     """The client's stream, where it has asked for one."""
+    calls: int = 0
+    """How many were made ready."""
     refused_usage: tuple[str, str] | None = None
     """The key of a target that has refused to be asked for usage."""
     unfinished: Unfinished | None = None

@@ -9,6 +9,7 @@ from reliability import CHAT, GOOD, MESSAGES, PATHS, RESPONSES
 from test_failover import ASK, STREAM, left_alone, with_failover
 
 from provider import Status
+from tierrouter_sidecar import outgoing
 
 DIALECTS = [CHAT, RESPONSES, MESSAGES]
 SOON = Status(429, headers={"retry-after": "2"})
@@ -112,3 +113,16 @@ async def test_a_reset_in_seconds_of_the_epoch_is_a_time_that_was_named(start, p
         assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).tier == "fallback"
     assert len(provider.requests) == 1
     assert 35 < (await left_alone(sidecar))[0]["forSeconds"] < 42
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_an_idempotency_key_goes_with_the_first_call_and_with_no_other(
+    start, provider, spare, monkeypatch, dialect
+):
+    """The official SDKs send one; with another model it would name another request."""
+    monkeypatch.setattr(outgoing, "target_of", lambda _: "anthropic" if dialect is MESSAGES else "openai")
+    sidecar = await start(with_failover(provider, spare))
+    provider.always(Status(500))
+    assert (await sidecar.post(PATHS[dialect], ASK[dialect], {"idempotency-key": "k-1"})).tier == "fallback"
+    asked = [*provider.requests, *spare.requests]
+    assert [dict(request.headers).get("idempotency-key") for request in asked] == ["k-1", None, None]
