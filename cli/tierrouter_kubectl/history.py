@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tierrouter_cli.console import Output
 from tierrouter_core.contract import ConditionType
 from tierrouter_core.resources.revision import OriginType
 from tierrouter_kubectl.cluster import Obj, RouterState
@@ -45,7 +45,7 @@ def timeline(state: RouterState, runs: Sequence[Obj]) -> list[Moment]:
 def print_history(moments: Sequence[Moment], name: str) -> None:
     """A line for each, for people."""
     if not moments:
-        Console(highlight=False).print(Text(f"{name}: nothing has happened yet"))
+        Output().print(Text(f"{name}: nothing has happened yet"))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("time", "event", "run", "revision"):
@@ -54,7 +54,7 @@ def print_history(moments: Sequence[Moment], name: str) -> None:
     for each in moments:
         event = Text(each.event, style=_COLOURS.get(each.event, ""))
         table.add_row(each.time or "-", event, each.run, each.revision, Text(each.message))
-    Console(highlight=False).print(table)
+    Output().print(table)
 
 
 def _of_runs(runs: Sequence[Obj]) -> Iterator[Moment]:
