@@ -81,7 +81,7 @@ def _demo(options: argparse.Namespace, folder: Path) -> int:
         _report(folder)
         if options.once:
             return 0
-        _say_how_to_use_it(url, folder)
+        _say_how_to_use_it(url, f"http://127.0.0.1:{options.admin_port}", folder)
         with contextlib.suppress(KeyboardInterrupt):
             code = router.wait()
             raise DemoError(f"the router ended by itself (exit status {code}); the end of its log:\n{_log_end(folder)}")
@@ -93,7 +93,9 @@ def _demo(options: argparse.Namespace, folder: Path) -> int:
 def _router(options: argparse.Namespace, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """The router as a process of its own, stopped at the end."""
     ports = ["--port", str(options.port), "--admin-port", str(options.admin_port)]
-    command = [*TIERROUTER, "run", "--embedded", *ports, "--state-dir", str(folder), "--drain", "2"]
+    # Text: a person reads this log, and its end stands in the demo's own errors.
+    shown = ["--drain", "2", "--log-format", "text"]
+    command = [*TIERROUTER, "run", "--embedded", *ports, "--state-dir", str(folder), *shown]
     with _log_file(folder).open("wb") as log:
         # A session of its own: Ctrl-C is for the demo, which then stops the router once and in order.
         router = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -150,16 +152,17 @@ def _report(folder: Path) -> None:
         raise DemoError(f"'tierrouter report' failed (exit status {done.returncode}); what it said stands above")
 
 
-def _say_how_to_use_it(url: str, folder: Path) -> None:
+def _say_how_to_use_it(url: str, admin_url: str, folder: Path) -> None:
     _heading("Still serving; Ctrl-C ends it")
     print(f"""Point any OpenAI or Anthropic SDK at it (the keys are placeholders, the SDKs want some):
 
     export OPENAI_BASE_URL={url}/v1  OPENAI_API_KEY=unused
     export ANTHROPIC_BASE_URL={url}  ANTHROPIC_API_KEY=unused
 
+Watch it:           {admin_url}/ in a browser, or .venv/bin/tierrouter top --url {admin_url}
 The report so far:  .venv/bin/tierrouter report --state-dir {folder}
 The router's log:   {_log_file(folder)}
-Both are deleted when this ends.
+Ledger and log are deleted when this ends.
 
 Claude Code, Codex and OpenCode need real models: the embedded one has a window of 8,192 tokens, and their first
 request alone is larger (Claude Code's is about 20,000). With your keys:

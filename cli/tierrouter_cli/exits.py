@@ -32,6 +32,8 @@ _EXTRA_OF: Final = {
     "pyarrow": "analysis",
 }
 """Packages that an installation may lack, and the extra that brings them."""
+_IN_SEVERAL: Final = frozenset({"aiohttp", "kubernetes", "prometheus_client"})
+"""Those of them that several extras bring; which one is meant, the command knows."""
 
 
 def say(message: str) -> None:
@@ -72,24 +74,25 @@ def explained_errors(extra: str = "") -> Iterator[None]:
         code = PROBLEM if isinstance(error, DocumentError) or _is_about_data(error) else CANNOT_START
         raise SystemExit(code) from None
     except ModuleNotFoundError as error:
-        brings_it = _EXTRA_OF.get((error.name or "").partition(".")[0])
-        if brings_it is None:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA_OF:
             raise
-        install = f"pip install 'tierrouter[{extra or brings_it}]'"
+        brings_it = extra if extra and package in _IN_SEVERAL else _EXTRA_OF[package]
+        install = f"pip install 'tierrouter[{brings_it}]'"
         say(f"tierrouter: this needs {error.name}, which is not installed; run: {install}")
         raise SystemExit(CANNOT_START) from None
     except BrokenPipeError:
         # The reader of our output (head, less) has left: nothing is wrong.
-        _forget_output()
+        forget_output()
         raise SystemExit(OK) from None
     except OSError as error:
-        _forget_output()
+        forget_output()
         where = f"{error.filename}: " if error.filename else ""
         say(f"tierrouter: {where}{error.strerror or error}")
         raise SystemExit(PROBLEM) from None
 
 
-def _forget_output() -> None:
+def forget_output() -> None:
     """Let what could not be written go nowhere: the interpreter tries once more at its end, and complains."""
     if sys.stdout is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)

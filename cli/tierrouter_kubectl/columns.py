@@ -7,6 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tierrouter_cli.console import Output
+
 _GAP = 2
 _LEAST = 40
 """Where the text would have less room than this beside the columns, it goes below them."""
@@ -18,7 +20,7 @@ Row = tuple[Sequence[str | Text], str]
 
 def print_columns(names: Sequence[str], text_name: str, rows: Sequence[Row]) -> None:
     """Print the rows below the columns' names; nothing of them is ever left out."""
-    console = Console(highlight=False)
+    console = Output()
     cells = [[Text.assemble(cell) for cell in row] for row, _ in rows]
     heads = [Text(name, style="bold") for name in names]
     widths = [max(each.cell_len for each in column) for column in zip(heads, *cells, strict=True)]

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
+from tierrouter_cli.console import Output
 from tierrouter_core.contract import ConditionType
 from tierrouter_core.resources.revision import OriginType
 from tierrouter_kubectl.cluster import Obj, RouterState
@@ -45,7 +45,7 @@ def timeline(state: RouterState, runs: Sequence[Obj]) -> list[Moment]:
 def print_history(moments: Sequence[Moment], name: str) -> None:
     """A line for each, for people."""
     if not moments:
-        Console(highlight=False).print(Text(f"{name}: nothing has happened yet"))
+        Output().print(Text(f"{name}: nothing has happened yet"))
         return
     print_columns(
         ("time", "event", "run", "revision"),

@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 import yaml
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tierrouter_cli.console import Output
 from tierrouter_core.contract import is_bad
 from tierrouter_core.document.difference import Difference
 from tierrouter_kubectl.cluster import Obj, RouterState
@@ -65,7 +65,7 @@ def status_data(state: RouterState) -> dict[str, Any]:
 def print_status(state: RouterState, now: datetime | None = None) -> None:
     """One router, for people."""
     data, now = status_data(state), now or datetime.now(UTC)
-    console = Console(highlight=False)
+    console = Output()
     ready = {"True": "[green]ready[/]", "False": "[red]not ready[/]"}.get(data["ready"], "[yellow]not judged yet[/]")
     console.print(f"[bold]{data['namespace']}/{data['name']}[/]  {ready}, mode {data['mode']}")
     if data["activeRevision"]:
@@ -130,7 +130,7 @@ def difference_data(differences: Sequence[Difference]) -> list[Mapping[str, Any]
 
 def print_differences(before: Obj, after: Obj, differences: Sequence[Difference]) -> None:
     """The differences, for people: a line each."""
-    console = Console(highlight=False)
+    console = Output()
     sides = [f"{each['spec']['number']} ({each['metadata']['name']})" for each in (before, after)]
     console.print(Text(f"{sides[0]} -> {sides[1]}", style="bold"))
     if not differences:

@@ -189,16 +189,20 @@ class Client(HttpClient):
             raise UnavailableError(f"{method} {path}: no answer within {REQUEST_TIMEOUT_S:g} s") from None
         except aiohttp.ClientConnectorError as error:
             raise UnavailableError(
-                f"{method} {path}: the API server at {self._access.host} can't be reached ({_why(error)})"
+                f"{method} {path}: the API server at {self._access.host} can't be reached ({why_unreachable(error)})"
             ) from None
         except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
             raise UnavailableError(f"{method} {path}: {error or type(error).__name__}") from None
 
 
-def _why(error: aiohttp.ClientConnectorError) -> str:
-    number = error.os_error.errno
-    # asyncio words it otherwise, with the address once more.
-    return os.strerror(number) if number and number > 0 else str(error.os_error)[:200] or type(error).__name__
+def why_unreachable(error: aiohttp.ClientConnectorError) -> str:
+    """In few words; asyncio's have the address once more."""
+    # One about a certificate has no os_error, and numbers of TLS are none of the operating system's.
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
+    if isinstance(cause, ssl.SSLError):
+        return str(getattr(cause, "verify_message", "") or cause)[:200]
+    number = getattr(cause, "errno", None)
+    return os.strerror(number) if number and number > 0 else str(cause)[:200] or type(error).__name__
 
 
 def _error(what: str, status: int, headers: Mapping[str, str], text: bytes) -> ApiError:

@@ -163,6 +163,17 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert "BrokenPipe" not in ran.stderr
 
 
+def test_nor_is_it_where_a_table_is_printed(write):
+    calls = write(
+        "session,agent,turn,prompt_idx,t_rel_s,model,input_tokens,cache_creation_tokens,cache_read_tokens,output_tokens\n"
+        "s,main,1,1,0,gpt-5-5,100,0,0,10\n",
+        "calls.csv",
+    )
+    ran = shell(f"{shlex.join([*COMMAND, 'replay', '-f', str(EXAMPLE), str(calls)])} | true")
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-"], ids=["full", "closed"])
 def test_output_that_can_not_be_written_is_an_error_and_no_traceback(output):
     ran = shell(f"{shlex.join([*COMMAND, 'compile', '-f', str(EXAMPLE)])} {output}")

@@ -154,8 +154,9 @@ def test_the_table_states_spend_share_saving_and_caching(state_dir: Path) -> Non
     assert "its own prompt cache (5 min)" in " ".join(text.split())
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [34, 40, 50, 60, 70, 80, 120])
 def test_figures_stay_in_line_and_whole_at_any_width(width: int) -> None:
+    """A narrow terminal has fewer of them."""
     rows = [
         turn(
             number,
@@ -176,7 +177,10 @@ def test_figures_stay_in_line_and_whole_at_any_width(width: int) -> None:
     assert all(len(line) <= width for line in text.splitlines())
     assert "$123,456.79" in text
     assert "<$0.01" in text
-    ends = {len(line.rstrip()) for line in text.splitlines() if line.rstrip().endswith("%")}
+    assert "…" not in text
+    assert "a-model-with" in text
+    last = "%" if "Spend" in text else "79"
+    ends = {len(line.rstrip()) for line in text.splitlines() if line.rstrip().endswith(last)}
     assert len(ends) == 1
 
 

@@ -5,12 +5,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tierrouter_cli.console import Output
 from tierrouter_core.regression.facts import Decision
 
 
 def print_decision(found: Decision, console: Console | None = None) -> None:
     """Print a line for each cell, and then what follows and why."""
-    console = console or Console(highlight=False)
+    console = console or Output()
     if found.cells:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), collapse_padding=True)
         table.add_column("Cell", overflow="fold")

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tierrouter_cli.console import Output
 from tierrouter_cli.replay import words
 from tierrouter_cli.replay.figures import sections
 from tierrouter_cli.replay.replaying import Replayed
@@ -12,7 +13,7 @@ from tierrouter_cli.replay.replaying import Replayed
 
 def print_table(replayed: Replayed, console: Console | None = None) -> None:
     """Print it."""
-    console = console or Console(highlight=False)
+    console = console or Output()
     console.print(Text(words.heading(replayed)))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 2), collapse_padding=True)
     table.add_column("", no_wrap=True)

@@ -91,14 +91,13 @@ async def _cluster(
 async def _show(source: "Source", *, once: bool, interval_s: float) -> None:
     import sys
 
-    from rich.console import Console
-
+    from tierrouter_cli.console import Output
     from tierrouter_cli.top.screen import Screen, show_once
 
     if hasattr(sys.stdout, "reconfigure"):
         # A terminal that lacks a sign shows another one.
         sys.stdout.reconfigure(errors="replace")
-    console = Console(highlight=False)
+    console = Output()
     if once or not console.is_terminal or console.is_dumb_terminal:
         await show_once(source, console)
     else:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
 from tierrouter_cli.cluster import Where, connected
+from tierrouter_cli.console import Output
 from tierrouter_cli.exits import PROBLEM, say, write_out
 from tierrouter_cli.regress.connection import FIELD_MANAGER
 from tierrouter_cli.tuning.cluster import propose, read_cluster
@@ -89,7 +88,7 @@ def _show(found: Found, outputs: dict[str, Path], wanted: Wanted, dry_run: bool)
     if outputs:
         write_files(outputs, found, wanted.seed)
     else:
-        print_tuned(found.tuned, Console(stderr=True, highlight=False))
+        print_tuned(found.tuned, Output(stderr=True))
         say_left_out(found.router)
     if dry_run:
         write_out(found.router.text.encode())

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tierrouter_cli.console import Output
 from tierrouter_core.spend.report_text import percent
 from tierrouter_core.tuning.tune import Tuned
 from tierrouter_core.tuning.words import closing_lines, mix_words
@@ -12,7 +13,7 @@ from tierrouter_core.tuning.words import closing_lines, mix_words
 
 def print_tuned(tuned: Tuned, console: Console | None = None) -> None:
     """Print the frontier, a line for each mix that saves more than the one before, and then what is proposed."""
-    console = console or Console(highlight=False)
+    console = console or Output()
     console.print(Text(f"{tuned.tasks:,} tasks, {len(tuned.singles)} models, relative to {tuned.baseline}"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), collapse_padding=True)
     table.add_column("Policy", overflow="fold", min_width=16)

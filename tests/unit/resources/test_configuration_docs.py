@@ -12,6 +12,9 @@ from tierrouter_core.resources.regression_run import RegressionRun
 from tierrouter_core.resources.revision import RouterRevision
 from tierrouter_core.resources.router import TierRouter
 from tierrouter_core.resources.status import ProviderStatus, RouterStatus
+from tierrouter_core.routing.decide import Router
+from tierrouter_core.routing.variables import VARIABLES
+from tierrouter_sidecar.compiling import compile_texts
 
 SECTIONS: list[tuple[type[Any], str, str, str]] = [
     (TierRouter, "", "configuration.md", "TierRouter"),
@@ -22,6 +25,8 @@ SECTIONS: list[tuple[type[Any], str, str, str]] = [
     (RegressionSuite, "", "kubernetes.md", "RegressionSuite"),
     (RegressionRun, "", "kubernetes.md", "RegressionRun"),
 ]
+
+DEFAULTS = {name: variable.default for name, variable in VARIABLES.items()}
 
 
 @pytest.mark.parametrize(("cls", "prefix", "page", "heading"), SECTIONS)
@@ -38,3 +43,12 @@ def test_every_field_has_a_meaning() -> None:
             row.doc.endswith(".") and "|" not in row.markdown_row.strip("| ").replace(" | ", "")
             for row in describe(cls)
         )
+
+
+def test_the_file_to_begin_with_is_a_router_whose_rule_moves_a_turn_up() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    loaded = compile_texts([("small.yaml", text)], None)
+    assert loaded.warnings == ()
+    router = Router(loaded.document)
+    (stuck,) = router.rules.all({**DEFAULTS, "session.tool_errors_in_a_row": 3})
+    assert (stuck.matched, stuck.rule.tier, loaded.document.tiers["deep"].expensive) == (True, "deep", True)
