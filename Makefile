@@ -4,6 +4,8 @@
 PORT ?= 8383
 ADMIN_PORT ?= 9464
 PYTEST ?= .venv/bin/pytest
+# Compiled modules are kept, whatever the machine is set to: else every process of every lane compiles them anew.
+export PYTHONDONTWRITEBYTECODE :=
 # The heading of a lane, so that a log can be skimmed.
 lane = @printf '\n=== %s\n' '$(1)'
 
