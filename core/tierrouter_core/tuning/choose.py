@@ -13,9 +13,9 @@ import numpy as np
 from tierrouter_core.tuning.policy import Entry, Mix
 from tierrouter_core.tuning.search import Candidates, Floats, Ints, Points
 
-_SAME_COST: Final = 0.02
+_SAME_COST: Final = 0.01
 _SAME_COST_ERRORS: Final = 0.5
-"""Two mixes that cost the same up to so many standard errors of a quality, at most two points, can't be told apart."""
+"""Two mixes that cost the same up to so many standard errors of a quality, at most one point, can't be told apart."""
 _WEIGHT_STEPS: Final = 100
 """Weights are whole percents."""
 _ROUNDING: Final = 1e-9

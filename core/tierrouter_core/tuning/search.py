@@ -15,8 +15,9 @@ from tierrouter_core.tuning.policy import Policy, Stage, run_of_stage
 from tierrouter_core.tuning.results import Results
 
 _MAX_LIMITS: Final = 14
-_MAX_CASCADES: Final = 1_000_000
-"""Of three stages; with many models each gets fewer limits."""
+_MAX_CASCADES: Final = 16_000
+"""Of three stages, or somewhat more; with many models each gets fewer limits. Of more the search finds the lucky ones
+rather than the good ones (docs/tuning.md)."""
 _EVEN: Final = 1e-6
 """Costs are summed in single precision."""
 _FAR_TOO_MUCH: Final = 1e9
