@@ -9,9 +9,10 @@ import numpy as np
 from bench.rollout.fleets import LONGEST_S, Fleet, Side, Truth, fleet
 from tierrouter_core.resources.guards import Rollout
 from tierrouter_core.resources.revision import OriginType
-from tierrouter_core.rollout.analysis import Action, Progress, judge, settings_of
+from tierrouter_core.rollout.analysis import Action, Progress, judge
 from tierrouter_core.rollout.arms import Arms, Figure
 from tierrouter_core.rollout.bounds import MOST_LOOKS
+from tierrouter_core.rollout.settings import settings_of
 
 STEP_S = 90.0
 """How often counters are looked at here: each fifth of half an hour is one of these times."""

@@ -31,8 +31,9 @@ from tierrouter_sidecar.kept import KeptAnswer
 from tierrouter_sidecar.ledger import Ledger
 from tierrouter_sidecar.live import InForce
 from tierrouter_sidecar.metrics import TOKEN_KINDS, Metrics
+from tierrouter_telemetry.ended_turn import EndedTurn
 from tierrouter_telemetry.logs import fields
-from tierrouter_telemetry.sinks import EndedTurn, Sinks
+from tierrouter_telemetry.sinks import Sinks
 
 log = logging.getLogger("tierrouter")
 

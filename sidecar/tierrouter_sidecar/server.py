@@ -38,7 +38,8 @@ from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.spending import Spending
 from tierrouter_sidecar.turn import TurnServer
 from tierrouter_sidecar.upstream import Upstream
-from tierrouter_telemetry.sinks import Sinks, TelemetryError, open_sinks
+from tierrouter_telemetry.errors import TelemetryError
+from tierrouter_telemetry.sinks import Sinks, open_sinks
 
 log = logging.getLogger("tierrouter")
 

@@ -29,7 +29,8 @@ from opentelemetry.trace import (
 from tierrouter_core import __version__
 from tierrouter_core.names import Outcome
 from tierrouter_core.wire.trace_context import Trace
-from tierrouter_telemetry.sinks import EndedTurn, TelemetryError
+from tierrouter_telemetry.ended_turn import EndedTurn
+from tierrouter_telemetry.errors import TelemetryError
 
 _OPERATION = "chat"
 _PROTOCOL = "http/protobuf"

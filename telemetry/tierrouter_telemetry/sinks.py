@@ -2,31 +2,12 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from tierrouter_core.errors import TierRouterError
-from tierrouter_core.spend.row import TurnRow
-from tierrouter_core.wire.trace_context import Trace
+from tierrouter_telemetry.ended_turn import EndedTurn
+from tierrouter_telemetry.errors import TelemetryError
 
 log = logging.getLogger("tierrouter")
-
-
-class TelemetryError(TierRouterError):
-    """What was asked for can't be had."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndedTurn:
-    """A turn that is over."""
-
-    row: TurnRow
-    model: str
-    """As metrics call it: one that the configuration names, or ``other``."""
-    began_s: float
-    """Wall clock."""
-    trace: Trace | None = None
-    """The client's, where it has one."""
 
 
 class Sink(Protocol):

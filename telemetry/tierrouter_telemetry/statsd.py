@@ -8,7 +8,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from tierrouter_telemetry.sinks import EndedTurn, TelemetryError
+from tierrouter_telemetry.ended_turn import EndedTurn
+from tierrouter_telemetry.errors import TelemetryError
 
 MAX_BYTES: Final = 1432
 """Of a datagram: so many no network cuts."""

@@ -2,36 +2,19 @@
 
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from tierrouter_cli.exits import PROBLEM, USAGE, explained_errors, say
+from tierrouter_cli.replay.asked import ROUTER_POLICY, Options
 
 FORMATS = ("table", "csv", "json")
-ROUTER_POLICY = "router"
 
 _TTL = re.compile(r"(?:[0-9]{1,9}(?:ms|s|m|h))+", re.ASCII)
 _TTL_PART = re.compile(r"([0-9]+)(ms|s|m|h)")
 _MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What was asked for, checked."""
-
-    files: tuple[Path, ...]
-    inputs: tuple[Path, ...]
-    policies: tuple[tuple[str, float | None], ...]
-    """Names with their share; the router has none."""
-    draws: int
-    seed: int
-    ttl_ms: int | None
-    baseline: str
-    format: str
-    html: Path | None
 
 
 def replay(
@@ -103,7 +86,8 @@ def replay(
         html=html,
     )
     with explained_errors():
-        from tierrouter_cli.replay.replaying import ReplayError, replay_and_print
+        from tierrouter_cli.replay.replaying import replay_and_print
+        from tierrouter_cli.replay.routers import ReplayError
         from tierrouter_cli.transcripts.reading import TranscriptError
 
         try:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from tierrouter_cli.replay import words
-from tierrouter_cli.replay.replaying import Replayed
+from tierrouter_cli.replay.replayed import Replayed
 from tierrouter_core.replay.draws import Column, Range
 from tierrouter_core.replay.run import Run, Sums
 

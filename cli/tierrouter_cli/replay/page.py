@@ -5,7 +5,7 @@ from html import escape
 
 from tierrouter_cli.replay import charts, words
 from tierrouter_cli.replay.figures import sections
-from tierrouter_cli.replay.replaying import Replayed
+from tierrouter_cli.replay.replayed import Replayed
 from tierrouter_core.replay.draws import Column
 
 _STYLE = """

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tierrouter_cli.exits import say, write_out
-from tierrouter_cli.replay.command import ROUTER_POLICY, Options
+from tierrouter_cli.replay.asked import ROUTER_POLICY, Options
+from tierrouter_cli.replay.replayed import Replayed
 from tierrouter_cli.replay.routers import ReplayError, RouterFile, load_routers, with_baseline
 from tierrouter_cli.transcripts.detect import Transcripts, read_inputs
 from tierrouter_core.document.model import Document
@@ -18,23 +19,7 @@ from tierrouter_core.replay.run import Run, recorded_on, replay
 from tierrouter_core.replay.seats import BASELINE, seat_of_baseline, seats_of, tiers_of_a_mix
 from tierrouter_sidecar.state_dir import default_state_dir
 
-__all__ = ["ReplayError", "Replayed", "replay_and_print"]
-
 OnProgress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """Everything that the formats show."""
-
-    calls: int
-    sessions: int
-    agents: int
-    sources: tuple[str, ...]
-    broken_lines: int
-    ttl_ms: int | None
-    """What ``--ttl`` said; None where each model's own counts."""
-    columns: tuple[Column, ...]
 
 
 def replay_and_print(options: Options) -> None:

@@ -8,7 +8,7 @@ from rich.text import Text
 from tierrouter_cli.console import Output
 from tierrouter_cli.replay import words
 from tierrouter_cli.replay.figures import sections
-from tierrouter_cli.replay.replaying import Replayed
+from tierrouter_cli.replay.replayed import Replayed
 
 
 def print_table(replayed: Replayed, console: Console | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tierrouter_cli.replay.replaying import Replayed
+from tierrouter_cli.replay.replayed import Replayed
 from tierrouter_core.replay.draws import Column, Mean, Range
 from tierrouter_core.spend import report_text
 

@@ -16,14 +16,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from tierrouter_core.resources.guards import Rollout
-from tierrouter_core.resources.revision import OriginType
 from tierrouter_core.rollout.arms import Arms, Figure
 from tierrouter_core.rollout.bounds import MOST_LOOKS, Spending, boundary, spent
 from tierrouter_core.rollout.comparing import LEAST_SESSIONS, Comparison, Tolerance, against, compared
+from tierrouter_core.rollout.settings import Settings
 from tierrouter_core.rollout.wording import because_of_the_deadline, because_worse, nothing_worse, still_waiting
 
-CONFIDENCE_PERCENT: Final = 95
 SHAPE: Final = Spending.POCOCK
 """What is clearly bad is to end soon: most of a canary's harm is done before the last look."""
 
@@ -52,30 +50,6 @@ class Action(StrEnum):
     PROMOTE = "Promote"
     ROLL_BACK = "RollBack"
     GIVE_UP = "GiveUp"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a trial is judged by."""
-
-    min_turns: int
-    """Of the canary."""
-    window_s: float
-    max_error_percent: int
-    deadline_s: float
-    towards_safety: bool
-    confidence_percent: int = CONFIDENCE_PERCENT
-
-
-def settings_of(rollout: Rollout, origin: OriginType | str) -> Settings:
-    """A router's own settings, for a revision of this origin."""
-    return Settings(
-        min_turns=rollout.min_turns,
-        window_s=rollout.analysis_window_ms / 1000,
-        max_error_percent=rollout.max_error_percent,
-        deadline_s=rollout.deadline_ms / 1000,
-        towards_safety=origin == OriginType.REGRESSION,
-    )
 
 
 @dataclass(frozen=True, slots=True)

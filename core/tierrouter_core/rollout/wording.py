@@ -1,14 +1,12 @@
 """The sentences of a rollout, with their numbers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tierrouter_core.rollout.arms import Arms, Figure
 from tierrouter_core.rollout.bounds import MOST_LOOKS
 from tierrouter_core.rollout.comparing import LEAST_SESSIONS, Comparison
-
-if TYPE_CHECKING:
-    from tierrouter_core.rollout.analysis import Settings
+from tierrouter_core.rollout.settings import Settings
 
 _WORDS: Final = {
     Figure.ERRORS: "failed turns",
@@ -53,7 +51,7 @@ def nothing_worse(comparisons: Sequence[Comparison], arms: Arms, elapsed_s: floa
     return f"none of {len(compared)} figures is worse than tolerated {over}: {told}"
 
 
-def still_waiting(settings: "Settings", arms: Arms, elapsed_s: float, looked: int, *, set_back: bool) -> str:
+def still_waiting(settings: Settings, arms: Arms, elapsed_s: float, looked: int, *, set_back: bool) -> str:
     """What is waited for."""
     clock = "; the clock stands before the canary's beginning" if set_back else ""
     canary = arms.canary
@@ -64,7 +62,7 @@ def still_waiting(settings: "Settings", arms: Arms, elapsed_s: float, looked: in
     return f"{said} after {_time(elapsed_s)} of {_time(settings.window_s)}{seen}{clock}"
 
 
-def because_of_the_deadline(settings: "Settings", arms: Arms, elapsed_s: float) -> str:
+def because_of_the_deadline(settings: Settings, arms: Arms, elapsed_s: float) -> str:
     """What becomes of it without enough turns."""
     had = f"{arms.canary.turns} of {settings.min_turns} turns in {arms.canary.sessions} sessions"
     said = f"the deadline of {_time(settings.deadline_s)} passed with {had}"

@@ -5,9 +5,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from tierrouter_core.rollout.analysis import Look, Progress, judge, looks_from_json, settings_of
+from tierrouter_core.rollout.analysis import Look, Progress, judge, looks_from_json
 from tierrouter_core.rollout.arms import Arms
 from tierrouter_core.rollout.counters import after_look, told_from_status
+from tierrouter_core.rollout.settings import settings_of
 from tierrouter_core.rollout.sources import Evidence, after_answer, evidence_from_json, evidence_to_json
 from tierrouter_operator.planning.rollout_verdict import Analysis, Question, Verdict
 

@@ -24,7 +24,8 @@ from provider import Answer, Status, Tokens, closed_port
 from tierrouter_core.names import Outcome
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_sidecar.errors import StartError
-from tierrouter_telemetry.sinks import EndedTurn, open_sinks
+from tierrouter_telemetry.ended_turn import EndedTurn
+from tierrouter_telemetry.sinks import open_sinks
 
 TURN = Answer(text="ok", usage=Tokens(input=1000, cached=400, output=10))
 

@@ -9,16 +9,9 @@ from hypothesis import strategies as st
 
 from tierrouter_core.resources.guards import Rollout
 from tierrouter_core.resources.revision import OriginType
-from tierrouter_core.rollout.analysis import (
-    Action,
-    Look,
-    Progress,
-    Settings,
-    judge,
-    looks_from_json,
-    settings_of,
-)
+from tierrouter_core.rollout.analysis import Action, Look, Progress, judge, looks_from_json
 from tierrouter_core.rollout.arms import FIGURES, Arm, Arms, Figure, arm_of
+from tierrouter_core.rollout.settings import Settings, settings_of
 
 PROMOTION = settings_of(Rollout(), OriginType.PROMOTION)
 REGRESSION = settings_of(Rollout(), OriginType.REGRESSION)
