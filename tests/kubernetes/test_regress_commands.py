@@ -10,8 +10,9 @@ from suite_in_cluster import SuiteInCluster
 
 from control_plane import Cluster
 from router_in_cluster import RouterInCluster
+from tierrouter_cli.cluster import Where
 from tierrouter_cli.regress import run as run_command
-from tierrouter_cli.regress.connection import RegressError, Where
+from tierrouter_cli.regress.connection import RegressError
 from tierrouter_cli.regress.submitting import Submission, submit_results
 
 
