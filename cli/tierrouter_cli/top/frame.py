@@ -69,7 +69,9 @@ def frame(shown: Shown, console: Console, height: int | None) -> Group:
             lines.pop()
         room = height - fixed - sum(lines) - _LONG_HEAD
     long = _pods(look, width, room) if look.pods is not None else _turns(view, width, room, shown.at.tzinfo)
-    return Group(top, *parts, *([Text(), long] if long is not None and room > 0 else []), below)
+    # One row, and a line that says how many more there are, may be one line too many.
+    fits = long is not None and (height is None or 1 + _height(console, long) <= _LONG_HEAD + room)
+    return Group(top, *parts, *([Text(), long] if long is not None and fits else []), below)
 
 
 def _height(console: Console, part: RenderableType) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -113,6 +113,7 @@ def test_no_line_is_longer_than_the_screen_is_wide_and_no_figure_is_cut(width, p
 
 @settings(max_examples=10)
 @given(st.integers(24, 80), st.sampled_from([60, 80, 120]), st.booleans())
+@example(25, 60, True)
 def test_no_picture_is_higher_than_the_screen(height, width, of_fleet):
     text = drawn(fleet(60) if of_fleet else one(), width, height)
     assert len(text.splitlines()) <= height
