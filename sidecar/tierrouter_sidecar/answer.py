@@ -7,7 +7,7 @@ from aiohttp import web
 
 from tierrouter_core.failover.classify import failure_of_error
 from tierrouter_core.failover.failure import Failure, FailureKind
-from tierrouter_core.names import Outcome, UsageSource
+from tierrouter_core.names import Dialect, Outcome, UsageSource
 from tierrouter_core.spend.usage import Usage
 from tierrouter_core.wire.dialects import response_headers
 from tierrouter_core.wire.failures import WireError
@@ -105,15 +105,8 @@ async def relay_unary(
     Raises:
         AttemptFailed: the body is no answer; nothing has been sent.
     """
-    dialect, provider = record.request.dialect, attempt.target.provider.name
-    body = await read_body(upstream, provider, late_s)
-    payload = unary_payload(body)
-    error = unary_reported_error(dialect, payload)
-    if error is not None:
-        raise AttemptFailed(failure_of_error(provider, error))
-    usage = unary_usage(dialect, payload)
-    attempt.usage = usage if usage is not None else estimate_unary(dialect, payload, input_estimate())
-    attempt.flagged = unary_flagged(dialect, payload)
+    body = await read_body(upstream, attempt.target.provider.name, late_s)
+    note_unary(attempt, record.request.dialect, body, input_estimate)
     before_sending()
     record.outcome = Outcome.ANSWERED
     if rename_model is not None:
@@ -125,6 +118,25 @@ async def relay_unary(
     record.first_byte()
     await send(request, response, record)
     return response
+
+
+def note_unary(attempt: Attempt, dialect: Dialect, body: bytes, input_estimate: Callable[[], int]) -> None:
+    """Write down what an answer that is one JSON body has used, and whether it is flagged.
+
+    Args:
+        dialect: the provider's.
+        input_estimate: asked for where the body reports no usage.
+
+    Raises:
+        AttemptFailed: the body is no answer.
+    """
+    payload = unary_payload(body)
+    error = unary_reported_error(dialect, payload)
+    if error is not None:
+        raise AttemptFailed(failure_of_error(attempt.target.provider.name, error))
+    usage = unary_usage(dialect, payload)
+    attempt.usage = usage if usage is not None else estimate_unary(dialect, payload, input_estimate())
+    attempt.flagged = unary_flagged(dialect, payload)
 
 
 async def send(request: web.BaseRequest, response: web.Response, record: TurnRecord) -> None:

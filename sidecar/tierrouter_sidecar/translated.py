@@ -14,8 +14,7 @@ from tierrouter_core.wire.reported_error import ReportedError
 from tierrouter_core.wire.sse import SseError
 from tierrouter_core.wire.translate import Translated
 from tierrouter_core.wire.translated_answer import answer_of_stream, stream_of_answer, translate_answer
-from tierrouter_core.wire.unary import estimate_unary, unary_flagged, unary_payload, unary_reported_error, unary_usage
-from tierrouter_sidecar.answer import Headers, headers_of, read_body, send
+from tierrouter_sidecar.answer import Headers, headers_of, note_unary, read_body, send
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.record import Attempt, TurnRecord
 from tierrouter_sidecar.reply import EVENT_STREAM, Reply
@@ -58,13 +57,7 @@ async def relay_translated_unary(
         attempt.usage = meter.usage_or_estimate(envelope.input_estimate)
         answer = answer_of_stream(translated, body, envelope, attempt.usage)
     else:
-        payload = unary_payload(body)
-        reported = unary_reported_error(dialect, payload)
-        if reported is not None:
-            raise AttemptFailed(failure_of_error(provider, reported))
-        usage = unary_usage(dialect, payload)
-        attempt.usage = usage if usage is not None else estimate_unary(dialect, payload, envelope.input_estimate)
-        attempt.flagged = unary_flagged(dialect, payload)
+        note_unary(attempt, dialect, body, lambda: envelope.input_estimate)
         turn = stream_of_answer if record.request.stream else translate_answer
         answer = turn(translated, body, envelope, attempt.usage)
     if isinstance(answer, Failed):
