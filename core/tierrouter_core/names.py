@@ -84,6 +84,10 @@ class Outcome(StrEnum):
     """The router itself would not or could not send the turn anywhere."""
 
 
+FAILED_OUTCOMES = frozenset({Outcome.UPSTREAM_ERROR, Outcome.CUT, Outcome.REFUSED})
+"""How turns end that got no whole answer, clients that went away aside."""
+
+
 class TurnKind(StrEnum):
     """``turn.kind`` of the rules (design section 5.2)."""
 

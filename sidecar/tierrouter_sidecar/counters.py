@@ -9,7 +9,7 @@ conversations.
 import secrets
 from typing import Any, Final
 
-from tierrouter_core.names import Outcome, Reason
+from tierrouter_core.names import FAILED_OUTCOMES, Reason
 from tierrouter_core.rollout.arms import (
     COST_PLACE,
     FIGURES,
@@ -31,7 +31,6 @@ from tierrouter_sidecar.trials import Seat
 MOST_REVISIONS: Final = 20
 """That are counted; the oldest goes."""
 
-_FAILED: Final = frozenset({Outcome.UPSTREAM_ERROR, Outcome.CUT, Outcome.REFUSED})
 _SESSIONS, _TURNS, _TURNS_SQUARED, _UNPRICED, _SUMS = range(5)
 _NAMES: Final = tuple(str(figure) for figure in FIGURES if figure is not Figure.COST)
 
@@ -99,7 +98,7 @@ class Counters:
         first = record.decision.targets[0].key if record.decision.targets else None
         stood_in = row.reason.startswith(Reason.FAILOVER) and record.target is not None and record.target.key != first
         figures = [
-            int(record.outcome in _FAILED),
+            int(record.outcome in FAILED_OUTCOMES),
             int(stood_in),
             int(record.decision.reason is Reason.ESCALATION),
             # Reading results takes time, and nobody compares them while there is no canary.

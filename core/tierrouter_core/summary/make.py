@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from tierrouter_core.names import Reason
+from tierrouter_core.names import FAILED_OUTCOMES, Reason
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.row_facts import total_input
 from tierrouter_core.summary import MOST_RECENT
 from tierrouter_core.summary.model import (
-    FAILED,
     BudgetLine,
     DeepShare,
     FirstTokens,
@@ -172,7 +171,7 @@ def _tier(name: str, counted: Counted, named: Mapping[str, Any], last_model: str
         provider=named.get("provider") or "",
         expensive=bool(named.get("expensive")),
         turns=sum(turns.values()),
-        failed=sum(count for outcome, count in turns.items() if outcome in FAILED),
+        failed=sum(count for outcome, count in turns.items() if outcome in FAILED_OUTCOMES),
         input_tokens=tokens.get("input", 0),
         cache_read_tokens=tokens.get("cache_read", 0),
         cache_write_tokens=tokens.get("cache_write", 0),

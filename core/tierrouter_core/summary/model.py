@@ -2,12 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
-
-from tierrouter_core.names import Outcome
-
-FAILED: Final = frozenset({Outcome.UPSTREAM_ERROR, Outcome.CUT, Outcome.REFUSED})
-"""How turns end that got no whole answer, clients that went away aside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from tierrouter_core.failover.circuit import CircuitState
-from tierrouter_core.names import Outcome
-from tierrouter_core.summary.model import FAILED, LeftAlone, Summary
+from tierrouter_core.names import FAILED_OUTCOMES, Outcome
+from tierrouter_core.summary.model import LeftAlone, Summary
 from tierrouter_core.summary.words import counted, span
 
 
@@ -57,7 +57,7 @@ def _found(summary: Summary) -> Iterator[Problem]:
         yield Problem(Tone.BAD, f"No configuration is in force{_because(served.refused)}")
     elif served.refused:
         yield Problem(Tone.BAD, f"The newest configuration is refused{_because(served.refused)}")
-    failed = sum(summary.lately.get(end, 0) for end in FAILED)
+    failed = sum(summary.lately.get(end, 0) for end in FAILED_OUTCOMES)
     if failed:
         lately = sum(summary.lately.values())
         ends = ", ".join(f"{summary.lately[end]:,} {words}" for end, words in _ENDS.items() if summary.lately.get(end))
