@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tierrouter_cli.exits import OK, PROBLEM, SLIPPED, STILL_GOING
 from tierrouter_cli.regress.connection import RegressError
-from tierrouter_core.regression.results import one_line
+from tierrouter_core.printable import one_line
 
 if TYPE_CHECKING:
     from tierrouter_operator.client import Client

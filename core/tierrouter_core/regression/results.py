@@ -1,20 +1,8 @@
 """A suite's results: what became of each task with each tier and model that was tested."""
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def one_line(text: str) -> str:
-    """What somebody else wrote, without what may do something to a terminal, end a line, or be no text.
-
-    Half of a pair of surrogates is no text: what was cut off in the middle of a character, or a name of no encoding.
-    """
-    return _CONTROL.sub(" ", text)
 
 
 class TaskOutcome(StrEnum):

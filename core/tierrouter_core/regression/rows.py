@@ -17,9 +17,12 @@ from typing import Any, Final
 import orjson
 
 from tierrouter_core.errors import ResultsError
-from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult, one_line
+from tierrouter_core.printable import one_line
+from tierrouter_core.regression.results import CellResults, TaskOutcome, TaskResult
 
 MAX_ROWS: Final = 100_000
+_MOST_ROWS: Final = 2 * MAX_ROWS
+_MOST_TEXT_BYTES: Final = 32 * 1024 * 1024
 _MAX_ROW_BYTES: Final = 16 * 1024
 _MAX_TASK: Final = 2048
 _MAX_ERROR: Final = 300
@@ -37,8 +40,8 @@ class Allowance:
     Of one call never more than half: a cell that is too large takes nothing from the others.
     """
 
-    rows: int = 2 * MAX_ROWS
-    text_bytes: int = 32 * 1024 * 1024
+    rows: int = _MOST_ROWS
+    text_bytes: int = _MOST_TEXT_BYTES
 
 
 def row_of(task: TaskResult) -> dict[str, Any]:
@@ -115,10 +118,9 @@ def unpacked(data: bytes, allowance: Allowance | None = None) -> tuple[CellResul
     Raises:
         ResultsError: it is something else, cut off, or too much.
     """
-    whole = Allowance()
-    left = whole if allowance is None else allowance
-    most_bytes = left.text_bytes if allowance is None else min(left.text_bytes, whole.text_bytes // 2)
-    most_rows = left.rows if allowance is None else min(left.rows, whole.rows // 2)
+    left, calls = (Allowance(), 1) if allowance is None else (allowance, 2)
+    most_bytes = min(left.text_bytes, _MOST_TEXT_BYTES // calls)
+    most_rows = min(left.rows, _MOST_ROWS // calls)
     try:
         decompress = zlib.decompressobj(31)
         text = decompress.decompress(data, max(1, most_bytes))

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 
+from tierrouter_core.printable import one_line
 from tierrouter_core.regression.candidates import Judged, Standing
 from tierrouter_core.regression.comparison import comparison_words, use_of, use_words
 from tierrouter_core.regression.counting import Counted, Night
 from tierrouter_core.regression.evidence import strength
 from tierrouter_core.regression.recovery import Recovery
-from tierrouter_core.regression.results import TaskOutcome, one_line
+from tierrouter_core.regression.results import TaskOutcome
 from tierrouter_core.regression.slips import Slip, night_limit, tier_limit, tier_needed
 from tierrouter_core.regression.state import Scope, SuiteState, Track
 from tierrouter_core.regression.statistics import wilson
