@@ -19,6 +19,7 @@ from typing import Any, Final
 from tierrouter_core.errors import ResultsError
 from tierrouter_core.regression.results import TaskOutcome, TaskResult
 from tierrouter_core.regression.rows import task_of
+from tierrouter_core.wire.counts import details, items
 from tierrouter_evaluation.errors import ResultFilesError
 from tierrouter_evaluation.formats.found import Found
 from tierrouter_evaluation.formats.zip_members import Members
@@ -77,7 +78,7 @@ def _from_zip(data: bytes, source: str) -> tuple[Json, list[Any]]:
         header = _json(members.read("header.json"), f"{source}/header.json")
     elif "_journal/start.json" in members:
         # Inspect was killed: what it had done stands in its journal.
-        header = {**_map(_json(members.read("_journal/start.json"), source)), "status": "started"}
+        header = {**details(_json(members.read("_journal/start.json"), source)), "status": "started"}
     else:
         raise ResultFilesError(f"{source}: no log of Inspect: the zip file has no header.json")
     if not isinstance(header, dict) or not isinstance(header.get("eval"), dict):
@@ -108,13 +109,13 @@ def _log(header: Json, samples: list[Any], source: str) -> Log:
         epochs.setdefault(task, []).append(_tried(sample, task, scorer, source))
     notes = []
     if status != "success":
-        expected = _list(_map(about.get("dataset")).get("sample_ids"))
+        expected = items(details(about.get("dataset")).get("sample_ids"))
         missing = [task for each in expected if (task := f"{name}/{each}") not in epochs]
         for task in missing:
             error = f"not tried: the log ends as {status or 'unknown'}"
             epochs[task] = [TaskResult(task=task, outcome=TaskOutcome.ERROR, error=error)]
         notes.append(f"{source}: the log ends as {status or 'unknown'}; {len(missing)} samples are missing")
-    scorers = _list(about.get("scorers"))
+    scorers = items(about.get("scorers"))
     if scorer and len(scorers) > 1:
         notes.append(f"{source}: of {len(scorers)} scorers the first one counts: {scorer}")
     tasks = tuple(_reduced(task, tries) for task, tries in epochs.items())
@@ -123,8 +124,8 @@ def _log(header: Json, samples: list[Any], source: str) -> Log:
 
 def _scorer(about: Json, samples: list[Any], source: str) -> str:
     """The one that counts; empty where nothing was scored."""
-    used = list(dict.fromkeys(key for each in samples if isinstance(each, dict) for key in _map(each.get("scores"))))
-    named = [each.get("name") for each in _list(about.get("scorers")) if isinstance(each, dict)]
+    used = list(dict.fromkeys(key for each in samples if isinstance(each, dict) for key in details(each.get("scores"))))
+    named = [each.get("name") for each in items(about.get("scorers")) if isinstance(each, dict)]
     for name in named:
         if name in used:
             return str(name)
@@ -138,7 +139,7 @@ def _scorer(about: Json, samples: list[Any], source: str) -> str:
 
 def _tried(sample: Json, task: str, scorer: str, source: str) -> TaskResult:
     where = f"{source}: sample {task}"
-    usage = [each for each in _map(sample.get("model_usage")).values() if isinstance(each, dict)]
+    usage = [each for each in details(sample.get("model_usage")).values() if isinstance(each, dict)]
     costs = [each.get("total_cost") for each in usage]
     resolved, error = _verdict(sample, scorer, where)
     try:
@@ -165,7 +166,7 @@ def _verdict(sample: Json, scorer: str, where: str) -> tuple[bool | None, str]:
         return None, "the sample was declared invalid"
     if error := sample.get("error"):
         return None, str(error.get("message") if isinstance(error, dict) else error)
-    score = _map(sample.get("scores")).get(scorer)
+    score = details(sample.get("scores")).get(scorer)
     if score is None:
         return None, "the sample has no score"
     value = _value(score.get("value") if isinstance(score, dict) else score, f"{where}: score {scorer}")
@@ -219,14 +220,6 @@ def _sum(values: Iterable[Any]) -> Any:
     """None where one is not known."""
     found = list(values)
     return None if None in found else sum(found[1:], found[0])
-
-
-def _map(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _json(data: bytes, source: str) -> Any:
