@@ -6,7 +6,6 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tierrouter_dashboards import look, shared
 from tierrouter_dashboards import promql as q
-from tierrouter_dashboards.limit import limit_stat
 from tierrouter_dashboards.page import Row, page
 from tierrouter_dashboards.panels import Column, Query, alerts, bars, graph, stat_panel, table_panel
 
@@ -50,16 +49,8 @@ def _money() -> Row:
                 look.SAVING,
                 empty="no baseline",
             ),
-            stat_panel(
-                "Deep share",
-                "Turns that tiers with expensive: true have served, of all that a tier has served.",
-                look.SHARE,
-                q.deep_share(),
-                look.NONE_IS_WRONG,
-                width=3,
-                empty="no turns",
-            ),
-            limit_stat(),
+            shared.deep_share(),
+            shared.deep_share_of_its_limit(),
             stat_panel(
                 "Deep share of spend",
                 "What these turns cost, of all that was spent: a few expensive turns can be most of the bill.",

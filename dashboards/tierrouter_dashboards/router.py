@@ -4,7 +4,6 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tierrouter_dashboards import look, shared
 from tierrouter_dashboards import promql as q
-from tierrouter_dashboards.limit import limit_stat
 from tierrouter_dashboards.page import Row, page
 from tierrouter_dashboards.panels import Column, Query, bars, graph, stat_panel, states, table_panel
 
@@ -43,16 +42,8 @@ def _summary() -> Row:
                 look.SAVING,
                 empty="no baseline",
             ),
-            stat_panel(
-                "Deep share",
-                "Turns that tiers with expensive: true have served, of all that a tier has served.",
-                look.SHARE,
-                q.deep_share(),
-                look.NONE_IS_WRONG,
-                width=3,
-                empty="no turns",
-            ),
-            limit_stat(),
+            shared.deep_share(),
+            shared.deep_share_of_its_limit(),
             stat_panel(
                 "First token, 95 %",
                 "95 of 100 answers begin within this time, the router's own included.",

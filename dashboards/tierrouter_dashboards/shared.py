@@ -12,6 +12,34 @@ def spent(width: int = 4) -> Panel:
     )
 
 
+def deep_share() -> Panel:
+    """Of turns, over all that is shown; whether it is too much, each router's own limit says."""
+    return stat_panel(
+        "Deep share",
+        "Turns that tiers with expensive: true have served, of all that a tier has served.",
+        look.SHARE,
+        q.deep_share(),
+        look.NONE_IS_WRONG,
+        width=3,
+        empty="no turns",
+    )
+
+
+def deep_share_of_its_limit() -> Panel:
+    """Routers have limits of their own, so the worst one is shown, by its own limit."""
+    return stat_panel(
+        "Deep share, of its limit",
+        "How much the deep share is of what the router's deepShare allows, or of 5 % where it has none: above 100 % "
+        "it is too much. Of several routers, the one that is worst.",
+        look.SHARE,
+        f"max({q.part_of_limit()})",
+        look.LIMIT,
+        width=3,
+        empty="no turns",
+        alert="TierRouterDeepShareHigh",
+    )
+
+
 def failed() -> Panel:
     """The share of turns that the provider or the router failed."""
     return stat_panel(
