@@ -59,7 +59,7 @@ def frame(shown: Shown, console: Console, height: int | None) -> Group:
     if height is not None:
         if _height(console, top) + _height(console, below) > height:
             # What is wrong is seen on the lowest screen, too.
-            top = Group(heading, *_problems(view), _figures(view))
+            top = Group(heading, *_problems(view), _facts_below_each_other(view, with_notes=False))
             below = Group(_footer(shown))
         # What matters least goes first where the screen is low.
         lines = [_height(console, part) for part in parts]
@@ -93,13 +93,7 @@ def _trouble(shown: Shown) -> Iterator[Text]:
 
 def _facts(view: View, width: int) -> RenderableType:
     if width < _WIDE:
-        lines = Table.grid(padding=(0, 2, 0, 0))
-        lines.add_column(no_wrap=True)
-        lines.add_column(justify="right", no_wrap=True)
-        lines.add_column(overflow="fold")
-        for fact in view.facts:
-            lines.add_row(Text(fact.name), _value(fact), Text(fact.note, style="dim"))
-        return lines
+        return _facts_below_each_other(view, with_notes=True)
     tiles = Table.grid(padding=(0, 3, 0, 0), expand=True)
     for _ in view.facts:
         tiles.add_column(ratio=1)
@@ -109,13 +103,14 @@ def _facts(view: View, width: int) -> RenderableType:
     return tiles
 
 
-def _figures(view: View) -> RenderableType:
-    """The facts without what is noted to them: a line each."""
+def _facts_below_each_other(view: View, *, with_notes: bool) -> RenderableType:
+    """Without what is noted to them they have a line each."""
     lines = Table.grid(padding=(0, 2, 0, 0))
     lines.add_column(no_wrap=True)
     lines.add_column(justify="right", no_wrap=True)
+    lines.add_column(overflow="fold")
     for fact in view.facts:
-        lines.add_row(Text(fact.name), _value(fact))
+        lines.add_row(Text(fact.name), _value(fact), Text(fact.note if with_notes else "", style="dim"))
     return lines
 
 

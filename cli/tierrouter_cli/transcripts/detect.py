@@ -68,7 +68,7 @@ def read_inputs(inputs: Sequence[Path], on_file: Callable[[str], None] = lambda 
         except TranscriptError as error:
             if path in found.named:
                 raise
-            broken.note(path, "", str(error).removeprefix(f"{path}: "))
+            _leave_out(path, error, broken)
     if tables:
         sources.append(f"{tables:,} turn table{'s' if tables != 1 else ''}")
     if not calls:
@@ -90,7 +90,7 @@ def _place(path: Path, found: _Found, broken: Broken) -> None:
             try:
                 _place_file(file, found, named=False)
             except TranscriptError as error:
-                broken.note(file, "", str(error).removeprefix(f"{file}: "))
+                _leave_out(file, error, broken)
         if sum(map(len, _lists(found))) == before:
             raise TranscriptError(
                 f"{path}: no transcript in this folder; Claude Code's are *.jsonl in ~/.claude/projects, Codex's "
@@ -101,6 +101,11 @@ def _place(path: Path, found: _Found, broken: Broken) -> None:
         _place_file(path, found, named=True)
     else:
         raise TranscriptError(f"{path}: no such file or folder")
+
+
+def _leave_out(path: Path, error: TranscriptError, broken: Broken) -> None:
+    """A file of a folder that can't be read: the others still count."""
+    broken.note(path, "", str(error).removeprefix(f"{path}: "))
 
 
 def _lists(found: _Found) -> tuple[list[Path], ...]:
