@@ -13,6 +13,7 @@ from operators import running_operator
 
 from control_plane import Api, Cluster, Refused, read_kubeconfig
 from control_plane.access import write_kubeconfig
+from crd_case import BASES, merged
 from router_in_cluster import RouterInCluster
 
 ROOT = Path(__file__).parents[2]
@@ -64,23 +65,40 @@ async def installed(cluster: Cluster, api: Api, namespace: str) -> AsyncIterator
     await install_crds(api)
     for each in manifests():
         await api.apply(each)
-    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-    probe = {"apiVersion": "tierrouter.dev/v1alpha1", "kind": "RouterRevision", "metadata": {"name": "probe"}}
+    group = f"/apis/tierrouter.dev/v1alpha1/namespaces/{namespace}"
+    probes = {
+        "routerrevisions": _revision({"metadata": {"name": "probe"}}),
+        "regressionruns": merged(BASES["run"], {"metadata": {"name": "probe"}}),
+    }
+
+    async def refused() -> int:
+        """How many of the probes a policy refuses."""
+        number = 0
+        for plural, probe in probes.items():
+            try:
+                await api.create(f"{group}/{plural}", probe)
+            except Refused as refused:
+                if "only the operator" not in str(refused):
+                    raise
+                number += 1
+            else:
+                await api.delete(f"{group}/{plural}/probe")
+        return number
 
     async def are_in_force() -> bool:
-        try:
-            await api.create(f"/apis/tierrouter.dev/v1alpha1/namespaces/{namespace}/routerrevisions", _revision(probe))
-        except Refused as refused:
-            return "only the operator" in str(refused)
-        await api.delete(f"/apis/tierrouter.dev/v1alpha1/namespaces/{namespace}/routerrevisions/probe")
-        return False
+        return await refused() == len(probes)
 
-    await api.until(are_in_force, f"the policies are in force ({accounts})")
+    async def are_gone() -> bool:
+        return await refused() == 0
+
+    await api.until(are_in_force, "the policies are in force")
     yield api
     for each in reversed(manifests()):
         if each["kind"] != "Namespace":
             with suppress(Refused):
                 await api.delete(await api.path_of(each))
+    # The API server notices a moment later; the next test would be refused what this one tried.
+    await api.until(are_gone, "the policies are gone")
 
 
 def _revision(body: Obj) -> Obj:
@@ -94,7 +112,7 @@ def _revision(body: Obj) -> Obj:
         "overlay": values,
         "origin": {"type": "Manual", "run": "", "message": "by hand"},
     }
-    return {**body, "spec": spec}
+    return {"apiVersion": "tierrouter.dev/v1alpha1", "kind": "RouterRevision", **body, "spec": spec}
 
 
 @pytest.fixture
