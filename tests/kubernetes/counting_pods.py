@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from pod_addresses import pod_address
 
 from control_plane import Api, Refused
 from tierrouter_core.contract import ADMIN_PORT, CANARY_REVISION, STABLE_REVISION
@@ -25,7 +26,7 @@ class CountingPod:
 
     def __init__(self, api: Api, namespace: str, number: int) -> None:
         self.name = f"agent-{number}"
-        self.address = f"127.0.2.{number + 1}"
+        self.address = pod_address(number)
         self.sessions = 0
         self.failing = 0
         self.instance = secrets.token_hex(8)

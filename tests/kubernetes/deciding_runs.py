@@ -63,5 +63,8 @@ class DecidingRuns:
         async def is_so() -> Obj | None:
             return await self.get(name) if (await self.said(name)).get("reason") == reason else None
 
-        found: Obj = await self.api.until(is_so, f"run {name} is {reason}", timeout_s)
+        try:
+            found: Obj = await self.api.until(is_so, f"run {name} is {reason}", timeout_s)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; it says: {await self.said(name)}") from None
         return found

@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pod_addresses import pod_address
+
 from control_plane import Api, Refused
 
 COMMAND = str(Path(sys.executable).with_name("tierrouter"))
@@ -19,7 +21,7 @@ class AgentPod:
 
     def __init__(self, api: Api, namespace: str, number: int, folder: Path) -> None:
         self.name = f"agent-{number}"
-        self.address = f"127.0.1.{number + 1}"
+        self.address = pod_address(number)
         self.is_deaf = False
         """Whether changes of the pod are not looked at."""
         self._api = api
