@@ -41,6 +41,8 @@ TOLERANCES_TOWARDS_SAFETY: Final = (
     Tolerance(Figure.COST, points=10.0, share=1.0),
 )
 """After a regression more escalations and more expensive tiers are what is wanted: only a cost that doubles is not."""
+_LEAST_GROWTH: Final = 1.1
+"""So much more is known at a look than at the one before, at least."""
 
 
 class Action(StrEnum):
@@ -59,7 +61,7 @@ class Look:
     part: int
     """How much of it was over, in fifths."""
     information: float
-    """How much was known, as one by the variance."""
+    """How much was known, as one by the variance; more than at the look before."""
 
     def as_json(self) -> list[float]:
         """To be written down."""
@@ -146,9 +148,14 @@ def _part(settings: Settings, turns: int, elapsed_s: float) -> int:
 
 
 def _information(counters: Arms, looks: Sequence[Look]) -> float:
-    """Grows as one by the variance of a difference does; never less than at the look before."""
+    """Grows as one by the variance of a difference does, and at each look at least by some.
+
+    A long session, or a stable side whose first session comes late, makes less known than at the look before. Where a
+    look adds nothing, no difference would be enough at it, however large. To assume that it adds more than it does
+    makes looks less alike, and so the boundary higher: what is no worse is not rolled back more often than it may be.
+    """
     spread = [arm.turns_squared / arm.turns**2 for arm in (counters.stable, counters.canary) if arm.turns]
-    return max(1.0 / sum(spread), looks[-1].information if looks else 0.0)
+    return max(1.0 / sum(spread), looks[-1].information * _LEAST_GROWTH if looks else 0.0)
 
 
 def tolerances(settings: Settings) -> tuple[Tolerance, ...]:

@@ -167,6 +167,39 @@ def test_a_promotion_that_was_decided_and_not_done_is_decided_again() -> None:
     assert again.looks == first.looks
 
 
+def uneven(*sessions: tuple[int, int]) -> Arm:
+    """Sessions by their turns and how many of them failed."""
+    return arm_of([{Figure.ERRORS: failed} for _, failed in sessions], [turns for turns, _ in sessions])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(
+            Arms(uneven(*[(10, 0)] * 60), uneven(*[(8, 0)] * 6)),
+            Arms(uneven(*[(10, 0)] * 90), uneven((108, 100), *[(16, 8)] * 6)),
+            id="one session becomes long",
+        ),
+        pytest.param(
+            Arms(Arm(), uneven(*[(8, 0)] * 6)),
+            Arms(uneven((8, 0)), uneven(*[(8, 0)] * 6, *[(8, 8)] * 9)),
+            id="the stable side begins late",
+        ),
+        pytest.param(
+            Arms(uneven(*[(10, 0)] * 60), uneven(*[(8, 0)] * 6)),
+            Arms(uneven(*[(10, 0)] * 60), uneven(*[(16, 8)] * 6)),
+            id="no session more",
+        ),
+    ],
+)
+def test_a_look_at_which_no_more_is_known_than_before_still_rolls_back(first: Arms, second: Arms) -> None:
+    early = judge(PROMOTION, BEGAN, first, BEGAN.since_s + 400)
+    assert (early.action, len(early.looks)) == (Action.WAIT, 1)
+    later = judge(PROMOTION, replace(BEGAN, looks=early.looks), second, BEGAN.since_s + 800)
+    assert later.action is Action.ROLL_BACK
+    assert later.looks[-1].information > early.looks[-1].information
+
+
 def test_looks_that_somebody_else_wrote_are_refused() -> None:
     for data in (None, 7, [1, 2], [[1]], [["x", 1]]):
         with pytest.raises(ValueError, match=r"."):
