@@ -98,7 +98,7 @@ def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], ov
         steps: all that were made, oldest first.
         at: which of them is undone.
         thresholds: with their values in force.
-        overlay: the thresholds that are moved.
+        overlay: the thresholds that are moved; one that is moved to what the spec says may be left out.
     """
     values = dict(overlay)
     moves = [{move.threshold: move for move in one.moves} for one in steps]
@@ -110,18 +110,19 @@ def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], ov
             continue
         # The later steps are made again from where this one began: at a bound they may come less far.
         later = sorted(number for number in stand if number > at)
+        begins = move.is_first and at == min(stand)
         value = _within(threshold, move.before)
         for number in later:
             other = moves[number][threshold.name]
             after = _within(threshold, value + other.after - other.before)
-            is_first = other.is_first or (move.is_first and number == later[0])
+            is_first = begins and number == later[0]
             moves[number][threshold.name] = replace(other, before=value, after=after, is_first=is_first)
             value = after
         if value != threshold.value:
-            back.append(Move(threshold=threshold.name, before=threshold.value, after=value, is_first=move.is_first))
-        if move.is_first and not later:
-            values.pop(threshold.name)
-        else:
+            back.append(Move(threshold=threshold.name, before=threshold.value, after=value, is_first=begins))
+        if begins and not later:
+            values.pop(threshold.name, None)
+        elif threshold.name in overlay or value != threshold.value:
             values[threshold.name] = value
     moves[at] = {}
     return Undone(tuple(back), values, tuple(tuple(of_step.values()) for of_step in moves))
@@ -142,14 +143,17 @@ def in_force(steps: Sequence[HasMoves], thresholds: Sequence[Threshold], overlay
 
 def _in_force(steps: Sequence[Mapping[str, Move]], name: str, value: int, overlay: Mapping[str, int]) -> frozenset[int]:
     """Which steps the threshold's value is made of: back from what it is now, each has to begin where one ended."""
-    if name not in overlay:
-        return frozenset()
-    found = set()
+    found: dict[int, Move] = {}
+    began = value
     for number in range(len(steps) - 1, -1, -1):
         move = steps[number].get(name)
-        if move is not None and move.after == value:
-            found.add(number)
-            value = move.before
+        if move is not None and move.after == began:
+            found[number] = move
+            began = move.before
+    # Steps may have come back to what the spec says. A spec that says what they came to, and began elsewhere, is its
+    # user's.
+    if found and name not in overlay and found[min(found)].is_first and began != value:
+        return frozenset()
     return frozenset(found)
 
 

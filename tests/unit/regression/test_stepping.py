@@ -44,20 +44,26 @@ def test_a_value_out_of_its_bounds_is_not_moved_against_the_step() -> None:
     assert step(StepKind.REGRESSION, (below,), {}).moves == ()
 
 
-@given(thresholds(), st.lists(st.sampled_from(StepKind), max_size=12), st.data())
+def kept(spec: tuple[Threshold, ...], overlay: dict[str, int]) -> dict[str, int]:
+    """What a revision keeps of an overlay: less what the spec says anyway."""
+    return {name: value for name, value in overlay.items() if value != {t.name: t.value for t in spec}[name]}
+
+
+@given(thresholds(), st.lists(st.sampled_from(StepKind), max_size=12), st.booleans(), st.data())
 def test_steps_stay_within_bounds_and_undoing_them_all_in_any_order_leaves_nothing(
-    spec: tuple[Threshold, ...], kinds: list[StepKind], data: st.DataObject
+    spec: tuple[Threshold, ...], kinds: list[StepKind], keeps_all: bool, data: st.DataObject
 ) -> None:
     overlay: dict[str, int] = {}
     steps: list[Made] = []
     for kind in kinds:
         overlay, steps = one_more(spec, overlay, steps, kind)
+        overlay = overlay if keeps_all else kept(spec, overlay)
         for threshold in now(spec, overlay):
             assert threshold.min <= threshold.value <= threshold.max
     while steps:
         at = data.draw(st.integers(0, len(steps) - 1))
         undone = undo(steps, at, now(spec, overlay), overlay)
-        overlay = undone.overlay
+        overlay = undone.overlay if keeps_all else kept(spec, undone.overlay)
         steps = [Made(moves) for number, moves in enumerate(undone.later) if number != at]
         for threshold in now(spec, overlay):
             assert threshold.min <= threshold.value <= threshold.max
@@ -71,17 +77,22 @@ def one_more(
     return stepped_values(overlay, made.moves), [*steps, Made(made.moves)]
 
 
-@given(thresholds(), st.lists(st.sampled_from(StepKind), max_size=6), st.sampled_from(StepKind))
+@given(thresholds(), st.lists(st.sampled_from(StepKind), max_size=6), st.sampled_from(StepKind), st.booleans())
 def test_undoing_the_last_step_restores_exactly_what_was_before(
-    spec: tuple[Threshold, ...], kinds: list[StepKind], last: StepKind
+    spec: tuple[Threshold, ...], kinds: list[StepKind], last: StepKind, keeps_all: bool
 ) -> None:
+    def keep(overlay: dict[str, int]) -> dict[str, int]:
+        return overlay if keeps_all else kept(spec, overlay)
+
     overlay: dict[str, int] = {}
     steps: list[Made] = []
     for kind in kinds:
         overlay, steps = one_more(spec, overlay, steps, kind)
+        overlay = keep(overlay)
     after, longer = one_more(spec, overlay, steps, last)
+    after = keep(after)
     undone = undo(longer, len(longer) - 1, now(spec, after), after)
-    assert undone.overlay == overlay
+    assert keep(undone.overlay) == overlay
     assert undone.later == (*(made.moves for made in steps), ())
 
 
@@ -103,3 +114,28 @@ def test_a_step_under_one_that_was_given_up_is_still_undone() -> None:
     assert in_force(steps, now(spec, first), first) == {0}
     assert undo(steps, 0, now(spec, first), first).overlay == {}
     assert undo(steps, 1, now(spec, first), first).moves == ()
+
+
+def test_a_step_that_a_later_one_took_back_to_what_the_spec_says_is_undone_under_it() -> None:
+    spec = (FILE_COUNT,)
+    first, steps = one_more(spec, {}, [], StepKind.REGRESSION)
+    _back, steps = one_more(spec, first, steps, StepKind.PROMOTION)
+    assert in_force(steps, spec, {}) == {0, 1}
+    undone = undo(steps, 0, spec, {})
+    assert [str(move) for move in undone.moves] == ["file_count 8 -> 9"]
+    assert undone.overlay == {"file_count": 9}
+    assert undo([Made(moves) for moves in undone.later], 1, now(spec, undone.overlay), undone.overlay).overlay == {}
+
+
+def test_a_step_from_an_earlier_promotion_back_to_what_the_spec_says_is_undone() -> None:
+    spec, promoted = (FILE_COUNT,), {"file_count": 9}
+    _back, steps = one_more(spec, promoted, [], StepKind.REGRESSION)
+    assert undo(steps, 0, spec, {}).overlay == promoted
+
+
+def test_a_step_whose_outcome_the_user_has_written_into_the_spec_is_not_undone() -> None:
+    _after, steps = one_more((FILE_COUNT,), {}, [], StepKind.REGRESSION)
+    written = now((FILE_COUNT,), {"file_count": 7})
+    assert in_force(steps, written, {}) == frozenset()
+    undone = undo(steps, 0, written, {})
+    assert (undone.moves, undone.overlay) == ((), {})
