@@ -76,7 +76,7 @@ _DECIDED_ONCE = Validation(
             "self.reason == oldSelf.reason",
             *(
                 f"has(self.{key}) == has(oldSelf.{key}) && (!has(self.{key}) || self.{key} == oldSelf.{key})"
-                for key in ("lowPercent", "highPercent", "overlay", "cells", "state")
+                for key in ("lowPercent", "highPercent", "overlay", "decidedFrom", "cells", "state")
             ),
             "(!has(oldSelf.revision) || oldSelf.revision == '' || "
             "(has(self.revision) && self.revision == oldSelf.revision))",

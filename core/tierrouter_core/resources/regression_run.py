@@ -119,6 +119,16 @@ class CellJudgement:
 
 
 @resource
+class DecidedFrom:
+    """Where a decision begins."""
+
+    base: TunedValues = setting(
+        ObjectOf(cls=TunedValues), "What the router's spec said when the revision in force was made."
+    )
+    overlay: TunedValues = setting(ObjectOf(cls=TunedValues), "What regression runs had moved.")
+
+
+@resource
 class RunDecision:
     """What follows from the results; said once."""
 
@@ -133,6 +143,12 @@ class RunDecision:
         ObjectOf(cls=TunedValues),
         "All that regression runs have moved, this decision included: what the revision is made with.",
         default=None,
+    )
+    decided_from: DecidedFrom | None = setting(
+        ObjectOf(cls=DecidedFrom),
+        "What was in force when it was decided: the decision moves what is different between that and `overlay`.",
+        default=None,
+        means="the values of the revision that was tested",
     )
     cells: tuple[CellJudgement, ...] = setting(
         ListOf(item=ObjectOf(cls=CellJudgement), max_items=128, ordered=False, keyed_by="name"),

@@ -9,6 +9,7 @@ from tierrouter_core.resources.regression import RunAction
 from tierrouter_core.resources.regression_run import RunPhase
 from tierrouter_core.resources.revision import OriginType, TunedValues
 from tierrouter_operator.planning.conditions import found_condition
+from tierrouter_operator.planning.history import Moved
 from tierrouter_operator.planning.kinds import Obj
 from tierrouter_operator.planning.rollout import values_from
 from tierrouter_operator.planning.texts import shortened
@@ -29,7 +30,9 @@ class Decided:
     run: str
     suite: str
     tested: str
-    """The RouterRevision that it was made from."""
+    """The RouterRevision that the run tested."""
+    began: Moved | None
+    """What was in force when it was made; None where it does not say."""
     origin: OriginType
     message: str
     overlay: TunedValues
@@ -73,19 +76,25 @@ def _read(run: Obj) -> Decided | None:
         return None
     try:
         wanted = values_from(overlay)
-    except (TypeError, ValueError, AttributeError):
+        began = _moved(decision.get("decidedFrom"))
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
     reason = str(decision.get("reason") or "")
     return Decided(
         run=str(run["metadata"]["name"]),
         suite=str(spec.get("suite") or ""),
         tested=str(spec.get("revision") or ""),
+        began=began,
         origin=origin,
         message=shortened(reason, _LONGEST_REASON),
         overlay=wanted,
         time=str(status.get("completionTime") or run["metadata"].get("creationTimestamp") or ""),
         obj=run,
     )
+
+
+def _moved(found: Any) -> Moved | None:
+    return Moved(values_from(found["base"]), values_from(found["overlay"])) if isinstance(found, Mapping) else None
 
 
 def _map(value: Any) -> Mapping[str, Any]:

@@ -7,8 +7,10 @@ from tierrouter_core.errors import TierRouterError
 from tierrouter_core.regression.decide import decide
 from tierrouter_core.regression.facts import Decision, RunFacts
 from tierrouter_core.regression.state_json import read_state
+from tierrouter_core.resources.inputs import canonical
 from tierrouter_core.resources.regression import RegressionPolicy
 from tierrouter_core.resources.regression_run import CellJudgement
+from tierrouter_operator.planning.history import Moved
 
 
 class Decide(Protocol):
@@ -38,15 +40,21 @@ class DecideByCore:
             return ()
 
 
-def decision_entry(found: Decision) -> Mapping[str, Any]:
-    """A run's ``status.decision``."""
+def decision_entry(found: Decision, began: Moved) -> Mapping[str, Any]:
+    """A run's ``status.decision``.
+
+    Args:
+        found: the decision.
+        began: what was in force when it was made.
+    """
     entry: dict[str, Any] = {"action": str(found.action), "reason": found.reason}
     if found.low_percent is not None:
         entry["lowPercent"] = found.low_percent
     if found.high_percent is not None:
         entry["highPercent"] = found.high_percent
     if found.overlay is not None:
-        entry["overlay"] = {"thresholds": dict(found.overlay.thresholds), "tiers": dict(found.overlay.tiers)}
+        entry["overlay"] = canonical(found.overlay)
+        entry["decidedFrom"] = {"base": canonical(began.base), "overlay": canonical(began.overlay)}
     if found.cells:
         entry["cells"] = [_judgement(each) for each in found.cells]
     if found.state:

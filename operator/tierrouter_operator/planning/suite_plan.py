@@ -114,7 +114,7 @@ def _decided(
         return [run_status(collected, {}, [judgement], seen.now)], {}
     before = newest_decided(runs)
     made = decide(spec.policy, _handed_on(seen, before), _facts(collected, spec, in_force))
-    entry = decision_entry(made)
+    entry = decision_entry(made, in_force.moved)
     # Later than the one before, whatever the clock says: the newest decision is the one to go on from.
     ended = seen.now if before is None else max(seen.now, before.ended_at + timedelta(seconds=1))
     changes: dict[str, Any] = {

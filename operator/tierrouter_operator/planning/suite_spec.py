@@ -9,8 +9,9 @@ from tierrouter_core.regression.words import RunReason
 from tierrouter_core.resources.fields import read
 from tierrouter_core.resources.regression import RegressionSuite, SuiteSpec
 from tierrouter_core.resources.regression_run import Cell
+from tierrouter_core.resources.revision import TunedValues
 from tierrouter_operator.planning.asked import Asked, read_asked
-from tierrouter_operator.planning.history import History, Revision
+from tierrouter_operator.planning.history import History, Moved, Revision
 from tierrouter_operator.planning.kinds import SUITE, Obj
 from tierrouter_operator.planning.observed import Observed
 from tierrouter_operator.planning.providers import as_raw
@@ -29,6 +30,13 @@ class InForce:
     document: Document
     asked: Asked
     """The router as its user has written it, with what regression runs have moved."""
+    base: TunedValues
+    """What the user had written when the revision was made: not always what ``asked`` has by now."""
+
+    @property
+    def moved(self) -> Moved:
+        """Where a decision begins."""
+        return Moved(self.base, self.asked.overlay)
 
 
 def read_suite(obj: Obj) -> SuiteSpec | Hindrance:
@@ -55,17 +63,18 @@ def read_in_force(router: Observed | None, name: str) -> InForce | Hindrance:
     if router is None:
         return Hindrance(RunReason.ROUTER_MISSING, f"there is no TierRouter {name} in this namespace; create it")
     history = History(router)
+    moved = history.moved
     data = None if history.stable is None else history.document_of(history.stable)
-    if history.stable is None or data is None:
+    if history.stable is None or moved is None or data is None:
         return Hindrance(RunReason.ROUTER_NOT_PUBLISHED, f"no revision of TierRouter {name} is in force yet")
-    asked = read_asked(router, history.moved)
+    asked = read_asked(router, moved)
     if isinstance(asked, Trouble):
         return Hindrance(RunReason.ROUTER_INVALID, f"TierRouter {name} can't be used as it is: {asked.message}")
     try:
         document = document_from_bytes(data)
     except DocumentError as error:
         return Hindrance(RunReason.ROUTER_NOT_PUBLISHED, f"the document of TierRouter {name} can't be read: {error}")
-    return InForce(history.stable, document, asked)
+    return InForce(history.stable, document, asked, moved.base)
 
 
 def cells_of(spec: SuiteSpec, in_force: InForce, image: str) -> tuple[Cell, ...] | Hindrance:

@@ -157,11 +157,11 @@ class Roller:
                 return None
             return _wish(rollout, asked.overlay, again)
         for decided in self._decisions:
-            tested = self._moved_in(decided.tested)
-            if tested is None:
+            began = decided.began or self._moved_in(decided.tested)
+            if began is None:
                 self._drop(decided, f"the revision that it tested, {decided.tested}, is not there any more")
                 continue
-            wanted = asked_with(asked, Step(tested.base, tested.overlay, decided.overlay))
+            wanted = asked_with(asked, Step(began.base, began.overlay, decided.overlay))
             if wanted.overlay == asked.overlay:
                 said = "nothing of it is left to be done: what it moves holds already, was set by the spec, or is gone"
                 self._drop(decided, said)

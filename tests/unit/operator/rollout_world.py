@@ -68,21 +68,29 @@ class RolloutWorld(World):
         suite: str = "nightly",
         tested: str = "",
         tiers: Mapping[str, str] | None = None,
+        began: Mapping[str, Any] | None = None,
         **thresholds: int,
     ) -> Obj:
         """A run has decided that this overlay should hold."""
         metadata = {"name": name, "namespace": "agents"}
-        decision = {
+        decision: Obj = {
             "action": action,
             "reason": f"routine solved 90 % ({name})",
             "overlay": {"thresholds": thresholds, "tiers": dict(tiers or {})},
         }
+        if began is not None:
+            decision["decidedFrom"] = began
         time = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
         status = {"phase": "Decided", "completionTime": time, "decision": decision}
         spec = {"suite": suite, "revision": tested or self.in_force}
         body = {"apiVersion": "tierrouter.dev/v1alpha1", "kind": RUN.kind, "metadata": metadata, "spec": spec}
         self.put(RUN, {**body, "status": status})
         return self.run(name)
+
+    def moved(self) -> Obj:
+        """What is in force, as a decision that is made now names it."""
+        spec = next(obj["spec"] for obj in self.revisions if obj["metadata"]["name"] == self.in_force)
+        return {key: spec[key] for key in ("base", "overlay")}
 
     def run(self, name: str = "nightly-1") -> Obj:
         return self.objects[RUN, name]

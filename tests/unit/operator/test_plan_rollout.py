@@ -294,6 +294,37 @@ def test_a_decision_of_another_suite_waits_for_the_canary_and_moves_its_own_step
     assert world.canary["thresholds"] == {"file_count": 7, "planning_depth": 5, "tool_errors": 3}
 
 
+def test_a_step_that_was_undone_while_a_run_went_on_is_made_again_where_the_run_decides_so() -> None:
+    world = RolloutWorld(strategy="Immediate")
+    world.decide("nightly-1", file_count=7)
+    world.settle()
+    tested = world.in_force
+    world.decide("nightly-2", action="Recover")
+    world.settle()
+    world.decide("nightly-3", tested=tested, began=world.moved(), file_count=7)
+    world.settle()
+    assert world.stable["thresholds"]["file_count"] == 7
+    assert world.said_in("nightly-3")["reason"] == "Promoted"
+
+
+def test_a_decision_moves_on_from_what_the_user_had_set_before_it_was_made(world: RolloutWorld) -> None:
+    tested = world.in_force
+    world.threshold("file_count", 12)
+    world.settle()
+    world.decide(tested=tested, began=world.moved(), file_count=11)
+    world.settle()
+    assert world.canary["thresholds"]["file_count"] == 11
+
+
+def test_what_the_user_sets_after_a_decision_was_made_is_the_users(world: RolloutWorld) -> None:
+    world.decide(began=world.moved(), file_count=7)
+    world.threshold("file_count", 12)
+    world.settle()
+    assert world.stable["thresholds"]["file_count"] == 12
+    assert world.canary == {}
+    assert world.said_in()["reason"] == "NotActedOn"
+
+
 def test_of_two_decisions_of_a_suite_that_wait_only_the_later_counts(world: RolloutWorld) -> None:
     world.decide("nightly-1", file_count=7)
     world.now = world.now.replace(hour=world.now.hour + 1)

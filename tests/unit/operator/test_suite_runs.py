@@ -48,6 +48,32 @@ def test_the_decision_is_made_of_all_results_and_of_what_is_in_force() -> None:
     assert world.decide.policies[0].tier_floor_percent == 92
 
 
+def test_a_decision_names_what_was_in_force_when_it_was_made_not_what_was_tested() -> None:
+    world = SuiteWorld()
+    world.run_now()
+    world.settle()
+    world.routers.threshold("file_count", 12)
+    world.routers.change()
+    world.routers.settle()
+    world.decide.overlay = TunedValues(thresholds={"file_count": 11}, tiers={})
+    world.finish()
+    world.settle()
+    began = world.run["status"]["decision"]["decidedFrom"]
+    assert (began["base"]["thresholds"]["file_count"], began["overlay"]) == (12, {"thresholds": {}, "tiers": {}})
+
+
+def test_a_change_that_is_not_in_force_yet_is_not_what_a_decision_was_made_from() -> None:
+    world = SuiteWorld()
+    world.run_now()
+    world.settle()
+    world.routers.threshold("file_count", 12)
+    world.routers.change()
+    world.decide.overlay = TunedValues(thresholds={"file_count": 7}, tiers={})
+    world.finish()
+    world.settle()
+    assert world.run["status"]["decision"]["decidedFrom"]["base"]["thresholds"]["file_count"] == 8
+
+
 def test_the_tasks_of_a_run_stand_in_one_config_map_that_stays() -> None:
     import base64
 
