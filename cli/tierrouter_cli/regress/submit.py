@@ -29,7 +29,8 @@ def submit(
         str,
         typer.Option(
             metavar="MODEL",
-            help="The model that was tested, where it is not the tier's own: one of the tier's provider.",
+            help="The model that was tested, where it is not the tier's own: one of the tier's provider. It may be "
+            "rejected, but is not promoted: that takes a run of a suite with it in spec.candidates.",
             show_default=False,
         ),
     ] = "",

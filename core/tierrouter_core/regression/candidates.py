@@ -93,17 +93,23 @@ def _judged(
     incumbent = tiers.get(counted.cell.tier)
     if not counted.counts:
         return Judged(counted=counted, incumbent=incumbent, standing=Standing.UNKNOWN, why=counted.why_not)
+    below = _below(policy, counted, alpha)
     if incumbent is None or not incumbent.counts:
         why = f"the model of tier {counted.cell.tier} has no results that count to compare it with"
-        return Judged(counted=counted, incumbent=None, standing=Standing.UNKNOWN, why=why)
+        return Judged(
+            counted=counted,
+            incumbent=None,
+            standing=Standing.BELOW if below else Standing.UNKNOWN,
+            why=below or why,
+        )
     pairing, whole = paired(counted.steady, incumbent.steady), paired(counted.tasks, incumbent.tasks)
     result = Judged(counted=counted, incumbent=incumbent, standing=Standing.OPEN, pairing=pairing)
     if whole.pairs < policy.min_tasks:
         why = f"only {whole.pairs:,} tasks were tried by both, and fewer than {policy.min_tasks:,} decide nothing"
-        return replace(result, standing=Standing.UNKNOWN, why=why)
+        return replace(result, standing=Standing.BELOW if below else Standing.UNKNOWN, why=below or why)
     known = _known(policy, state.candidates.get(result.key, CandidateState()), counted, whole)
     known = replace(known, last=state.runs)
-    standing, why = _standing(policy, known, counted, pairing, goal, alpha)
+    standing, why = _standing(policy, known, pairing, below, goal, alpha)
     if standing is Standing.PROVEN and (held := _held(state, counted)):
         standing, why = Standing.HELD, held
     return replace(result, known=known, standing=standing, why=why)
@@ -139,13 +145,20 @@ def _known(policy: RegressionPolicy, before: CandidateState, counted: Counted, p
     )
 
 
+def _below(policy: RegressionPolicy, counted: Counted, alpha: float) -> str:
+    """That it is too bad whatever the incumbent is; empty where that is not certain."""
+    if at_most(counted.resolved, counted.total, policy.promote_at_percent / 100) > alpha:
+        return ""
+    return f"it is significantly under {policy.promote_at_percent} %"
+
+
 def _standing(
-    policy: RegressionPolicy, known: CandidateState, counted: Counted, pairing: Pairing, goal: float, alpha: float
+    policy: RegressionPolicy, known: CandidateState, pairing: Pairing, below: str, goal: float, alpha: float
 ) -> tuple[Standing, str]:
     if worse(pairing.gained, pairing.lost) <= alpha:
         return Standing.WORSE, "it is significantly worse than the incumbent"
-    if at_most(counted.resolved, counted.total, policy.promote_at_percent / 100) <= alpha:
-        return Standing.BELOW, f"it is significantly under {policy.promote_at_percent} %"
+    if below:
+        return Standing.BELOW, below
     lacking = []
     if known.resolved * 100 < policy.promote_at_percent * known.tasks:
         lacking.append(f"it is under {policy.promote_at_percent} %")

@@ -253,6 +253,19 @@ def test_a_candidate_that_is_significantly_worse_is_rejected_with_the_test() -> 
     assert "exact McNemar p = " in found.reason
 
 
+def test_a_candidate_without_an_incumbent_beside_it_is_rejected_where_it_is_too_bad_and_never_promoted() -> None:
+    suite = Suite()
+    alone = [suite.run(cell(ROUTINE, tasks(resolved, 200), model="glm")) for resolved in (200, 200, 10)]
+    assert [found.action for found in alone] == [NOTHING, NOTHING, REJECT]
+    assert "no results that count to compare it with" in alone[0].reason
+    assert alone[2].reason.endswith("significantly under 95 %: tier routine keeps its model.")
+
+
+def test_a_candidate_that_tried_other_tasks_than_the_incumbent_is_rejected_where_it_is_too_bad() -> None:
+    own, other = tasks(198, 200), tuple(replace(each, task=f"x{each.task}") for each in tasks(10, 200))
+    assert Suite().run(cell(ROUTINE, own), cell(ROUTINE, other, model="glm")).action is REJECT
+
+
 def test_of_two_good_candidates_the_cheaper_one_is_promoted_and_only_that() -> None:
     suite = Suite()
     for _ in range(4):
