@@ -24,6 +24,10 @@ class Decide(Protocol):
         """Steps of thresholds that stand by a state that was handed on; for where what was decided with it is lost."""
         ...
 
+    def came_after(self, state: str, run: str) -> bool:
+        """Whether a later decision than the run's handed on this state."""
+        ...
+
 
 class DecideByCore:
     """The core's decision."""
@@ -38,6 +42,13 @@ class DecideByCore:
             return tuple(str(step) for step in read_state(state).regressions)
         except TierRouterError:
             return ()
+
+    def came_after(self, state: str, run: str) -> bool:
+        """Whether a later decision than the run's handed on this state."""
+        try:
+            return run in read_state(state).decided[:-1]
+        except TierRouterError:
+            return False
 
 
 def decision_entry(found: Decision, began: Moved) -> Mapping[str, Any]:

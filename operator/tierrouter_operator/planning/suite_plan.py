@@ -113,7 +113,8 @@ def _decided(
         judgement = Judgement(RunCondition.DECIDED, "False", in_force.reason, in_force.message)
         return [run_status(collected, {}, [judgement], seen.now)], {}
     before = newest_decided(runs)
-    made = decide(spec.policy, _handed_on(seen, before), _facts(collected, spec, in_force))
+    assert seen.suite is not None
+    made = decide(spec.policy, _handed_on(seen.suite, before, decide), _facts(collected, spec, in_force))
     entry = decision_entry(made, in_force.moved)
     # Later than the one before, whatever the clock says: the newest decision is the one to go on from.
     ended = seen.now if before is None else max(seen.now, before.ended_at + timedelta(seconds=1))
@@ -125,7 +126,6 @@ def _decided(
     reason = str(entry["reason"])
     judgement = Judgement(RunCondition.DECIDED, "True", made.action, reason)
     message = f"run {collected.name}: {made.action}: {reason}"
-    assert seen.suite is not None
     writes: list[Write] = [
         # Before it is decided, so that it is told rather twice than never.
         *notices_of_decision(seen.suite, collected.name, entry),
@@ -140,7 +140,7 @@ def _decision_lost(suite: Obj, runs: Sequence[Run], decide: Decide) -> Mapping[s
     """What the suite's status lacks of the newest decision: it was cut short after that, or wiped."""
     newest = newest_decided(runs)
     status = suite.get("status") or {}
-    if newest is None:
+    if newest is None or _is_of_a_later_one(suite, newest, decide):
         return {}
     same = {"lastDecision": "action", "lastReason": "reason", "state": "state"}
     if all(status.get(key) == newest.decision.get(of) for key, of in same.items()):
@@ -157,11 +157,20 @@ def _collected_at(run: Run) -> str:
     return str(found or run.obj["metadata"].get("creationTimestamp") or "")
 
 
-def _handed_on(seen: ObservedSuite, before: Run | None) -> str | None:
+def _handed_on(suite: Obj, before: Run | None, decide: Decide) -> str | None:
     """What the decision before handed on, as JSON."""
-    status = (seen.suite or {}).get("status") or {}
-    state = before.decision.get("state") if before is not None else status.get("state")
-    return str(state) if state else None
+    if before is None or _is_of_a_later_one(suite, before, decide):
+        return _state_of(suite) or None
+    return str(before.decision.get("state") or "") or None
+
+
+def _is_of_a_later_one(suite: Obj, newest: Run, decide: Decide) -> bool:
+    """Whether the suite's status holds what a later decision handed on than any that is left: its run was deleted."""
+    return decide.came_after(_state_of(suite), newest.name)
+
+
+def _state_of(suite: Obj) -> str:
+    return str((suite.get("status") or {}).get("state") or "")
 
 
 def _facts(run: Run, spec: SuiteSpec, in_force: InForce) -> RunFacts:

@@ -61,6 +61,9 @@ class FakeDecide:
     def steps_of(self, state: str) -> tuple[str, ...]:
         return (f"as of decision {state}",) if state else ()
 
+    def came_after(self, state: str, run: str) -> bool:
+        return bool(state) and run in [each.run for each in self.asked][: int(state) - 1]
+
 
 @cache
 def published() -> World:

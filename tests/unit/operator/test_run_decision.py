@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from suite_world import SuiteWorld
 
+from tierrouter_operator.planning.kinds import RUN
 from tierrouter_operator.planning.run_decision import DecideByCore
 
 
@@ -54,6 +55,20 @@ def test_a_suites_status_that_was_lost_is_made_again_from_its_runs(world: SuiteW
     after = world.suite["status"]
     assert (after["state"], after["lastDecision"]) == (before["state"], before["lastDecision"])
     assert len(after["steps"]) == len(before["steps"])
+
+
+def test_a_suite_goes_on_from_its_own_status_where_its_newest_run_was_deleted(world: SuiteWorld) -> None:
+    night(world, 1, {"routine": 199, "deep": 199})
+    night(world, 2, {"routine": 120, "deep": 199})
+    before = world.suite["status"]
+    (newest,) = (run for run in world.runs if run["status"]["decision"]["action"] == "Regress")
+    del world.objects[RUN, newest["metadata"]["name"]]
+    world.settle()
+    after = world.suite["status"]
+    assert [after[key] for key in ("state", "lastDecision", "steps")] == [
+        before[key] for key in ("state", "lastDecision", "steps")
+    ]
+    assert night(world, 3, {"routine": 120, "deep": 199})["action"] == "Nothing"
 
 
 def test_a_run_that_ci_submits_during_a_nights_run_does_not_make_that_come_too_late(world: SuiteWorld) -> None:

@@ -107,6 +107,31 @@ def test_each_decision_goes_on_from_the_one_before() -> None:
     assert len(set(times)) == 3
 
 
+@pytest.mark.parametrize("deleted", [1, 2, 3], ids=["the newest", "the two newest", "all"])
+def test_runs_that_are_deleted_take_back_nothing_of_what_they_handed_on(deleted: int) -> None:
+    world = SuiteWorld()
+    for number in ("1", "2", "3"):
+        world.run_now(number)
+        world.settle()
+        (run,) = (run for run in world.runs if run["status"]["phase"] == "Running")
+        world.finish(run["metadata"]["name"])
+        world.settle()
+        world.pass_(3600)
+    before = world.suite["status"]
+    for run in world.runs[-deleted:]:
+        del world.objects[RUN, run["metadata"]["name"]]
+    world.settle()
+    after = world.suite["status"]
+    assert [after[key] for key in ("state", "lastReason", "steps")] == ["3", "decision 3", ["as of decision 3"]]
+    assert after["lastDecision"] == before["lastDecision"]
+    world.run_now("4")
+    world.settle()
+    world.finish(next(run["metadata"]["name"] for run in world.runs if run["status"]["phase"] == "Running"))
+    world.settle()
+    assert world.decide.states[-1] == "3"
+    assert world.suite["status"]["state"] == "4"
+
+
 def test_no_more_jobs_run_at_once_than_parallelism_says() -> None:
     world = SuiteWorld(tiers=["routine", "reasoning", "deep", "fallback"], parallelism=2)
     world.run_now()
