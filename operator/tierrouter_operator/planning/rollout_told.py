@@ -115,16 +115,15 @@ def said_in_run(observed: Observed, rollout: Rollout | None) -> list[Write]:
 
 def said_of_dropped(observed: Observed, dropped: NotActedOn) -> list[Write]:
     """The same for a decision of which nothing is left to be done."""
-    reason, message = ConditionReason.NOT_ACTED_ON, f"the decision makes no revision: {dropped.reason}"
-    return _said(observed, dropped.run, Judgement(_TYPE, "True", reason, message), "")
+    judgement = Judgement(_TYPE, "True", ConditionReason.NOT_ACTED_ON, _no_revision(dropped))
+    return _said(observed, dropped.run, judgement, "")
 
 
 def rollout_events(observed: Observed, history: History, rolled: Rolled) -> list[Write]:
     """An event for each step that is being taken."""
     router, said = observed.router, list[Write]()
     for dropped in rolled.dropped:
-        message = f"the decision of run {_name(dropped.run)} makes no revision: {dropped.reason}"
-        said.append(PostEvent(router, "Normal", EventReason.DECISION_NOT_ACTED_ON, message))
+        said.append(PostEvent(router, "Normal", EventReason.DECISION_NOT_ACTED_ON, _no_revision(dropped)))
     before, now = history.rollout, rolled.rollout
     found = found_condition(router, _TYPE)
     if observed.refused_run is not None:
@@ -150,6 +149,11 @@ def rollout_events(observed: Observed, history: History, rolled: Rolled) -> list
             _, _, type_, reason = _ENDED[over]
     said.append(PostEvent(router, type_, reason, rollout_judgement(router["metadata"]["name"], now).message))
     return said
+
+
+def _no_revision(dropped: NotActedOn) -> str:
+    """With the run's name: the same message about another run would be taken for one that was told already."""
+    return f"the decision of run {_name(dropped.run)} makes no revision: {dropped.reason}"
 
 
 def _said(observed: Observed, run: Obj, judgement: Judgement, revision: str) -> list[Write]:

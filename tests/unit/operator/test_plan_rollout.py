@@ -490,6 +490,15 @@ def test_whoever_is_named_is_told_each_step_once(world: RolloutWorld) -> None:
     assert "was rolled back" in world.told[1].text
 
 
+def test_each_decision_that_makes_no_revision_is_told_by_the_name_of_its_run(world: RolloutWorld) -> None:
+    for name in ("nightly-1", "nightly-2"):
+        world.decide(name, file_count=8)
+        world.settle()
+    first, second = (tell.text for tell in world.told)
+    assert "the decision of run nightly-1 makes no revision: nothing of it is left to be done" in first
+    assert second == first.replace("nightly-1", "nightly-2")
+
+
 def test_steps_of_a_decision_that_nobody_wants_to_hear_of_are_not_told(world: RolloutWorld) -> None:
     world.objects[SUITE, "nightly"]["spec"]["notify"]["about"] = ["Promote", "Failed"]
     tried(world)
