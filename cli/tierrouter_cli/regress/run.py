@@ -74,10 +74,12 @@ async def _until_begun(client: "Client", namespace: str, suite: str, name: str, 
     """Whether it has begun by then; raises RegressError where it will not."""
     import asyncio
 
+    from tierrouter_core.contract import RUN_NOW
     from tierrouter_operator.errors import NotFoundError, UnavailableError
+    from tierrouter_operator.planning.children import annotation
     from tierrouter_operator.planning.kinds import RUN, SUITE
 
-    said = ""
+    said, was_overtaken = "", False
     while time.monotonic() < until:
         try:
             there = await client.get(SUITE.path(namespace, suite))
@@ -95,12 +97,28 @@ async def _until_begun(client: "Client", namespace: str, suite: str, name: str, 
                 raise RegressError(
                     f"no run of suite {suite} begins: {ready.get('message') or 'nothing is said of why'}"
                 )
+            is_overtaken = annotation(there, RUN_NOW) != asked
+            # Only at the second look: the operator may be making the run just now.
+            if is_overtaken and was_overtaken:
+                raise RegressError(_overtaken(suite, name, annotation(there, RUN_NOW)))
+            was_overtaken = is_overtaken
             why = _what_keeps_it(status, ready)
         if why != said:
             say(why)
             said = why
         await asyncio.sleep(EVERY_S)
     return False
+
+
+def _overtaken(suite: str, name: str, asked: str) -> str:
+    from tierrouter_operator.planning.suite_starts import asked_name
+
+    if not asked:
+        return f"run {name} does not begin: somebody has taken back that suite {suite} is to run now; ask again"
+    return (
+        f"run {name} does not begin: somebody has asked for run {asked_name(suite, asked)} of suite {suite} since, and "
+        "of those that wait only the newest begins; follow that one, or ask again when it has ended"
+    )
 
 
 def _what_keeps_it(status: dict[str, Any], ready: dict[str, Any]) -> str:

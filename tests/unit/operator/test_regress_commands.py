@@ -1,5 +1,7 @@
 """What `tierrouter regress run` and `submit` say of a run, what they end with, and what they submit."""
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import typer
 from router_world import World
 from typer.testing import CliRunner
 
+from tierrouter_cli.regress import run as run_module
 from tierrouter_cli.regress.connection import RegressError
 from tierrouter_cli.regress.following import exit_code, steps
 from tierrouter_cli.regress.run import run
@@ -14,6 +17,8 @@ from tierrouter_cli.regress.submit import submit
 from tierrouter_cli.regress.submitting import cell_of
 from tierrouter_core.canonical import canonical_json
 from tierrouter_core.document.codec import document_from_bytes
+from tierrouter_operator.errors import NotFoundError
+from tierrouter_operator.planning.suite_starts import asked_name
 
 Obj = dict[str, Any]
 
@@ -104,3 +109,46 @@ def test_a_cluster_that_is_not_there_is_an_error_in_one_line() -> None:
     done = CliRunner().invoke(app, ["-s", "nightly", "--kubeconfig", "/nowhere"])
     assert done.exit_code == 3
     assert "there is no kubeconfig /nowhere" in done.output
+
+
+class Cluster:
+    """A suite whose annotation others set too; each run is there from one look on."""
+
+    def __init__(self, *asked: str, begins_at: int | None = None) -> None:
+        self.asked, self.begins_at = asked, begins_at
+        self.looks = 0
+
+    async def get(self, path: str) -> Obj:
+        if "regressionsuites" in path:
+            asked = self.asked[min(self.looks, len(self.asked) - 1)]
+            self.looks += 1
+            annotations = {"tierrouter.dev/run-now": asked} if asked else {}
+            return {"metadata": {"name": "nightly", "annotations": annotations}, "status": {"lastRun": "nightly-0"}}
+        if self.begins_at is not None and self.looks >= self.begins_at:
+            return {}
+        raise NotFoundError("there is no such run")
+
+
+def begun(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(run_module, "EVERY_S", 0.0)
+    until = time.monotonic() + 0.2
+    return asyncio.run(run_module._until_begun(cluster, "agents", "nightly", "nightly-a", "A", until))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [("B", f"asked for run {asked_name('nightly', 'B')} of suite nightly since"), ("", "has taken back")],
+)
+def test_a_run_that_a_later_request_has_overtaken_is_not_waited_for(
+    since: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RegressError, match=said):
+        begun(Cluster("A", "A", since), monkeypatch)
+
+
+def test_a_run_that_begins_while_somebody_asks_for_another_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert begun(Cluster("A", "B", begins_at=3), monkeypatch)
+
+
+def test_a_run_that_is_asked_for_is_waited_for_while_the_suite_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not begun(Cluster("A"), monkeypatch)
