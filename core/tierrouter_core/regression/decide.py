@@ -34,7 +34,7 @@ from tierrouter_core.regression.slips import Slip, followed, found_slip
 from tierrouter_core.regression.state import MAX_RUNS_REMEMBERED, NO_TRACK, Promoted, Step, SuiteState
 from tierrouter_core.regression.state_json import read_state, state_text
 from tierrouter_core.regression.statistics import wilson
-from tierrouter_core.regression.stepping import Move, StepKind, in_force, step, stepped_values, undo
+from tierrouter_core.regression.stepping import Move, StepKind, covered, in_force, step, stepped_values, undo
 from tierrouter_core.resources.regression import RegressionPolicy, RunAction
 from tierrouter_core.resources.revision import TunedValues
 
@@ -115,8 +115,9 @@ def _decided(
     slip = found_slip(policy, state, night)
     if slip is not None:
         return _regress(policy, state, run, night, slip)
-    recovery = found_recovery(policy, state, night, frozenset(tier.name for tier in run.tiers))
-    if recovery is not None:
+    under = covered(state.steps, run.thresholds, run.overlay.thresholds)
+    recovery = found_recovery(policy, state, night, frozenset(tier.name for tier in run.tiers), under)
+    if recovery is not None and not recovery.is_covered:
         return _recover(policy, state, run, night, recovery)
     proven = [one for one in candidates if one.standing is Standing.PROVEN]
     if proven:
@@ -126,7 +127,7 @@ def _decided(
         worst = min(refused, key=lambda one: (one.standing is not Standing.WORSE, one.counted.share, one.key))
         found = Settled(action=RunAction.REJECT, reason=rejected(policy, worst))
         return _interval(policy, found, worst.counted.resolved, worst.counted.total), state
-    found = Settled(action=RunAction.NOTHING, reason=nothing(policy, state, night, candidates))
+    found = Settled(action=RunAction.NOTHING, reason=nothing(policy, state, night, candidates, recovery))
     # The tier that is nearest to its limit, or below it by most, is what the interval is of.
     cells = [*night.counted.values()] or [one.counted for one in candidates if one.counted.counts]
     if cells:
@@ -167,11 +168,11 @@ def _recover(
     steps = tuple(
         replace(one, moves=moves)
         for number, (one, moves) in enumerate(zip(state.steps, undone.later, strict=True))
-        if number != recovery.at
+        if number != recovery.at or moves
     )
     is_moved = undone.overlay != dict(run.overlay.thresholds)
     overlay = TunedValues(thresholds=undone.overlay, tiers=run.overlay.tiers) if is_moved else None
-    found = Settled(action=RunAction.RECOVER, reason=recovered(policy, recovery, night, undone.moves), overlay=overlay)
+    found = Settled(action=RunAction.RECOVER, reason=recovered(policy, recovery, night, undone), overlay=overlay)
     after = _measured_anew(state.with_steps(steps), recovery.step.tier)
     return _interval(policy, found, recovery.step.back.resolved, recovery.step.back.tasks), after
 

@@ -20,6 +20,8 @@ class Recovery:
     strength: float
     needed: float
     is_tier_gone: bool
+    is_covered: bool = False
+    """Steps of another suite lie on it: it waits for them to be undone."""
 
 
 def step_limit(policy: RegressionPolicy, step: Step) -> float:
@@ -55,15 +57,19 @@ def watched(policy: RegressionPolicy, before: SuiteState, state: SuiteState, nig
     return replace(state, steps=tuple(steps))
 
 
-def found_recovery(policy: RegressionPolicy, state: SuiteState, night: Night, tiers: frozenset[str]) -> Recovery | None:
-    """The newest step that is no longer needed; None where all are.
+def found_recovery(
+    policy: RegressionPolicy, state: SuiteState, night: Night, tiers: frozenset[str], covered: frozenset[int]
+) -> Recovery | None:
+    """The newest step that is no longer needed, one that can be undone before one that is covered; None for none.
 
     Args:
         policy: the suite's.
         state: with this night's evidence.
         night: the run's results.
         tiers: the router's, by name.
+        covered: places of steps that can't be undone now.
     """
+    waits: Recovery | None = None
     goal = needed(policy.confidence_percent / 100, len(state.regressions))
     for at in range(len(state.steps) - 1, -1, -1):
         step = state.steps[at]
@@ -74,10 +80,19 @@ def found_recovery(policy: RegressionPolicy, state: SuiteState, night: Night, ti
         is_back = found is not None and found[0] >= limit * found[1] and strength(step.back.logs) >= goal
         is_gone = step.tier not in tiers
         if is_back or is_gone:
-            return Recovery(
-                at=at, step=step, limit=limit, strength=strength(step.back.logs), needed=goal, is_tier_gone=is_gone
+            recovery = Recovery(
+                at=at,
+                step=step,
+                limit=limit,
+                strength=strength(step.back.logs),
+                needed=goal,
+                is_tier_gone=is_gone,
+                is_covered=at in covered,
             )
-    return None
+            if not recovery.is_covered:
+                return recovery
+            waits = waits or recovery
+    return waits
 
 
 def _is_of_other_models(step: Step, before: SuiteState, state: SuiteState) -> bool:

@@ -13,12 +13,13 @@ from tierrouter_core.regression.results import TaskOutcome
 from tierrouter_core.regression.slips import Slip, night_limit, tier_limit, tier_needed
 from tierrouter_core.regression.state import Scope, SuiteState, Track
 from tierrouter_core.regression.statistics import wilson
-from tierrouter_core.regression.stepping import Move, Stepped
+from tierrouter_core.regression.stepping import Stepped, Undone
 from tierrouter_core.resources.regression import RegressionPolicy
 from tierrouter_core.resources.regression_run import CellJudgement
 
 MOST_TEXT = 2048
 _MOST_NAMED = 10
+_WHEN_UNCOVERED = "when the steps of another suite that lie on it are"
 
 
 def percent(share: float) -> str:
@@ -69,7 +70,7 @@ def regressed(policy: RegressionPolicy, slip: Slip, night: Night, stepped: Stepp
     return f"{what}, {below}{cause}: {_moved(stepped)}."
 
 
-def recovered(policy: RegressionPolicy, recovery: Recovery, night: Night, moves: Sequence[Move]) -> str:
+def recovered(policy: RegressionPolicy, recovery: Recovery, night: Night, undone: Undone) -> str:
     """Why a step is undone."""
     step, track = recovery.step, recovery.step.back
     if recovery.is_tier_gone:
@@ -82,8 +83,10 @@ def recovered(policy: RegressionPolicy, recovery: Recovery, night: Night, moves:
             f"{who} solved {rate(track.resolved, track.tasks, policy.confidence_percent)}{runs} since, significantly "
             f"at or above {percent(recovery.limit)} again ({odds(recovery.strength, recovery.needed)})"
         )
-    undone = ", ".join(str(move) for move in moves) or "nothing moves, for nothing of it is in force"
-    return f"{why}: the step that tier {step.tier} caused in run {step.run} is undone: {undone}."
+    moved = ", ".join(str(move) for move in undone.moves) or "nothing moves, for nothing of it is in force"
+    left = ", ".join(move.threshold for move in undone.later[recovery.at])
+    later = f"; {left} {_WHEN_UNCOVERED}" if left else ""
+    return f"{why}: the step that tier {step.tier} caused in run {step.run} is undone: {moved}{later}."
 
 
 def promoted(policy: RegressionPolicy, judged: Judged, stepped: Stepped) -> str:
@@ -117,8 +120,10 @@ def rejected(policy: RegressionPolicy, judged: Judged) -> str:
     return f"{what}, {why}: tier {cell.tier} keeps its model."
 
 
-def nothing(policy: RegressionPolicy, state: SuiteState, night: Night, candidates: Sequence[Judged]) -> str:
-    """Why nothing follows from a run of which something counts."""
+def nothing(
+    policy: RegressionPolicy, state: SuiteState, night: Night, candidates: Sequence[Judged], waits: Recovery | None
+) -> str:
+    """Why nothing follows from a run of which something counts; ``waits``: a step that would be undone if it could."""
     parts = []
     for name, found in night.counted.items():
         track, step = state.tiers[name].slip, state.standing(name)
@@ -137,6 +142,11 @@ def nothing(policy: RegressionPolicy, state: SuiteState, night: Night, candidate
     counted = "; ".join(parts)
     if not night.counted:
         lead = "no tier's own model has results that count"
+    elif waits is not None:
+        lead = (
+            f"the step that tier {waits.step.tier} caused in run {waits.step.run} is no longer needed, and is undone "
+            f"{_WHEN_UNCOVERED}"
+        )
     elif any(state.standing(name) for name in night.counted):
         lead = "no tier is significantly worse than when it caused a step, nor well again for certain"
     else:

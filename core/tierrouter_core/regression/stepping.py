@@ -85,14 +85,14 @@ class Undone(NamedTuple):
     """What moves back; empty where nothing of the step is in force."""
     overlay: dict[str, int]
     later: tuple[tuple[Move, ...], ...]
-    """The moves of all steps, as they are without it; its own are empty."""
+    """The moves of all steps, as they are without it; of its own those that can't be taken back yet."""
 
 
 def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], overlay: Mapping[str, int]) -> Undone:
     """Take one step back, and leave the others.
 
     A move is taken back where it is in force: not where the user has set the threshold anew since, nor where the
-    rollout of its revision was given up.
+    rollout of its revision was given up. One that steps of somebody else lie on can be taken back when those were.
 
     Args:
         steps: all that were made, oldest first.
@@ -102,11 +102,16 @@ def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], ov
     """
     values = dict(overlay)
     moves = [{move.threshold: move for move in one.moves} for one in steps]
-    back = []
+    back, waiting = [], {}
     for threshold in thresholds:
         move = moves[at].get(threshold.name)
-        stand = _in_force(moves, threshold.name, threshold.value, overlay)
-        if move is None or at not in stand:
+        if move is None:
+            continue
+        chain = _chain(moves, threshold.name, threshold.value, overlay)
+        stand = chain.stand
+        if at not in stand:
+            if chain.is_beyond(move):
+                waiting[threshold.name] = move
             continue
         # The later steps are made again from where this one began: at a bound they may come less far.
         later = sorted(number for number in stand if number > at)
@@ -124,7 +129,7 @@ def undo(steps: Sequence[HasMoves], at: int, thresholds: Sequence[Threshold], ov
             values.pop(threshold.name, None)
         elif threshold.name in overlay or value != threshold.value:
             values[threshold.name] = value
-    moves[at] = {}
+    moves[at] = waiting
     return Undone(tuple(back), values, tuple(tuple(of_step.values()) for of_step in moves))
 
 
@@ -138,11 +143,39 @@ def in_force(steps: Sequence[HasMoves], thresholds: Sequence[Threshold], overlay
     """
     moves = [{move.threshold: move for move in one.moves} for one in steps]
     values = {threshold.name: overlay.get(threshold.name, threshold.value) for threshold in thresholds}
-    return frozenset(number for name, value in values.items() for number in _in_force(moves, name, value, overlay))
+    return frozenset(number for name, value in values.items() for number in _chain(moves, name, value, overlay).stand)
 
 
-def _in_force(steps: Sequence[Mapping[str, Move]], name: str, value: int, overlay: Mapping[str, int]) -> frozenset[int]:
-    """Which steps the threshold's value is made of: back from what it is now, each has to begin where one ended."""
+def covered(steps: Sequence[HasMoves], thresholds: Sequence[Threshold], overlay: Mapping[str, int]) -> frozenset[int]:
+    """Which steps steps of somebody else lie on, so that nothing of them can be taken back yet.
+
+    The arguments are those of :func:`undo`.
+    """
+    moves = [{move.threshold: move for move in one.moves} for one in steps]
+    stand, beyond = set[int](), set[int]()
+    for threshold in thresholds:
+        chain = _chain(moves, threshold.name, threshold.value, overlay)
+        stand |= chain.stand
+        beyond |= {number for number, of_step in enumerate(moves) if chain.is_beyond(of_step.get(threshold.name))}
+    return frozenset(beyond - stand)
+
+
+class _Chain(NamedTuple):
+    """The steps that a threshold's value is made of."""
+
+    stand: frozenset[int] = frozenset()
+    moved_to: int | None = None
+    """Where somebody else had moved it when the oldest of them began; None where it stood as the spec has it."""
+
+    def is_beyond(self, move: Move | None) -> bool:
+        """Whether somebody else has moved the threshold on from where this step had moved it."""
+        if move is None or self.moved_to is None:
+            return False
+        return (self.moved_to - move.after) * (move.after - move.before) > 0
+
+
+def _chain(steps: Sequence[Mapping[str, Move]], name: str, value: int, overlay: Mapping[str, int]) -> _Chain:
+    """Back from what the threshold is now, each step has to begin where one ended."""
     found: dict[int, Move] = {}
     began = value
     for number in range(len(steps) - 1, -1, -1):
@@ -150,11 +183,12 @@ def _in_force(steps: Sequence[Mapping[str, Move]], name: str, value: int, overla
         if move is not None and move.after == began:
             found[number] = move
             began = move.before
-    # Steps may have come back to what the spec says. A spec that says what they came to, and began elsewhere, is its
-    # user's.
-    if found and name not in overlay and found[min(found)].is_first and began != value:
-        return frozenset()
-    return frozenset(found)
+    is_from_spec = bool(found) and found[min(found)].is_first
+    if name not in overlay:
+        # Steps may have come back to what the spec says. A spec that says what they came to, and began elsewhere, is
+        # its user's.
+        return _Chain() if is_from_spec and began != value else _Chain(frozenset(found))
+    return _Chain(frozenset(found), None if is_from_spec else began)
 
 
 def _within(threshold: Threshold, value: int) -> int:

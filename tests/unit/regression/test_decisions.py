@@ -227,6 +227,27 @@ def against(suite: Suite, own: int, other: int, model: str = "glm", **more: obje
     )
 
 
+def test_a_step_under_that_of_another_suite_is_kept_and_undone_when_that_one_was() -> None:
+    older, newer = Suite(), Suite()
+    assert older.nights(181, 178)[-1] is REGRESS
+    newer.overlay = older.overlay
+    assert newer.nights(181, 178)[-1] is REGRESS
+    older.overlay = newer.overlay
+    first, *waits = [older.routine(199) for _ in range(5)][1:]
+    assert first.action is RECOVER
+    assert first.reason.endswith(
+        "planning_depth 5 -> 6; file_count when the steps of another suite that lie on it are."
+    )
+    assert {found.action for found in waits} == {NOTHING}
+    assert "is no longer needed, and is undone when the steps of another suite that lie on it are" in waits[-1].reason
+    assert len(waits[-1].steps) == 1
+    newer.overlay = older.overlay
+    assert newer.nights(199, 199)[-1] is RECOVER
+    older.overlay = newer.overlay
+    assert older.nights(199) == [RECOVER]
+    assert older.overlay == NOTHING_MOVED
+
+
 def test_a_candidate_as_good_as_the_incumbent_is_promoted_when_that_is_proven() -> None:
     suite = Suite()
     actions = [against(suite, 194, 194).action for _ in range(4)]

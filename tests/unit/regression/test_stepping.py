@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nights import DEPTH, FILE_COUNT, moved
 
-from tierrouter_core.regression.stepping import Move, StepKind, in_force, step, stepped_values, undo
+from tierrouter_core.regression.stepping import Move, StepKind, covered, in_force, step, stepped_values, undo
 from tierrouter_core.resources.revision import TunedValues
 from tierrouter_core.resources.router import Threshold
 
@@ -139,3 +139,58 @@ def test_a_step_whose_outcome_the_user_has_written_into_the_spec_is_not_undone()
     assert in_force(steps, written, {}) == frozenset()
     undone = undo(steps, 0, written, {})
     assert (undone.moves, undone.overlay) == ((), {})
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=8), st.data())
+def test_steps_of_two_suites_are_undone_whichever_is_well_first_and_nothing_is_left(
+    whose: list[bool], data: st.DataObject
+) -> None:
+    spec, overlay = (FILE_COUNT, DEPTH), dict[str, int]()
+    suites: dict[bool, list[Made]] = {False: [], True: []}
+    for suite in whose:
+        if now(spec, overlay)[0].value > FILE_COUNT.min:
+            overlay, suites[suite] = one_more(spec, overlay, suites[suite], StepKind.REGRESSION)
+    while any(suites.values()):
+        free = [
+            (suite, at)
+            for suite, steps in suites.items()
+            for at in range(len(steps))
+            if at not in covered(steps, now(spec, overlay), overlay)
+        ]
+        suite, at = data.draw(st.sampled_from(free))
+        undone = undo(suites[suite], at, now(spec, overlay), overlay)
+        assert undone.moves
+        overlay = kept(spec, undone.overlay)
+        suites[suite] = [Made(moves) for number, moves in enumerate(undone.later) if number != at or moves]
+    assert overlay == {}
+
+
+def test_a_step_that_was_given_up_is_covered_by_nothing_of_its_own_suite() -> None:
+    spec = (FILE_COUNT,)
+    _given_up, steps = one_more(spec, {}, [], StepKind.REGRESSION)
+    again, steps = one_more(spec, {}, steps, StepKind.REGRESSION)
+    after, steps = one_more(spec, again, steps, StepKind.REGRESSION)
+    assert in_force(steps, now(spec, after), after) == {1, 2}
+    assert covered(steps, now(spec, after), after) == frozenset()
+    assert covered(steps[:1], spec, {}) == frozenset()
+
+
+def test_of_a_step_that_another_suites_lies_on_in_part_the_rest_is_undone_and_that_part_kept() -> None:
+    spec = (FILE_COUNT, DEPTH)
+    after, steps = one_more(spec, {}, [], StepKind.REGRESSION)
+    by_another = {**after, "file_count": 6}
+    assert covered(steps, now(spec, by_another), by_another) == frozenset()
+    undone = undo(steps, 0, now(spec, by_another), by_another)
+    assert [str(move) for move in undone.moves] == ["planning_depth 5 -> 6"]
+    assert undone.overlay == {"file_count": 6}
+    (left,) = undone.later
+    assert [str(move) for move in left] == ["file_count 8 -> 7"]
+    assert covered([Made(left)], now(spec, undone.overlay), undone.overlay) == {0}
+
+
+def test_a_step_is_not_covered_by_what_its_user_has_set_anew_since() -> None:
+    _before, steps = one_more((FILE_COUNT,), {}, [], StepKind.REGRESSION)
+    spec = now((FILE_COUNT,), {"file_count": 5})
+    after, steps = one_more(spec, {}, steps, StepKind.REGRESSION)
+    assert after == {"file_count": 4}
+    assert covered(steps, now(spec, after), after) == frozenset()
