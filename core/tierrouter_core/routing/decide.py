@@ -9,7 +9,7 @@ The order, first answer wins:
 2. A hint that is allowed, by header or as the model name ``tier/NAME``; an unknown one goes to the fallback tier.
 3. A model hint with ``pin``, then the rules, then the other model hints.
 4. The session's own tier, the subagents' tier, the default tier or its split; a session that serves on a tier of
-   higher rank comes down where that pays, prompt caches considered.
+   higher rank comes down where that pays, prompt caches considered, or at once where each prompt is decided anew.
 
 Then what is capped: a tier whose budget or share is used up begins no prompt and takes no escalation.
 

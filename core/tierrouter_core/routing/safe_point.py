@@ -1,6 +1,7 @@
 """Who serves a prompt that begins: by a pinned model hint, the rules, another model hint, or the session.
 
-A session that serves on a tier of higher rank comes down where that pays, prompt caches considered.
+A session that serves on a tier of higher rank comes down where that pays, prompt caches considered, or at once where
+each prompt is decided anew.
 """
 
 import fnmatch
@@ -48,6 +49,8 @@ def at_safe_point(
 
 def _by_session(document: Document, turn: Turn, state: SessionState) -> Choice:
     chosen = _home(document, turn, state)
+    if document.session.affinity != "Session":
+        return chosen
     current = document.tiers.get(state.current)
     if current is None or current.rank <= document.tiers[chosen.tier].rank:
         return chosen
