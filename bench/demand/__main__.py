@@ -14,7 +14,7 @@ import numpy
 from bench.demand.marks import SHARE, marked
 from bench.demand.policies import StickyPerPrompt, StickyPerSession, least_usd
 from tierrouter_cli.transcripts.reading import Broken
-from tierrouter_cli.transcripts.turn_table import read_table
+from tierrouter_cli.transcripts.turn_table import in_order, read_table
 from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.replay.policy import Always, Policy, RouterPolicy
 from tierrouter_core.replay.run import Run, replay
@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--dear", default="gpt-5-5", help="the other's, and the baseline")
     options = parser.parse_args()
     broken = Broken()
-    calls = read_table(options.table, broken)
+    calls = in_order(read_table(options.table, broken))
     text = ROUTER.replace("TTL", options.ttl).replace("CHEAP", options.cheap).replace("DEAR", options.dear)
     document = compile_texts([("router.yaml", text)], None).document
     seats = seats_of(document)

@@ -87,12 +87,14 @@ def dialect_of(body: bytes) -> Dialect:
         return Dialect.RESPONSES
     tools = request.get("tools")
     anthropic_tools = isinstance(tools, list) and any(isinstance(t, dict) and "input_schema" in t for t in tools)
-    roles = {m.get("role") for m in request.get("messages") or () if isinstance(m, dict)}
+    messages = request.get("messages")
+    roles = [m.get("role") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
     # Messages needs max_tokens and keeps the system prompt outside the messages.
     if "system" in request or anthropic_tools or "thinking" in request:
         return Dialect.MESSAGES
     chat_only = {"stream_options", "max_completion_tokens", "response_format", "n", "reasoning_effort"} & request.keys()
-    if "max_tokens" in request and not chat_only and roles <= {"user", "assistant"} and tools is None:
+    only_speakers = all(role in ("user", "assistant") for role in roles)
+    if "max_tokens" in request and not chat_only and only_speakers and tools is None:
         return Dialect.MESSAGES
     return Dialect.CHAT
 

@@ -36,21 +36,21 @@ class Reservation:
         """Hold it in these."""
         self.accounts = [accounts.of(budget, self.session) for budget in accounts.covering(self.tier)]
         for account in self.accounts:
-            account.reserved_usd += self.usd
-            account.risked_usd += self.risked_usd
+            account.hold(self.usd, self.risked_usd)
 
     def is_over(self, usd: float) -> None:
         """The call has cost so much, whatever was expected."""
+        accounts = self.accounts
         self.let_go()
-        for account in self.accounts:
-            account.reserved_usd += usd
-        self.usd, self.risked_usd = usd, 0.0
+        self.accounts, self.usd, self.risked_usd = accounts, usd, 0.0
+        for account in accounts:
+            account.hold(self.usd, self.risked_usd)
 
     def let_go(self) -> None:
         """Hold it no longer."""
         for account in self.accounts:
-            account.reserved_usd = max(0.0, account.reserved_usd - self.usd)
-            account.risked_usd = max(0.0, account.risked_usd - self.risked_usd)
+            account.let_go(self.usd, self.risked_usd)
+        self.accounts = []
 
 
 class Books:

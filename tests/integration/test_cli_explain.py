@@ -114,13 +114,20 @@ async def test_it_says_what_the_running_router_does(tmp_path, provider):
         (b"{bad", "not valid JSON"),
         (b"[]", "must be a JSON object"),
         (b"\xff\xfe", "not UTF-8"),
+        (b'{"model": "m", "messages": 5}', "`messages` must be an array"),
     ],
-    ids=["empty", "broken", "list", "bytes"],
+    ids=["empty", "broken", "list", "bytes", "messages"],
 )
 def test_a_request_that_makes_no_sense_is_an_error_in_words(explain, stdin, message):
     ran = explain(stdin)
     assert (ran.code, ran.stdout) == (1, b"")
     assert message in ran.stderr
+
+
+def test_a_role_that_is_none_tells_of_no_dialect(explain):
+    ran = explain({"model": "m", "max_tokens": 9, "messages": [{"role": ["user"], "content": "x"}]}, "--format", "json")
+    assert ran.code == 0
+    assert json.loads(ran.stdout)["dialect"] == "OpenAIChat"
 
 
 @pytest.mark.parametrize(

@@ -59,16 +59,18 @@ def read_inputs(inputs: Sequence[Path], on_file: Callable[[str], None] = lambda 
             on_file(sources[-1])
             calls += read(dict.fromkeys(paths), broken)
     calls = relative(calls)
+    rows: list[ReplayCall] = []
     tables = 0
     for path in dict.fromkeys(found.tables):
         on_file(str(path))
         try:
-            calls += turn_table.read_table(path, broken)
+            rows += turn_table.read_table(path, broken)
             tables += 1
         except TranscriptError as error:
             if path in found.named:
                 raise
             _leave_out(path, error, broken)
+    calls += turn_table.in_order(rows)
     if tables:
         sources.append(f"{tables:,} turn table{'s' if tables != 1 else ''}")
     if not calls:

@@ -33,13 +33,38 @@ _TRUE, _FALSE = ("true", "1"), ("false", "0", "")
 
 
 def read_table(path: Path, broken: Broken) -> list[ReplayCall]:
-    """The table's calls, session by session in the order of time.
+    """The table's calls as its rows stand; see :func:`in_order`.
 
     Raises:
         TranscriptError: it is no turn table, or Parquet can't be read here.
     """
     rows = _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
-    return _calls(rows, path, broken)
+    calls = []
+    for number, row in enumerate(rows, 1):
+        try:
+            calls.append(_call(row))
+        except (TypeError, ValueError, OverflowError) as error:
+            broken.note(path, f"row {number}", str(error))
+    return calls
+
+
+def in_order(calls: Iterable[ReplayCall]) -> list[ReplayCall]:
+    """The calls of all tables, session by session in the order of time, and marked where a prompt begins.
+
+    Of all, since a session may go on in another table.
+    """
+    ordered = list(calls)
+    sessions: dict[str, int] = {}
+    for call in ordered:
+        sessions.setdefault(call.session, len(sessions))
+    ordered.sort(key=lambda call: (sessions[call.session], call.t_rel_s))
+    prompts: dict[tuple[str, str], int] = {}
+    for at, call in enumerate(ordered):
+        agent = (call.session, call.agent)
+        if call.kind is TurnKind.TOOL_LOOP and prompts.get(agent) != call.prompt_idx:
+            ordered[at] = call._replace(kind=TurnKind.USER)
+        prompts[agent] = call.prompt_idx
+    return ordered
 
 
 def is_table(path: Path) -> bool:
@@ -88,27 +113,6 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise TranscriptError(f"{path}: not a turn table: it has no column {', '.join(missing)}")
-
-
-def _calls(rows: Iterable[Mapping[str, Any]], path: Path, broken: Broken) -> list[ReplayCall]:
-    sessions: dict[str, int] = {}
-    prompts: dict[tuple[str, str], int] = {}
-    calls = []
-    for number, row in enumerate(rows, 1):
-        try:
-            call = _call(row)
-        except (TypeError, ValueError, OverflowError) as error:
-            broken.note(path, f"row {number}", str(error))
-            continue
-        sessions.setdefault(call.session, len(sessions))
-        calls.append(call)
-    calls.sort(key=lambda call: (sessions[call.session], call.t_rel_s))
-    for at, call in enumerate(calls):
-        agent = (call.session, call.agent)
-        if call.kind is TurnKind.TOOL_LOOP and prompts.get(agent) != call.prompt_idx:
-            calls[at] = call._replace(kind=TurnKind.USER)
-        prompts[agent] = call.prompt_idx
-    return calls
 
 
 def _call(row: Mapping[str, Any]) -> ReplayCall:

@@ -50,7 +50,8 @@ def tune(
         typer.Option(metavar="SHARE", help="The least quality, as a share of the baseline's: more than 0, at most 1."),
     ] = 0.95,
     seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Of the random folds; the same seed gives the same policy.")
+        int,
+        typer.Option(min=0, max=2**32, metavar="N", help="Of the random folds; the same seed gives the same policy."),
     ] = 0,
     router: Annotated[
         Path | None,

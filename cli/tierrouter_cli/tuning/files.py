@@ -22,6 +22,8 @@ _WHAT: Final = {
     "router": "a TierRouter that implements it; check it with tierrouter compile -f",
     "plot": "cost against quality",
 }
+_SVG: Final = ".svg"
+_PAGES: Final = (".html", ".htm")
 _OPTIONS: Final = {"policy": "--out", "router": "--router-out", "plot": "--plot"}
 
 
@@ -117,7 +119,7 @@ def outputs_of(wanted: Wanted, inputs: list[Path]) -> dict[str, Path]:
     outputs = {"policy": wanted.out}
     # A device or a pipe has nothing beside it.
     beside = wanted.out if wanted.out.is_file() or not wanted.out.exists() else None
-    for what, given, suffix in (("router", wanted.router_out, ".router.yaml"), ("plot", wanted.plot, ".svg")):
+    for what, given, suffix in (("router", wanted.router_out, ".router.yaml"), ("plot", wanted.plot, _SVG)):
         if given is not None:
             outputs[what] = given
         elif beside is not None:
@@ -131,12 +133,14 @@ def outputs_of(wanted: Wanted, inputs: list[Path]) -> dict[str, Path]:
             refuse(f"{path} would be overwritten by the {what}; name another file by {_OPTIONS[what]}")
         if named.count(path.resolve()) > 1:
             refuse(f"{path} is named twice; give --out, --router-out and --plot a file each")
+    if wanted.plot is not None and wanted.plot.suffix.lower() not in (_SVG, *_PAGES):
+        refuse(f"{wanted.plot}: a plot is drawn as {_SVG} or {_PAGES[0]}; name such a file by --plot")
     return outputs
 
 
 def _picture(path: Path | None, tuned: Tuned) -> bytes:
     svg = frontier_svg(tuned)
-    if path is not None and path.suffix.lower() in (".html", ".htm"):
+    if path is not None and path.suffix.lower() in _PAGES:
         svg = f'<!doctype html>\n<meta charset="utf-8">\n<title>Cost against quality</title>\n{svg}'
     return svg.encode()
 

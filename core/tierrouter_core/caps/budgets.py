@@ -21,6 +21,21 @@ class Account:
     """What turns under way are expected to cost."""
     risked_usd: float = 0.0
     """What they may cost beyond that."""
+    holds: int = 0
+    """How many calls of theirs something is held for."""
+
+    def hold(self, usd: float, risked_usd: float) -> None:
+        """A call is under way."""
+        self.holds += 1
+        self.reserved_usd += usd
+        self.risked_usd += risked_usd
+
+    def let_go(self, usd: float, risked_usd: float) -> None:
+        """What was held for a call is held no longer."""
+        self.holds -= 1
+        # No remainders of sums that cancel out.
+        self.reserved_usd = max(0.0, self.reserved_usd - usd) if self.holds else 0.0
+        self.risked_usd = max(0.0, self.risked_usd - risked_usd) if self.holds else 0.0
 
     def used_usd(self, now_s: float) -> float:
         """Spent and reserved."""
@@ -66,7 +81,7 @@ class Accounts:
     def forget_idle(self, now_s: float) -> None:
         """Let go of accounts in which nothing is left."""
         for key, account in list(self._accounts.items()):
-            if account.used_usd(now_s) <= 0 and not account.reserved_usd:
+            if not account.holds and account.spent.at(now_s)[0] <= 0:
                 del self._accounts[key]
 
     def caps(self, document: Document, session: str, now_s: float) -> Mapping[str, Cap]:

@@ -3,12 +3,13 @@
 The order, first answer wins:
 
 0. A call beside the conversation goes to the cheapest tier, and nothing of it is remembered.
-1. An open tool loop stays where it is; a hint or a rule with ``escalate: true`` may move it, upward only. After a
-   compaction nothing is open and no cache is warm: a prompt that goes on is decided like one that begins.
+1. An open tool loop stays where it is; a hint, or a rule with ``escalate: true`` where no model hint with ``pin`` fits,
+   may move it, upward only. After a compaction nothing is open and no cache is warm: a prompt that goes on is decided
+   like one that begins.
 2. A hint that is allowed, by header or as the model name ``tier/NAME``; an unknown one goes to the fallback tier.
 3. A model hint with ``pin``, then the rules, then the other model hints.
 4. The session's own tier, the subagents' tier, the default tier or its split; a session that serves on a tier of
-   higher rank comes down where that pays, prompt caches considered.
+   higher rank comes down where that pays, prompt caches considered, or at once where each prompt is decided anew.
 
 Then what is capped: a tier whose budget or share is used up begins no prompt and takes no escalation.
 
@@ -28,7 +29,7 @@ from tierrouter_core.routing.decision import Choice, Decision
 from tierrouter_core.routing.hooks import Hooks
 from tierrouter_core.routing.ladder import Ladder
 from tierrouter_core.routing.rules import Evaluation, RuleSet
-from tierrouter_core.routing.safe_point import at_safe_point, model_hints_of
+from tierrouter_core.routing.safe_point import at_safe_point, model_hint_for, model_hints_of
 from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.targets import Target, requested_target, vendor_of
 from tierrouter_core.routing.tool_loop import in_loop, is_after_compaction
@@ -141,7 +142,9 @@ class Router:
         anew = goes_on and is_after_compaction(turn, state)
         if goes_on and not anew:
             signed = turn.signed_thinking and state.current in self._signing
-            return in_loop(self.document.tiers, self.rules, turn, state.current, hinted, signed=signed)
+            fitting = model_hint_for(self._model_hints, turn.requested_model)
+            pinned = fitting is not None and fitting.pin
+            return in_loop(self.document.tiers, self.rules, turn, state.current, hinted, pinned=pinned, signed=signed)
         choice, errors = (
             at_safe_point(self.document, self.rules, self._model_hints, turn, state) if hinted is None else (hinted, ())
         )

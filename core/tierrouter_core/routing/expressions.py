@@ -23,7 +23,9 @@ _TYPES = {
     "string": cel.Type.STRING,
     "list(string)": cel.Type.List(cel.Type.STRING),
 }
-_NAME = re.compile(r"\b(?:task|turn|session|response|thresholds)\.[a-z][a-z0-9_]*")
+_GAP = r"(?:\s|//[^\n]*\n)*"
+"""CEL lets white space and comments stand around a dot: an expression may be wrapped anywhere."""
+_NAME = re.compile(rf"\b(task|turn|session|response|thresholds){_GAP}\.{_GAP}`?([a-z][a-z0-9_]*)")
 
 
 def environment(variables: Mapping[str, Variable], threshold_names: Collection[str]) -> cel.Env:
@@ -58,7 +60,7 @@ def why_it_failed(result: object) -> str:
 
 def names_in(when: str) -> tuple[str, ...]:
     """The variables and thresholds that an expression names, each once."""
-    return tuple(dict.fromkeys(_NAME.findall(when)))
+    return tuple(dict.fromkeys(f"{of}.{name}" for of, name in _NAME.findall(when)))
 
 
 def _explain(message: str) -> str:

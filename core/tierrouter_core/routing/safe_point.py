@@ -1,6 +1,7 @@
 """Who serves a prompt that begins: by a pinned model hint, the rules, another model hint, or the session.
 
-A session that serves on a tier of higher rank comes down where that pays, prompt caches considered.
+A session that serves on a tier of higher rank comes down where that pays, prompt caches considered, or at once where
+each prompt is decided anew.
 """
 
 import fnmatch
@@ -25,11 +26,16 @@ def model_hints_of(document: Document) -> ModelHints:
     return tuple((re.compile(fnmatch.translate(hint.match), re.IGNORECASE), hint) for hint in document.model_hints)
 
 
+def model_hint_for(hints: ModelHints, requested_model: str) -> ModelHint | None:
+    """The first model hint that fits; None where none does."""
+    return next((hint for pattern, hint in hints if pattern.match(requested_model)), None)
+
+
 def at_safe_point(
     document: Document, rules: RuleSet, hints: ModelHints, turn: Turn, state: SessionState
 ) -> tuple[Choice, tuple[Evaluation, ...]]:
     """Who serves ``turn``, and the rules that could not be evaluated."""
-    hinted = next((hint for pattern, hint in hints if pattern.match(turn.requested_model)), None)
+    hinted = model_hint_for(hints, turn.requested_model)
     asked = printable(turn.requested_model)
     if hinted is not None and hinted.pin:
         return Choice(hinted.tier, Reason.PINNED_MODEL, f"{asked} matches the pinned hint {hinted.match}"), ()
@@ -43,6 +49,8 @@ def at_safe_point(
 
 def _by_session(document: Document, turn: Turn, state: SessionState) -> Choice:
     chosen = _home(document, turn, state)
+    if document.session.affinity != "Session":
+        return chosen
     current = document.tiers.get(state.current)
     if current is None or current.rank <= document.tiers[chosen.tier].rank:
         return chosen

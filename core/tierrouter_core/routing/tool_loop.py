@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from tierrouter_core.document.model import Rule, Tier
 from tierrouter_core.names import Reason, TurnKind
+from tierrouter_core.printable import printable
 from tierrouter_core.routing.decision import Choice, by_rule
 from tierrouter_core.routing.rules import Evaluation, RuleSet
 from tierrouter_core.routing.session_state import SessionState
@@ -29,12 +30,20 @@ def is_after_compaction(turn: Turn, state: SessionState) -> bool:
 
 
 def in_loop(
-    tiers: Mapping[str, Tier], rules: RuleSet, turn: Turn, current: str, hinted: Choice | None, *, signed: bool
+    tiers: Mapping[str, Tier],
+    rules: RuleSet,
+    turn: Turn,
+    current: str,
+    hinted: Choice | None,
+    *,
+    pinned: bool,
+    signed: bool,
 ) -> tuple[Choice, tuple[Evaluation, ...]]:
     """Who serves ``turn`` of a prompt that ``current`` serves, and the rules that could not be evaluated.
 
     Args:
         hinted: what the turn itself asks for.
+        pinned: the requested model is pinned to a tier, so that no rule is asked.
         signed: the loop holds thinking that only the vendor of ``current`` accepts.
     """
     rank = tiers[current].rank
@@ -42,6 +51,10 @@ def in_loop(
         return (_kept(current, hinted.tier) if signed else hinted), ()
     if turn.kind is not TurnKind.TOOL_LOOP:
         return Choice(current, Reason.TOOL_LOOP, f"the turn is {turn.kind}, {current} serves it to its end"), ()
+
+    if pinned:
+        asked = printable(turn.requested_model)
+        return Choice(current, Reason.TOOL_LOOP, f"a tool loop is open, and {asked} is pinned, so no rule moves it"), ()
 
     def upward(rule: Rule) -> bool:
         return rule.escalate and tiers[rule.tier].rank > rank

@@ -10,7 +10,8 @@ from typing import Any, Final
 import orjson
 
 from tierrouter_core.signals.facts import Answered, Called, Fact, Prompted, Returned
-from tierrouter_core.signals.outcomes import runs_tests, tests_failed, went_wrong
+from tierrouter_core.signals.outcomes import tests_failed, went_wrong
+from tierrouter_core.signals.running_tests import runs_tests
 from tierrouter_core.signals.tools import LONGEST_ARGUMENTS, Deed, Edit, deed_of
 from tierrouter_core.value_class import keyword_value_class
 
@@ -186,14 +187,17 @@ class _Task:
         self._open = max(0, self._open - deed.closes)
 
     def returned(self, result: Returned) -> None:
-        self._errors = self._errors + 1 if went_wrong(result.text, said=result.failed) else 0
+        wrong = went_wrong(result.text, said=result.failed)
+        self._errors = self._errors + 1 if wrong else 0
         command = self._commands.pop(result.id, "")
         if not command:
             return
-        if tests_failed(result.text):
+        run = runs_tests(command)
+        # Of a run that could not end, or says how in words that are not known, the agent's mark tells.
+        if tests_failed(result.text, run=run) or (run and wrong):
             self._failing += 1
             self._failed_since_edit = True
-        elif runs_tests(command):
+        elif run:
             self._failing = 0
 
 

@@ -23,6 +23,8 @@ from tierrouter_core.resources.provider import KIND as PROVIDER_KIND
 from tierrouter_core.resources.provider import MODEL_NAME
 from tierrouter_core.resources.router import KIND
 from tierrouter_core.resources.yaml_text import parse_yaml
+from tierrouter_core.routing.expressions import names_in
+from tierrouter_core.routing.variables import THRESHOLD_PREFIX
 from tierrouter_core.tuning.policy import Mix, Stage
 
 PLACEHOLDER: Final = "replace-me"
@@ -112,6 +114,10 @@ def router_from(mix: Mix, baseline: str, known: KnownModels) -> WrittenRouter:
         if inner in (spec.get(key) or {}):
             left_out.append(f"spec.{key}.{inner}")
             spec[key] = {name: value for name, value in spec[key].items() if name != inner}
+    hooks = spec.pop("hooks", None) or {}
+    kept = {name: when for name, when in hooks.items() if _outlives_the_mix(name, when)}
+    left_out += [f"spec.hooks.{name}" for name in hooks if name not in kept]
+    spec |= {"hooks": kept} if kept else {}
     decided = mix_spec(mix, baseline, known.place)
     rest = {key: value for key, value in spec.items() if key not in _DECIDED_BY_THE_MIX}
     metadata = {key: value for key, value in known.document["metadata"].items() if key in _METADATA}
@@ -120,6 +126,13 @@ def router_from(mix: Mix, baseline: str, known: KnownModels) -> WrittenRouter:
     providers = [value for value in known.documents if value.get("kind") == PROVIDER_KIND]
     notes = [f"Not taken over from {known.source}, since the policy decides instead: {', '.join(left_out)}."]
     return WrittenRouter(_text([router, *providers], notes if left_out else []), tuned, tuple(left_out))
+
+
+def _outlives_the_mix(hook: str, when: str) -> bool:
+    """Whether a hook of the user's still means what it did: no rule is left to ask for complex planning."""
+    return hook != "isComplexPlanning" and not any(
+        name == "response.tier" or name.startswith(THRESHOLD_PREFIX) for name in names_in(when)
+    )
 
 
 _METADATA: Final = ("name", "namespace", "labels", "annotations")

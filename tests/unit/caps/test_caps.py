@@ -122,6 +122,23 @@ def test_a_window_that_has_passed_is_room_again() -> None:
     assert accounts.use(NOW + 86_400 + 900)["deep"].exhausted == 0
 
 
+@given(st.lists(st.floats(0, 10), min_size=2, max_size=6), st.randoms())
+def test_a_session_whose_calls_are_all_over_is_forgotten_however_they_overlapped(costs: list[float], rng: Any) -> None:
+    accounts = Accounts((budget(),))
+    account = accounts.of(accounts.budgets[0], "s-1")
+    for usd in costs:
+        account.hold(usd, usd / 3)
+    rng.shuffle(costs)
+    for usd in costs[1:]:
+        account.let_go(usd, usd / 3)
+    accounts.forget_idle(NOW)
+    assert accounts.of(accounts.budgets[0], "s-1") is account, "one call is still under way"
+    account.let_go(costs[0], costs[0] / 3)
+    assert (account.reserved_usd, account.risked_usd) == (0, 0)
+    accounts.forget_idle(NOW)
+    assert accounts.of(accounts.budgets[0], "s-1") is not account
+
+
 def test_a_budgets_use_is_that_of_the_account_that_has_used_most() -> None:
     accounts = spent((budget(),), ("s-1", "deep", 0.25), ("s-2", "deep", 0.75), ("s-3", "deep", 1.5))
     use = accounts.use(NOW)["deep"]
@@ -282,7 +299,8 @@ def test_the_most_that_a_turn_may_cost_is_not_what_its_tier_usually_writes() -> 
 def test_the_bound_on_overshoot_holds_for_a_turn_that_alone_is_more_than_the_limit() -> None:
     accounts = Accounts((budget(scope="Router", grace_usd=Decimal("0.25")),))
     account = accounts.of(accounts.budgets[0], "s-1")
-    account.reserved_usd, account.risked_usd = 3.0, 0.5
+    account.hold(3.0, 0.5)
     assert accounts.state(NOW)[0]["overshootUSD"] == pytest.approx(3.0 + 0.5 - 1.0)
-    account.reserved_usd, account.risked_usd = 0.5, 0.1
+    account.let_go(3.0, 0.5)
+    account.hold(0.5, 0.1)
     assert accounts.state(NOW)[0]["overshootUSD"] == pytest.approx(0.25 + 0.1)

@@ -79,9 +79,9 @@ def test_on_recorded_sessions_it_saves_what_sticky_prompts_save_and_far_more_tha
     numpy = pytest.importorskip("numpy")
     if not TRACE.is_file():
         pytest.skip(f"the recorded trace is not beside the project: no {TRACE.relative_to(TRACE.parents[2])}")
-    from tierrouter_cli.transcripts.turn_table import read_table
+    from tierrouter_cli.transcripts.turn_table import in_order, read_table
 
-    calls = read_table(TRACE, Broken())
+    calls = in_order(read_table(TRACE, Broken()))
     assert DOCUMENT.baseline is not None
     baseline = replay(calls, Always(BASELINE), {BASELINE: seat_of_baseline(DOCUMENT.baseline)}).total.cost_units
     for seed in range(2):

@@ -25,10 +25,10 @@ def calls() -> list[ReplayCall]:
     pytest.importorskip("pyarrow", reason="Parquet needs pyarrow: pip install 'tierrouter[analysis]'")
     if not TRACE.is_file():
         pytest.skip(f"the recorded trace is not beside the project: no {TRACE.relative_to(TRACE.parents[2])}")
-    from tierrouter_cli.transcripts.turn_table import read_table
+    from tierrouter_cli.transcripts.turn_table import in_order, read_table
 
     broken = Broken()
-    found = read_table(TRACE, broken)
+    found = in_order(read_table(TRACE, broken))
     assert not broken.count
     return found
 

@@ -282,6 +282,14 @@ def test_a_turn_table_is_read_from_csv(tmp_path: Path) -> None:
     assert calls[1].context_tokens == 20_420
 
 
+def test_a_session_that_goes_on_in_another_table_is_one_whichever_is_named_first(tmp_path: Path) -> None:
+    whole = read(turn_table(tmp_path))
+    for name, rows in (("1.csv", TABLE_ROWS[::2]), ("2.csv", TABLE_ROWS[1::2])):
+        (tmp_path / name).write_text("\n".join((TABLE_HEADER, *rows)) + "\n")
+    for order in (("1.csv", "2.csv"), ("2.csv", "1.csv")):
+        assert read(*(tmp_path / name for name in order)) == whole
+
+
 def test_a_turn_table_is_the_same_in_parquet(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow: pip install 'tierrouter[analysis]'")
     from pyarrow import parquet

@@ -108,6 +108,17 @@ def test_a_pinned_model_hint_comes_before_the_rules():
     assert (served_by(decision), decision.reason) == ("local", Reason.PINNED_MODEL)
 
 
+def test_no_rule_moves_a_pinned_model_inside_a_loop_but_a_hint_does():
+    doc = document(model_hints=(ModelHint(match="*haiku*", tier="local", pin=True),))
+    begun = decide(doc, requested_model="claude-haiku")
+    stalled = {"kind": TurnKind.TOOL_LOOP, "variables": {"session.tool_errors_in_a_row": 9}}
+    kept = decide(doc, begun.state, requested_model="claude-haiku", **stalled)
+    assert (served_by(kept), kept.reason) == ("local", Reason.TOOL_LOOP)
+    assert "claude-haiku is pinned" in kept.detail
+    assert served_by(decide(doc, begun.state, requested_model="claude-haiku", hint="deep", **stalled)) == "deep"
+    assert served_by(decide(doc, begun.state, requested_model="claude-opus", **stalled)) == "deep"
+
+
 def test_a_session_stays_on_the_tier_that_it_began_with():
     decision = decide(document(default_tier=(("deep", 1),)), SessionState(home="routine"))
     assert (served_by(decision), decision.reason) == ("routine", Reason.SESSION)

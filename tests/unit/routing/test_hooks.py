@@ -90,6 +90,13 @@ def test_an_answer_is_flagged_by_what_it_says() -> None:
     assert not flagged("response.text.matches('(?i)unable')", text="Done.")
 
 
+def test_a_hook_may_be_wrapped_around_a_dot() -> None:
+    hook = Router(hooked(output_flagged="response.\n  text == 'no' && turn . agent == 'main'")).hooks.flagged
+    assert hook is not None
+    assert hook.reads_the_answer
+    assert hook.ask(defaults(), replace(RESPONSE, text="no")).yes
+
+
 def test_a_hook_over_responses_that_fails_says_no_and_why() -> None:
     hook = Router(hooked(is_throttled="response.status / session.calls > 1")).hooks.throttled
     assert hook is not None

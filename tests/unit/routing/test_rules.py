@@ -95,6 +95,16 @@ def test_a_rule_sees_each_turns_own_values_however_often_it_was_evaluated():
             assert (None if matched is None else matched.rule.name) == expected
 
 
+@pytest.mark.parametrize("dot", [" . ", ".\n  ", "\n  .", " // files\n  . // edited\n  ", ".`"])
+def test_a_rule_may_be_wrapped_around_a_dot(dot):
+    end = "`" if dot.endswith("`") else ""
+    rule = Rule(name="wide", when=f"task{dot}file_count{end} > thresholds{dot}file_count{end}", tier="deep")
+    router = Router(document(rules=(rule,)))
+    assert router.uses("task.file_count")
+    decision = router.decide(turn(variables={"task.file_count": 9}))
+    assert decision.detail == "wide is true (task.file_count=9, thresholds.file_count=8)"
+
+
 def test_a_rule_that_does_not_compile_names_itself():
     with pytest.raises(RuleError, match="rule typo: column 5"):
         RuleSet([Rule(name="typo", when="task.nope", tier="x")], {})

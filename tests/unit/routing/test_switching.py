@@ -72,6 +72,15 @@ def test_it_stays_where_reading_all_of_it_again_would_cost_more() -> None:
     assert decision.state.switches_usd == 0
 
 
+@pytest.mark.parametrize("subagent", [False, True])
+def test_where_each_prompt_is_decided_anew_none_stays_for_its_cache(subagent: bool) -> None:
+    session = Session(affinity="Prompt", subagent_tier="reasoning")
+    anew = replace(USUAL, session=session, default_tier=(("reasoning", 1),))
+    decision = decided(anew, raised("deep", home="reasoning"), subagent=subagent)
+    assert (decision.targets[0].tier_name, decision.reason) == ("reasoning", Reason.DEFAULT)
+    assert decision.state.switches_usd == 0
+
+
 def test_it_comes_down_once_the_cache_is_cold_anyway() -> None:
     cold = replace(raised("deep", home="reasoning"), warm={"deep": Warm(LONG, NOW - 301)})
     decision = decided(USUAL, cold)

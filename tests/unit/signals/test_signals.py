@@ -51,6 +51,25 @@ def test_failing_tests_are_counted_until_they_pass(dialect: Dialect) -> None:
 
 
 @EVERY_DIALECT
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [("npx mocha", "adds: no"), ("pytest -q", "Command timed out after 2m"), ("go test ./...", "a.go:3: syntax error")],
+)
+def test_a_test_run_that_the_agent_marks_as_an_error_is_a_failing_one(
+    dialect: Dialect, command: str, output: str
+) -> None:
+    talk = Talk(dialect).prompt("Fix it.").does(FAILING).does(run(command, output), failed=True)
+    assert seen(talk).failing_in_a_row == 2
+
+
+@EVERY_DIALECT
+def test_a_command_that_only_names_a_runner_ends_no_row_of_failing_tests(dialect: Dialect) -> None:
+    talk = Talk(dialect).prompt("Fix it.").does(FAILING).does(FAILING)
+    talk.does(run("cat pytest.ini", "[pytest]")).does(run("pip install pytest", "Requirement already satisfied"))
+    assert seen(talk).failing_in_a_row == 2
+
+
+@EVERY_DIALECT
 def test_a_file_that_holds_such_words_is_no_failing_test(dialect: Dialect) -> None:
     holds = ("Read", {"file_path": "log.txt"}, "Exit code: 1 of old\n1 failed\nTraceback (most recent call last)")
     signals = seen(Talk(dialect).prompt("Look.").does(holds))

@@ -149,6 +149,20 @@ def test_no_file_that_was_read_is_overwritten(folder, option):
     assert (folder / "bench.csv").read_text() == TABLE
 
 
+@pytest.mark.parametrize("name", ["frontier.png", "frontier"])
+def test_a_picture_of_a_kind_that_is_not_drawn_is_refused_before_the_work_is_done(folder, name):
+    ran = run(folder, "--plot", str(folder / name))
+    assert ran.exit_code == 2
+    assert f"{name}: a plot is drawn as .svg or .html" in ran.stderr
+    assert not (folder / "policy.json").exists()
+
+
+def test_a_seed_is_of_a_size_that_the_policy_can_name(folder):
+    assert run(folder, "--seed", str(2**32)).exit_code == 0
+    assert json.loads((folder / "policy.json").read_text())["seed"] == 2**32
+    assert run(folder, "--seed", "9" * 23).exit_code == 2
+
+
 def test_two_outputs_are_not_written_to_one_file(folder):
     ran = run(folder, "--plot", str(folder / "policy.json"))
     assert ran.exit_code == 2

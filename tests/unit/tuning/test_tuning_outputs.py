@@ -170,6 +170,23 @@ def test_what_was_not_taken_over_is_named():
     assert "# Not taken over from coding.yaml" in written.text
 
 
+def test_hooks_that_ask_for_what_is_gone_are_left_out_and_the_others_stay():
+    hooks = """\
+  hooks:
+    isThrottled: "response.tier == 'deep' && response.status == 503"
+    isComplexPlanning: "task.planning_depth > 3"
+    outputFlagged: "response.text == ''"
+"""
+    users = USERS.replace("  failover:", hooks + "  failover:")
+    written = router_from(MIX, "large", KnownModels(users, "coding.yaml"))
+    kept = compiled(written.text).hooks
+    assert kept is not None
+    assert (kept.is_throttled, kept.is_complex_planning, kept.output_flagged) == ("", "", "response.text == ''")
+    assert written.left_out[-2:] == ("spec.hooks.isThrottled", "spec.hooks.isComplexPlanning")
+    asks_thresholds = users.replace("response.text == ''", "response.output_tokens < thresholds.files")
+    assert compiled(router_from(MIX, "large", KnownModels(asks_thresholds, "coding.yaml")).text).hooks is None
+
+
 def test_a_model_that_no_provider_has_is_refused_by_name():
     known = KnownModels(USERS, "coding.yaml")
     known.check(["small", "v/large", "other"], "bench.csv")
