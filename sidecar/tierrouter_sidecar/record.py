@@ -255,6 +255,11 @@ class Bookkeeper:
         if deep:
             count(m.DEEP_TURNS)
             count(m.DEEP_COST, by=float(row.cost_usd or 0))
+        # Whatever the last attempt used: those before it may have cost something.
+        if row.cost_usd is None:
+            count(m.UNPRICED, row.tier, model)
+        elif row.cost_usd:
+            count(m.COST, row.tier, model, by=float(row.cost_usd))
         self._count_moves(record, first)
         if record.decision.hint_outcome:
             count(m.HINTS, record.decision.hint_outcome)
@@ -300,10 +305,6 @@ class Bookkeeper:
         for kind, number in zip(TOKEN_KINDS, tokens, strict=True):
             if number:
                 self._metrics.count(m.TOKENS, row.tier, model, kind, by=number)
-        if row.cost_usd is None:
-            self._metrics.count(m.UNPRICED, row.tier, model)
-        else:
-            self._metrics.count(m.COST, row.tier, model, by=float(row.cost_usd))
         if usage.source is not UsageSource.REPORTED:
             self._metrics.count(m.USAGE_MISSING, row.tier)
         if usage.inconsistent:
