@@ -159,7 +159,7 @@ def test_a_namespace_has_a_line_for_every_pod_and_says_which_do_not_answer():
     assert "it does not answer" in silent
     (busy,) = (line for line in text.splitlines() if line.startswith("agent-0"))
     assert busy.split() == ["agent-0", "103", "$4.00", "2.9", "%", "2.9", "%", "coding-0123456789", "fine"]
-    assert "2 of regression runs left out" in text
+    assert "2 of suites left out" in text
 
 
 def test_more_pods_than_there_is_room_for_are_counted():
