@@ -210,7 +210,7 @@ def _over_time() -> Row:
                 "window, too, and at how many turns there were.",
                 look.SHARE,
                 Query(q.limited_share("30m"), "{{namespace}} {{router}}"),
-                limit=Query(q.deep_share_limit(), "{{namespace}} {{router}}, allowed"),
+                limit=Query(q.deep_share_limit("6h"), "{{namespace}} {{router}}, allowed"),
             ),
         ],
     )
