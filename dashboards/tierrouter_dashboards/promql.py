@@ -58,6 +58,12 @@ def per_minute(metric: str, *labels: str, of: str = "@agents") -> str:
     return query(f"60 * sum {by(*labels)} (rate({metric}{{{of}}}[{RATE}]))")
 
 
+def average(metric: str, *labels: str, of: str = "@selected") -> str:
+    """Of a gauge, over all that is shown: of every scrape, whichever pod said it."""
+    said = f"{metric}{{{of}}}[{RANGE}]"
+    return query(f"sum {by(*labels)} (sum_over_time({said})) / sum {by(*labels)} (count_over_time({said}))")
+
+
 def share(part: str, whole: str) -> str:
     """0 to 1; nothing where the whole is 0."""
     return f"{part} / ({whole} > 0)"

@@ -79,3 +79,12 @@ def test_a_router_on_a_laptop_without_labels_has_a_limit(tmp_path: Path) -> None
     series = turns("", "_") | {'tierrouter_config_info{router="coding",revision="coding-1"}': "1x120"}
     said(tmp_path, f"max({q.part_of_limit()})", series, "1h", {"{}": 4})
     said(tmp_path, q.deep_share_limit("6h"), series, "1h", {"{}": 0.05})
+
+
+def test_a_model_was_ready_for_as_long_as_any_operator_said_so(tmp_path: Path) -> None:
+    model = 'namespace="ai",router="coding",model="qwen"'
+    ready = "tierrouter_operator_model_server_ready"
+    # The operator was replaced, and for the last six of 120 scrapes the model is not ready.
+    series = {f'{ready}{{pod="old",{model}}}': "1x113 stale", f'{ready}{{pod="new",{model}}}': "_x113 0x5"}
+    labels = ("namespace", "router", "model")
+    said(tmp_path, f"min({q.average(ready, *labels)})", series, "59m30s", {"{}": 0.95})
