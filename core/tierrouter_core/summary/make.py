@@ -40,6 +40,9 @@ class Counted:
     """By tier and model."""
     unpriced: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     """By tier and model."""
+    deep_turns: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    """Of tiers that were expensive then; they have no labels, and neither has their cost."""
+    deep_cost_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     baseline_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     """By model."""
     failovers: Mapping[tuple[str, ...], float] = field(default_factory=dict)
@@ -82,6 +85,8 @@ def summarise(
         lately=lately,
         failovers=int(sum(counted.failovers.values())),
         errors=_errors(counted.errors),
+        deep_turns=int(sum(counted.deep_turns.values())),
+        deep_cost_usd=sum(counted.deep_cost_usd.values()),
         baseline_usd={key[0]: value for key, value in counted.baseline_usd.items() if value},
         deep_share=_deep_share(status),
         left_alone=tuple(

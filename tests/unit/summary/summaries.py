@@ -47,6 +47,8 @@ COUNTED = Counted(
         ("deep", "opus", "output"): 2_000.0,
     },
     cost_usd={("routine", "kimi"): 1.5, ("deep", "opus"): 2.5},
+    deep_turns={(): 7.0},
+    deep_cost_usd={(): 2.5},
     baseline_usd={("opus",): 20.0},
     failovers={("routine", "local"): 3.0},
     errors={("vendor", "server_error"): 5.0, ("vendor", "throttled"): 0.0},

@@ -27,6 +27,8 @@ def summary(turns: int = 90, problems: int = 0, recent: int = 50) -> Summary:
         decisions={("routine", "Default"): 60.0, ("deep", "Rule"): 7.0, ("routine", "ToolLoop"): 33.0},
         tokens={("routine", "kimi-k2-6", "input"): 100_000.0, ("routine", "kimi-k2-6", "cache_read"): 300_000.0},
         cost_usd={("routine", "kimi-k2-6"): 1.5, ("deep", "claude-opus-4-7"): 2.5},
+        deep_turns={(): 3.0},
+        deep_cost_usd={(): 2.5},
         baseline_usd={("gpt-5-5",): 20.0},
         errors={("vendor", "server_error"): 5.0},
         first_tokens={"routine": FirstTokens((0.1, 1.0), (50, 40, 0))},
