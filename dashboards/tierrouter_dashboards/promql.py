@@ -93,8 +93,8 @@ def baseline(*labels: str) -> str:
 
 
 def saved(*labels: str) -> str:
-    """USD; negative where routing costs more."""
-    return f"{baseline(*labels)} - {spent(*labels)}"
+    """USD, of turns that have a baseline; negative where routing costs more."""
+    return f"{baseline(*labels)} - {increase('tierrouter_compared_cost_usd_total', *labels)}"
 
 
 def saved_share(*labels: str) -> str:

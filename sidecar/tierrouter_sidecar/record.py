@@ -273,8 +273,11 @@ class Bookkeeper:
         self._metrics.observe(m.DURATION, elapsed_s, row.tier)
         if row.ttft_ms is not None:
             self._metrics.observe(m.TTFT, row.ttft_ms / 1000, row.tier)
-        if row.baseline_cost_usd is not None:
-            count(m.BASELINE_COST, row.baseline_model, by=float(row.baseline_cost_usd))
+        baseline = record.in_force.document.baseline
+        # Only what has a baseline is held against it. A turn that failed is paid for and saves nothing.
+        if baseline is not None and baseline.price is not None:
+            count(m.BASELINE_COST, baseline.model, by=float(row.baseline_cost_usd or 0))
+            count(m.COMPARED_COST, baseline.model, by=float(row.cost_usd or 0))
 
     def _count_moves(self, record: TurnRecord, first: str) -> None:
         """Whether the conversation goes on with another tier than the one that has served it until now."""

@@ -88,3 +88,19 @@ def test_a_model_was_ready_for_as_long_as_any_operator_said_so(tmp_path: Path) -
     series = {f'{ready}{{pod="old",{model}}}': "1x113 stale", f'{ready}{{pod="new",{model}}}': "_x113 0x5"}
     labels = ("namespace", "router", "model")
     said(tmp_path, f"min({q.average(ready, *labels)})", series, "59m30s", {"{}": 0.95})
+
+
+def money(router: str, spent: int, **baseline: int) -> Series:
+    """What a router spends with every scrape, and what a baseline would cost where it names one."""
+    labels = f'namespace="agents",router="{router}",pod="{router}-0"'
+    series = {f'tierrouter_cost_usd_total{{{labels},tier="routine",model="m"}}': f"0+{spent}x200"}
+    for model, usd in baseline.items():
+        series[f'tierrouter_baseline_cost_usd_total{{{labels},baseline_model="{model}"}}'] = f"0+{usd}x200"
+        series[f'tierrouter_compared_cost_usd_total{{{labels},baseline_model="{model}"}}'] = f"0+{spent}x200"
+    return series
+
+
+def test_a_router_without_a_baseline_takes_nothing_from_what_others_save(tmp_path: Path) -> None:
+    series = money("half", 1, gpt=2) | money("none", 3)
+    said(tmp_path, q.saved_share(), series, "1h", {"{}": 0.5})
+    said(tmp_path, q.saved_share("namespace", "router"), series, "1h", {'{namespace="agents",router="half"}': 0.5})

@@ -44,7 +44,8 @@ class Counted:
     """Of tiers that were expensive then; they have no labels, and neither has their cost."""
     deep_cost_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     baseline_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
-    """By model."""
+    """By model, as what was spent on the turns that it is compared with."""
+    compared_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     failovers: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     errors: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     """By provider and kind."""
@@ -88,6 +89,7 @@ def summarise(
         deep_turns=int(sum(counted.deep_turns.values())),
         deep_cost_usd=sum(counted.deep_cost_usd.values()),
         baseline_usd={key[0]: value for key, value in counted.baseline_usd.items() if value},
+        compared_usd=sum(counted.compared_usd.values()),
         deep_share=_deep_share(status),
         left_alone=tuple(
             LeftAlone(

@@ -151,6 +151,8 @@ class Summary:
     deep_cost_usd: float = 0.0
     baseline_usd: Mapping[str, float] = field(default_factory=dict)
     """What answered turns would have cost, by the baseline's model."""
+    compared_usd: float = 0.0
+    """What turns cost while a baseline was named, failed ones too."""
     deep_share: DeepShare | None = None
     """None where nothing watches it."""
     left_alone: tuple[LeftAlone, ...] = ()
@@ -182,8 +184,8 @@ class Summary:
 
     @property
     def saved_usd(self) -> float | None:
-        """Beside the baseline, negative where routing cost more; None where no turn has a baseline cost."""
-        return sum(self.baseline_usd.values()) - self.cost_usd if self.baseline_usd else None
+        """Of the baseline, negative where routing cost more; None where no turn has a baseline cost."""
+        return sum(self.baseline_usd.values()) - self.compared_usd if self.baseline_usd else None
 
     @property
     def served_turns(self) -> int:

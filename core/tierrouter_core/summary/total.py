@@ -40,6 +40,7 @@ def added_up(summaries: Sequence[Summary]) -> Summary:
             model: math.fsum(each.baseline_usd.get(model, 0.0) for each in summaries)
             for model in dict.fromkeys(name for each in summaries for name in each.baseline_usd)
         },
+        compared_usd=math.fsum(each.compared_usd for each in summaries),
         deep_share=_limit(summaries),
         left_alone=_left_alone(summaries),
         budgets=_budgets(summaries),

@@ -223,6 +223,9 @@ async def test_what_an_attempt_cost_is_counted_though_the_last_one_used_nothing(
     assert cost == pytest.approx(float(row.cost_usd or 0))
     assert (cost > 0) == is_priced
     assert await sidecar.metric(f"tierrouter_unpriced_turns_total{labels}") == (not is_priced)
+    of_baseline = '{baseline_model="gpt-5-5"}'
+    assert await sidecar.metric(f"tierrouter_compared_cost_usd_total{of_baseline}") == cost, "it is no saving"
+    assert await sidecar.metric(f"tierrouter_baseline_cost_usd_total{of_baseline}") == 0
 
 
 async def test_what_an_sdk_tries_again_by_itself_costs_a_dead_provider_no_more_calls(pair, provider, spare):

@@ -50,6 +50,7 @@ COUNTED = Counted(
     deep_turns={(): 7.0},
     deep_cost_usd={(): 2.5},
     baseline_usd={("opus",): 20.0},
+    compared_usd={("opus",): 4.0},
     failovers={("routine", "local"): 3.0},
     errors={("vendor", "server_error"): 5.0, ("vendor", "throttled"): 0.0},
     first_tokens={"routine": FirstTokens(BOUNDS_S, (50, 40, 3, 0)), "deep": FirstTokens(BOUNDS_S, (0, 5, 1, 1))},

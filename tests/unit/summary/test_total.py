@@ -54,6 +54,13 @@ def test_shares_and_savings_are_those_of_the_sums():
     assert total.saved_usd == 32.0
 
 
+def test_what_has_no_baseline_takes_nothing_from_what_was_saved():
+    without = summary(replace(COUNTED, cost_usd={("deep", "opus"): 80.0}, baseline_usd={}, compared_usd={}))
+    total = added_up([summary(), without])
+    assert (total.cost_usd, total.saved_usd) == (84.0, 16.0)
+    assert total.saved_usd == summary().saved_usd
+
+
 def test_a_tier_that_is_expensive_in_one_router_is_not_so_in_another_that_has_the_name_too():
     cheap = status(router="other", tiers={"deep": {"provider": "vendor", "model": "opus", "expensive": False}})
     other = summary(Counted(turns={("deep", "opus", "answered"): 900.0}, cost_usd={("deep", "opus"): 6.0}), cheap)

@@ -30,6 +30,7 @@ def summary(turns: int = 90, problems: int = 0, recent: int = 50) -> Summary:
         deep_turns={(): 3.0},
         deep_cost_usd={(): 2.5},
         baseline_usd={("gpt-5-5",): 20.0},
+        compared_usd={("gpt-5-5",): 4.0},
         errors={("vendor", "server_error"): 5.0},
         first_tokens={"routine": FirstTokens((0.1, 1.0), (50, 40, 0))},
     )
