@@ -34,8 +34,8 @@ def _money() -> Row:
             shared.spent(),
             stat_panel(
                 "Saved",
-                "What the baseline model would have cost, with a prompt cache of its own, less what was spent. "
-                "Turns that failed cost, and have no baseline.",
+                "What the baseline model would have cost, with a prompt cache of its own, less what was spent while a "
+                "baseline was named. Turns that failed cost, and save nothing.",
                 look.USD,
                 q.saved(),
                 look.SAVING,
@@ -198,9 +198,11 @@ def _over_time() -> Row:
         [
             graph(
                 "Spend and baseline",
-                "What turns cost, and what the baseline model would have cost; what lies between is saved.",
+                "What turns cost, and what the baseline model would have cost. What lies between that and what was "
+                "spent where a baseline is named is saved.",
                 look.USD_AN_HOUR,
                 Query(q.per_hour("tierrouter_cost_usd_total"), "spent"),
+                Query(q.per_hour("tierrouter_compared_cost_usd_total"), "spent where a baseline is named"),
                 Query(q.per_hour("tierrouter_baseline_cost_usd_total"), "baseline"),
             ),
             graph(
@@ -210,7 +212,7 @@ def _over_time() -> Row:
                 "window, too, and at how many turns there were.",
                 look.SHARE,
                 Query(q.limited_share("30m"), "{{namespace}} {{router}}"),
-                limit=Query(q.deep_share_limit(), "{{namespace}} {{router}}, allowed"),
+                limit=Query(q.deep_share_limit("6h"), "{{namespace}} {{router}}, allowed"),
             ),
         ],
     )

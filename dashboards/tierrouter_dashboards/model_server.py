@@ -42,7 +42,7 @@ def _summary() -> Row:
                 "Ready",
                 "The share of the time shown in which the model was loaded and ready; the worst of all.",
                 look.SHARE,
-                q.query("min(avg_over_time(tierrouter_operator_model_server_ready{@selected}[$__range]))"),
+                f"min({q.average('tierrouter_operator_model_server_ready', 'namespace', 'router', 'model')})",
                 ((None, look.RED), (0.95, look.YELLOW), (0.99, look.GREEN)),
                 empty="no local model",
             ),

@@ -58,6 +58,12 @@ def per_minute(metric: str, *labels: str, of: str = "@agents") -> str:
     return query(f"60 * sum {by(*labels)} (rate({metric}{{{of}}}[{RATE}]))")
 
 
+def average(metric: str, *labels: str, of: str = "@selected") -> str:
+    """Of a gauge, over all that is shown: of every scrape, whichever pod said it."""
+    said = f"{metric}{{{of}}}[{RANGE}]"
+    return query(f"sum {by(*labels)} (sum_over_time({said})) / sum {by(*labels)} (count_over_time({said}))")
+
+
 def share(part: str, whole: str) -> str:
     """0 to 1; nothing where the whole is 0."""
     return f"{part} / ({whole} > 0)"
@@ -87,8 +93,8 @@ def baseline(*labels: str) -> str:
 
 
 def saved(*labels: str) -> str:
-    """USD; negative where routing costs more."""
-    return f"{baseline(*labels)} - {spent(*labels)}"
+    """USD, of turns that have a baseline; negative where routing costs more."""
+    return f"{baseline(*labels)} - {increase('tierrouter_compared_cost_usd_total', *labels)}"
 
 
 def saved_share(*labels: str) -> str:
@@ -112,21 +118,27 @@ def deep_cost_share(*labels: str, window: str = RANGE) -> str:
     )
 
 
-_OWN_LIMIT: Final = "max by (namespace, router) (tierrouter_deep_share_limit_ratio{@agents})"
-_BY_SPEND: Final = 'on (namespace, router) tierrouter_deep_share_limit_ratio{@agents,of="spend"}'
+def _own_limit(window: str, of: str = "@agents") -> str:
+    """By router: what its ``deepShare`` allows; while it has no pod, as between two Jobs, what the last ones said."""
+    limit = f"tierrouter_deep_share_limit_ratio{{{of}}}"
+    # This says that there is a pod with a configuration, and has no label of its own, as other metrics of it have.
+    a_pod = "tierrouter_config_last_reload_success_timestamp_seconds{@agents}"
+    last = f"max by (namespace, router) (last_over_time({limit}[{window}])) unless on (namespace, router) {a_pod}"
+    return f"(max by (namespace, router) ({limit}) or ({last}))"
 
 
-def deep_share_limit() -> str:
-    """By router: what expensive tiers may have, by its own ``deepShare`` or else by the rules' default."""
-    default = f"0 * max by (namespace, router) (tierrouter_config_info{{@agents}}) + {look.DEEP_SHARE_LIMIT}"
-    return query(f"{_OWN_LIMIT} or {default}")
+def deep_share_limit(window: str = RANGE) -> str:
+    """By router that had turns: what expensive tiers may have, by its ``deepShare`` or else by the rules' default."""
+    turns = increase("tierrouter_turns_total", "namespace", "router", of="@served", window=window)
+    return query(f"{_own_limit(window)} or 0 * {turns} + {look.DEEP_SHARE_LIMIT}")
 
 
 def limited_share(window: str = RANGE) -> str:
     """By router: the share that the limit is about, which is of turns unless ``deepShare`` says ``by: Spend``."""
     of_turns = deep_share("namespace", "router", window=window)
     of_spend = deep_cost_share("namespace", "router", window=window)
-    return query(f"({of_turns} unless {_BY_SPEND}) or ({of_spend} and {_BY_SPEND})")
+    by_spend = "on (namespace, router) " + _own_limit(window, of='@agents,of="spend"')
+    return query(f"({of_turns} unless {by_spend}) or ({of_spend} and {by_spend})")
 
 
 def part_of_limit() -> str:

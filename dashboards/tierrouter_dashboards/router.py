@@ -242,7 +242,7 @@ def _limits() -> Row:
                 look.SHARE,
                 *(Query(q.limited_share(window), f"{{{{router}}}}, last {window}") for window in ("30m", "6h", "3d")),
                 width=8,
-                limit=Query(q.deep_share_limit(), "{{router}}, allowed"),
+                limit=Query(q.deep_share_limit("6h"), "{{router}}, allowed"),
             ),
             graph(
                 "What the router counts for its own limit",

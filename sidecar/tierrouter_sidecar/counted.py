@@ -14,7 +14,10 @@ def counted(metrics: Metrics) -> Counted:
         tokens=metrics.read(m.TOKENS),
         cost_usd=metrics.read(m.COST),
         unpriced=metrics.read(m.UNPRICED),
+        deep_turns=metrics.read(m.DEEP_TURNS),
+        deep_cost_usd=metrics.read(m.DEEP_COST),
         baseline_usd=metrics.read(m.BASELINE_COST),
+        compared_usd=metrics.read(m.COMPARED_COST),
         failovers=metrics.read(m.FAILOVERS),
         errors=metrics.read(m.ATTEMPT_ERRORS),
         first_tokens={

@@ -39,6 +39,7 @@ class Metrics(Series):
         for document in documents:
             if document.baseline is not None:
                 self.count(m.BASELINE_COST, document.baseline.model, by=0)
+                self.count(m.COMPARED_COST, document.baseline.model, by=0)
             for tier in document.tiers.values():
                 for outcome in Outcome:
                     self.count(m.TURNS, tier.name, tier.model, outcome, by=0)

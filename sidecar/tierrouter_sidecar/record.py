@@ -255,6 +255,11 @@ class Bookkeeper:
         if deep:
             count(m.DEEP_TURNS)
             count(m.DEEP_COST, by=float(row.cost_usd or 0))
+        # Whatever the last attempt used: those before it may have cost something.
+        if row.cost_usd is None:
+            count(m.UNPRICED, row.tier, model)
+        elif row.cost_usd:
+            count(m.COST, row.tier, model, by=float(row.cost_usd))
         self._count_moves(record, first)
         if record.decision.hint_outcome:
             count(m.HINTS, record.decision.hint_outcome)
@@ -268,8 +273,11 @@ class Bookkeeper:
         self._metrics.observe(m.DURATION, elapsed_s, row.tier)
         if row.ttft_ms is not None:
             self._metrics.observe(m.TTFT, row.ttft_ms / 1000, row.tier)
-        if row.baseline_cost_usd is not None:
-            count(m.BASELINE_COST, row.baseline_model, by=float(row.baseline_cost_usd))
+        baseline = record.in_force.document.baseline
+        # Only what has a baseline is held against it. A turn that failed is paid for and saves nothing.
+        if baseline is not None and baseline.price is not None:
+            count(m.BASELINE_COST, baseline.model, by=float(row.baseline_cost_usd or 0))
+            count(m.COMPARED_COST, baseline.model, by=float(row.cost_usd or 0))
 
     def _count_moves(self, record: TurnRecord, first: str) -> None:
         """Whether the conversation goes on with another tier than the one that has served it until now."""
@@ -300,10 +308,6 @@ class Bookkeeper:
         for kind, number in zip(TOKEN_KINDS, tokens, strict=True):
             if number:
                 self._metrics.count(m.TOKENS, row.tier, model, kind, by=number)
-        if row.cost_usd is None:
-            self._metrics.count(m.UNPRICED, row.tier, model)
-        else:
-            self._metrics.count(m.COST, row.tier, model, by=float(row.cost_usd))
         if usage.source is not UsageSource.REPORTED:
             self._metrics.count(m.USAGE_MISSING, row.tier)
         if usage.inconsistent:

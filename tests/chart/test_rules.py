@@ -8,7 +8,7 @@ import yaml
 
 from helm_chart import CHART, Obj, refusal, render, values
 from prometheus_programs import promtool
-from tierrouter_core.contract import ADMIN_PORT, ROUTER_LABEL, RUN_LABEL
+from tierrouter_core.contract import ADMIN_PORT, FORCE_TIER, ROUTER_LABEL, RUN_LABEL
 
 FILES = {path.stem: path.read_text() for path in sorted((CHART / "files/rules").glob("*.yaml"))}
 SHIPPED = [group for text in FILES.values() for group in yaml.safe_load(text)["groups"]]
@@ -123,6 +123,12 @@ def test_sidecars_get_the_labels_that_rules_group_and_leave_out_by() -> None:
         {
             "sourceLabels": [f"__meta_kubernetes_pod_labelpresent_{meta(RUN_LABEL)}"],
             "regex": "true",
+            "targetLabel": "purpose",
+            "replacement": "regression",
+        },
+        {
+            "sourceLabels": [f"__meta_kubernetes_pod_annotation_{meta(FORCE_TIER)}"],
+            "regex": r".*\S.*",
             "targetLabel": "purpose",
             "replacement": "regression",
         },

@@ -57,16 +57,17 @@ async def sidecar_at(address: str, folder: Path, provider: ScriptedProvider):
         yield served
 
 
-async def make_pod(api: Api, namespace: str, name: str, ip: str = "", **labels: str) -> None:
+async def make_pod(api: Api, namespace: str, name: str, ip: str = "", forced: str = "", **labels: str) -> None:
     container = {"name": "tierrouter", "image": "tierrouter/sidecar:1", "restartPolicy": "Always"}
     found = {"tierrouter.dev/router": "coding", **{f"tierrouter.dev/{key}": value for key, value in labels.items()}}
+    notes = {"tierrouter.dev/injected": "true"} | ({"tierrouter.dev/force-tier": forced} if forced else {})
     path = f"/api/v1/namespaces/{namespace}/pods"
     await api.create(
         path,
         {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "labels": found, "annotations": {"tierrouter.dev/injected": "true"}},
+            "metadata": {"name": name, "labels": found, "annotations": notes},
             "spec": {"containers": [{"name": "agent", "image": "agent:1"}], "initContainers": [container]},
         },
     )
@@ -92,6 +93,7 @@ async def test_whoever_may_list_pods_and_ask_them_sees_what_all_serve(
         await make_pod(api, namespace, "agent-1")
         await make_pod(api, namespace, "agent-2", address, router="other")
         await make_pod(api, namespace, "night", address, run="nightly-1")
+        await make_pod(api, namespace, "harness", address, forced="deep")
         ran = await seen_by(user, namespace, "--router", "coding")
     assert (ran.code, ran.stderr) == (0, "")
     lines = ran.text.splitlines()
@@ -101,8 +103,8 @@ async def test_whoever_may_list_pods_and_ask_them_sees_what_all_serve(
     assert pod[-1] == "fine"
     (silent,) = (line for line in lines if line.startswith("agent-1"))
     assert "it has no address yet" in silent
-    assert not any(line.startswith(("agent-2", "night")) for line in lines)
-    assert "1 of regression runs left out" in ran.text
+    assert not any(line.startswith(("agent-2", "night", "harness")) for line in lines)
+    assert "2 of suites left out" in ran.text
     (routine,) = (line.split() for line in lines if line.startswith("routine"))
     assert "75.0" in routine and "3" in routine
     assert "answered" not in ran.text, "no turn is shown by itself"

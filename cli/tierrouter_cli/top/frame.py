@@ -253,7 +253,7 @@ def _pods(look: Look, width: int, room: int) -> RenderableType:
     _settled(table)
     hidden = len(pods) - len(shown)
     notes = [f"{hidden:,} more pods"] if hidden else []
-    notes += [f"{look.left_out:,} of regression runs left out"] if look.left_out else []
+    notes += [f"{look.left_out:,} of suites left out"] if look.left_out else []
     return Group(table, Text(", ".join(notes), style="dim")) if notes else table
 
 

@@ -32,7 +32,7 @@ class Look:
     pods: tuple[Pod, ...] | None = None
     """Of a namespace; None for one sidecar that was asked itself."""
     left_out: int = 0
-    """Pods of regression runs, whose turns nobody's work depends on."""
+    """Pods of suites, whose turns nobody's work depends on."""
 
 
 class Source(Protocol):

@@ -12,6 +12,7 @@ from tierrouter_core.summary.model import Summary
 from tierrouter_core.summary.total import added_up
 from tierrouter_operator.client import Client
 from tierrouter_operator.errors import ApiError, NotFoundError, RefusedError, UnavailableError
+from tierrouter_operator.injection.forced import forced_variables
 from tierrouter_operator.injection.inject import is_injected
 from tierrouter_operator.planning.kinds import POD
 
@@ -35,7 +36,7 @@ class Namespace:
             raise LookError(f"the API server refuses it: {error.said}") from None
         except ApiError as error:
             raise LookError(str(error)) from None
-        counted = [pod for pod in found if RUN_LABEL not in _labels(pod)]
+        counted = [pod for pod in found if not _is_of_a_suite(pod)]
         pods = await asyncio.gather(*(self._asked(pod) for pod in counted))
         where = f"namespace {self._namespace}" + (f", router {self._router}" if self._router else "")
         return Look(
@@ -81,8 +82,11 @@ def _turns(summary: Summary | None) -> int:
     return 0 if summary is None else summary.turns
 
 
-def _labels(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    return pod["metadata"].get("labels") or {}
+def _is_of_a_suite(pod: Mapping[str, Any]) -> bool:
+    """Whether its turns measure a tier: it is a run's, or its tier is forced. Prometheus goes by the same marks."""
+    metadata = pod["metadata"]
+    variables, _ = forced_variables(metadata.get("annotations") or {})
+    return RUN_LABEL in (metadata.get("labels") or {}) or bool(variables)
 
 
 def _runs(pod: Mapping[str, Any]) -> bool:

@@ -28,6 +28,13 @@ BASELINE_COST: Final = Metric(
     ("baseline_model",),
     "usd",
 )
+COMPARED_COST: Final = Metric(
+    "tierrouter_compared_cost_usd_total",
+    "counter",
+    "What turns cost while a baseline was named, answered or not, in USD: the baseline's cost less this is saved.",
+    ("baseline_model",),
+    "usd",
+)
 DEEP_TURNS: Final = Metric(
     "tierrouter_deep_turns_total", "counter", "Turns that tiers with `expensive: true` have served."
 )

@@ -40,8 +40,12 @@ class Counted:
     """By tier and model."""
     unpriced: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     """By tier and model."""
+    deep_turns: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    """Of tiers that were expensive then; they have no labels, and neither has their cost."""
+    deep_cost_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     baseline_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
-    """By model."""
+    """By model, as what was spent on the turns that it is compared with."""
+    compared_usd: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     failovers: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     errors: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     """By provider and kind."""
@@ -82,7 +86,10 @@ def summarise(
         lately=lately,
         failovers=int(sum(counted.failovers.values())),
         errors=_errors(counted.errors),
+        deep_turns=int(sum(counted.deep_turns.values())),
+        deep_cost_usd=sum(counted.deep_cost_usd.values()),
         baseline_usd={key[0]: value for key, value in counted.baseline_usd.items() if value},
+        compared_usd=sum(counted.compared_usd.values()),
         deep_share=_deep_share(status),
         left_alone=tuple(
             LeftAlone(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tierrouter_core.routing.targets import NO_TIER
+
 
 @dataclass(frozen=True, slots=True)
 class FirstTokens:
@@ -25,6 +27,7 @@ class TierLine:
     provider: str = ""
     """Empty for a tier that the configuration names no more."""
     expensive: bool = False
+    """Now: what it served before it became so is in no share."""
     turns: int = 0
     failed: int = 0
     input_tokens: int = 0
@@ -91,6 +94,7 @@ class BudgetLine:
     """A budget, and how far it is used up."""
 
     name: str
+    """Among those of several routers, after its router's: ``coding/daily``."""
     scope: str = ""
     limit_usd: str = ""
     exhausted: int = 0
@@ -142,8 +146,13 @@ class Summary:
     failovers: int = 0
     errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Calls that failed, by provider and kind."""
+    deep_turns: int = 0
+    """Those of tiers that were expensive then, whatever the configuration says by now; and what they cost."""
+    deep_cost_usd: float = 0.0
     baseline_usd: Mapping[str, float] = field(default_factory=dict)
     """What answered turns would have cost, by the baseline's model."""
+    compared_usd: float = 0.0
+    """What turns cost while a baseline was named, failed ones too."""
     deep_share: DeepShare | None = None
     """None where nothing watches it."""
     left_alone: tuple[LeftAlone, ...] = ()
@@ -175,17 +184,20 @@ class Summary:
 
     @property
     def saved_usd(self) -> float | None:
-        """Beside the baseline, negative where routing cost more; None where no turn has a baseline cost."""
-        return sum(self.baseline_usd.values()) - self.cost_usd if self.baseline_usd else None
+        """Of the baseline, negative where routing cost more; None where no turn has a baseline cost."""
+        return sum(self.baseline_usd.values()) - self.compared_usd if self.baseline_usd else None
+
+    @property
+    def served_turns(self) -> int:
+        """Those that a tier was chosen for."""
+        return sum(tier.turns for tier in self.tiers if tier.name not in ("", NO_TIER))
 
     @property
     def expensive_turn_share(self) -> float:
-        """Of the turns since the start that a tier served, 0 to 1."""
-        served = sum(tier.turns for tier in self.tiers if tier.name)
-        return sum(tier.turns for tier in self.tiers if tier.expensive) / served if served else 0.0
+        """Of the turns since the start that a tier was chosen for, 0 to 1."""
+        return self.deep_turns / self.served_turns if self.served_turns else 0.0
 
     @property
     def expensive_cost_share(self) -> float:
         """Of the known costs since the start, 0 to 1."""
-        dear = sum(tier.cost_usd for tier in self.tiers if tier.expensive)
-        return dear / self.cost_usd if self.cost_usd else 0.0
+        return self.deep_cost_usd / self.cost_usd if self.cost_usd else 0.0

@@ -34,10 +34,13 @@ def added_up(summaries: Sequence[Summary]) -> Summary:
             provider: _counts(each.errors.get(provider, {}) for each in summaries)
             for provider in dict.fromkeys(name for each in summaries for name in each.errors)
         },
+        deep_turns=sum(each.deep_turns for each in summaries),
+        deep_cost_usd=math.fsum(each.deep_cost_usd for each in summaries),
         baseline_usd={
             model: math.fsum(each.baseline_usd.get(model, 0.0) for each in summaries)
             for model in dict.fromkeys(name for each in summaries for name in each.baseline_usd)
         },
+        compared_usd=math.fsum(each.compared_usd for each in summaries),
         deep_share=_limit(summaries),
         left_alone=_left_alone(summaries),
         budgets=_budgets(summaries),
@@ -134,8 +137,12 @@ def _both_budgets(one: BudgetLine, other: BudgetLine) -> BudgetLine:
 
 
 def _budgets(summaries: Sequence[Summary]) -> tuple[BudgetLine, ...]:
-    lines: dict[str, BudgetLine] = {}
-    for line in (line for each in summaries for line in each.budgets):
-        known = lines.get(line.name)
-        lines[line.name] = line if known is None else _both_budgets(known, line)
+    """One for each budget of each router; while pods lag behind a change of it, one for each limit."""
+    has_several_routers = len({each.served.router for each in summaries}) > 1
+    lines: dict[tuple[str, str, str], BudgetLine] = {}
+    for router, line in ((each.served.router, line) for each in summaries for line in each.budgets):
+        named = replace(line, name=f"{router}/{line.name}") if has_several_routers else line
+        key = named.name, line.scope, line.limit_usd
+        known = lines.get(key)
+        lines[key] = named if known is None else _both_budgets(known, named)
     return tuple(lines.values())

@@ -182,8 +182,7 @@ def _deep(summary: Summary) -> Fact:
     name, watched = "Expensive tiers", summary.deep_share
     if watched is None:
         share, limit = summary.expensive_turn_share, DEFAULT_DEEP_SHARE
-        served = sum(tier.turns for tier in summary.tiers if tier.name)
-        tone = Tone.WARN if share > limit and served >= ENOUGH_TURNS else Tone.PLAIN
+        tone = Tone.WARN if share > limit and summary.served_turns >= ENOUGH_TURNS else Tone.PLAIN
         return Fact(name, percent(share), f"of turns since the start; {100 * limit:g} % by default", tone, share, limit)
     limit = watched.max_percent / 100
     of = "turns" if watched.by == "Turns" else "spending"

@@ -205,6 +205,29 @@ async def test_a_late_first_token_is_paid_for_and_in_the_attempts(start, provide
     assert float(row.cost_usd) > alone, "the first attempt's input is in the sum"
 
 
+@pytest.mark.parametrize("is_priced", [True, False], ids=["priced", "unpriced"])
+async def test_what_an_attempt_cost_is_counted_though_the_last_one_used_nothing(start, provider, spare, is_priced):
+    text = with_failover(provider, spare, firstTokenTimeout="500ms", headersTimeout="400ms")
+    if not is_priced:
+        text = text.replace(', priceUSDPerMTok: {input: "0.95", output: "4.00", cacheRead: "0.16"}', "")
+        text = text.replace("moonshotai/kimi-k2.6", "a-model-of-our-own")
+    sidecar = await start(text)
+    provider.always(Answer(text=TEXT, delivery=Delivery(body_delay_s=30)))
+    spare.always(Status(400))
+    await sidecar.post(PATHS[CHAT], STREAM[CHAT])
+    (row,) = await sidecar.rows()
+    assert (row.tier, row.attempts, row.usage_source) == ("fallback", 2, "none")
+    labels = '{model="deepseek-v4-flash",tier="fallback"}'
+    assert (row.cost_usd is not None) == is_priced
+    cost = await sidecar.metric(f"tierrouter_cost_usd_total{labels}")
+    assert cost == pytest.approx(float(row.cost_usd or 0))
+    assert (cost > 0) == is_priced
+    assert await sidecar.metric(f"tierrouter_unpriced_turns_total{labels}") == (not is_priced)
+    of_baseline = '{baseline_model="gpt-5-5"}'
+    assert await sidecar.metric(f"tierrouter_compared_cost_usd_total{of_baseline}") == cost, "it is no saving"
+    assert await sidecar.metric(f"tierrouter_baseline_cost_usd_total{of_baseline}") == 0
+
+
 async def test_what_an_sdk_tries_again_by_itself_costs_a_dead_provider_no_more_calls(pair, provider, spare):
     for each in (provider, spare):
         each.always(Status(503, headers={"retry-after": "30"}))

@@ -2,9 +2,10 @@
 
 import asyncio
 
+import pytest
 from routers import router_text
 
-from provider import Answer, Delivery
+from provider import Answer, Delivery, Tokens
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -69,3 +70,19 @@ async def test_a_comment_changes_the_file_but_not_the_revision(sidecar):
     sidecar.file.write_text("# a comment\n" + sidecar.file.read_text())
     await asyncio.sleep(0.2)
     assert sidecar.running.live.in_force is before
+
+
+async def test_what_was_spent_before_a_baseline_was_named_is_not_held_against_it(start, provider):
+    text = router_text(provider.base_url)
+    sidecar = await start(text.replace("  baselineModel: gpt-5-5\n", ""))
+    provider.always(Answer(text="ok", usage=Tokens(input=1000, output=1000)))
+
+    async def saved() -> float | None:
+        return (await sidecar.get(sidecar.admin_url + "/summary")).json["total"]["savedUsd"]
+
+    await sidecar.post("/v1/chat/completions", CHAT, {"x-tierrouter-hint": "deep"})
+    assert await saved() is None
+    sidecar.file.write_text(text)
+    await until(lambda: sidecar.running.live.in_force.generation == 2)
+    await sidecar.post("/v1/chat/completions", CHAT, {"x-tierrouter-session": "new"})
+    assert await saved() == pytest.approx((5 + 30 - 0.95 - 4) / 1000)

@@ -10,9 +10,12 @@ def test_counters_are_read_by_their_labels_also_before_anybody_has_scraped_them(
     metrics = Metrics()
     metrics.count(m.TURNS, "deep", "opus", "answered", by=2)
     metrics.count(m.COST, "deep", "opus", by=0.25)
+    metrics.count(m.DEEP_TURNS, by=2)
+    metrics.count(m.DEEP_COST, by=0.25)
     found = counted(metrics)
     assert found.turns == {("deep", "opus", "answered"): 2.0}
     assert found.cost_usd == {("deep", "opus"): 0.25}
+    assert (found.deep_turns, found.deep_cost_usd) == ({(): 2.0}, {(): 0.25})
     assert found.decisions == {}
     assert counted(metrics).turns == found.turns, "looking changes nothing"
 

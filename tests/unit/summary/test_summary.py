@@ -80,9 +80,23 @@ def test_without_a_limit_of_its_own_the_deep_share_is_held_to_the_alerts_default
     shown = fact(summary(), "Expensive tiers")
     assert (shown.value, shown.note, shown.tone) == ("7.0 %", "of turns since the start; 5 % by default", Tone.WARN)
     assert shown.limit == 0.05
-    few = summary(Counted(turns={("routine", "kimi", "answered"): 9.0, ("deep", "opus", "answered"): 1.0}))
+    turns = {("routine", "kimi", "answered"): 9.0, ("deep", "opus", "answered"): 1.0}
+    few = summary(Counted(turns=turns, deep_turns={(): 1.0}))
     assert (fact(few, "Expensive tiers").value, fact(few, "Expensive tiers").tone) == ("10.0 %", Tone.PLAIN)
     assert texts(summary()) == []
+
+
+@pytest.mark.parametrize("tiers", [{}, {"deep": {"provider": "vendor", "model": "opus", "expensive": False}}])
+def test_what_an_expensive_tier_has_served_is_in_the_share_whatever_became_of_the_tier(tiers):
+    watched = {"percent": None, "maxPercent": 20, "by": "Spend", "windowSeconds": 86_400.0, "exceeded": False}
+    assert fact(summary(status=status(tiers=tiers)), "Expensive tiers").value == "7.0 %"
+    by_spend = status(tiers=tiers, spending={"budgets": [], "deepShare": watched})
+    assert fact(summary(status=by_spend), "Expensive tiers").value == "62.5 %"
+
+
+def test_the_share_is_of_turns_that_a_tier_was_chosen_for_as_the_alerts_is():
+    turns = {**COUNTED.turns, ("none", "kimi", "answered"): 300.0, ("", "", "refused"): 300.0}
+    assert fact(summary(replace(COUNTED, turns=turns)), "Expensive tiers").value == "7.0 %"
 
 
 def test_the_default_is_the_one_that_the_chart_gives_to_the_alert():

@@ -47,10 +47,49 @@ def test_pods_that_serve_different_revisions_are_told_of_both():
 
 
 def test_shares_and_savings_are_those_of_the_sums():
-    total = added_up([summary(), summary(replace(COUNTED, turns={("deep", "opus", "answered"): 100.0}))])
+    deep_alone = replace(COUNTED, turns={("deep", "opus", "answered"): 100.0}, deep_turns={(): 100.0})
+    total = added_up([summary(), summary(deep_alone)])
     assert total.expensive_turn_share == 107 / 200
     assert total.cost_usd == 8.0
     assert total.saved_usd == 32.0
+
+
+def test_what_has_no_baseline_takes_nothing_from_what_was_saved():
+    without = summary(replace(COUNTED, cost_usd={("deep", "opus"): 80.0}, baseline_usd={}, compared_usd={}))
+    total = added_up([summary(), without])
+    assert (total.cost_usd, total.saved_usd) == (84.0, 16.0)
+    assert total.saved_usd == summary().saved_usd
+
+
+def test_a_tier_that_is_expensive_in_one_router_is_not_so_in_another_that_has_the_name_too():
+    cheap = status(router="other", tiers={"deep": {"provider": "vendor", "model": "opus", "expensive": False}})
+    other = summary(Counted(turns={("deep", "opus", "answered"): 900.0}, cost_usd={("deep", "opus"): 6.0}), cheap)
+    total = added_up([summary(), other])
+    assert total.expensive_turn_share == 7 / 1000
+    assert total.expensive_cost_share == 2.5 / 10
+
+
+def with_budget(router: str = "coding", **changes) -> Summary:
+    budget = {"name": "day", "scope": "Router", "limitUSD": "10", "exhausted": 0, "usedRatio": 0.1, **changes}
+    return summary(status=status(router=router, spending={"budgets": [budget]}))
+
+
+def test_budgets_of_one_name_in_several_routers_stay_apart():
+    used_up = with_budget("other", limitUSD="1000", exhausted=1, usedRatio=1.0)
+    shown = view_of(added_up([with_budget(), used_up, with_budget(usedRatio=0.4)]))
+    assert [(row.name, row.limit, row.state) for row in shown.budgets] == [
+        ("coding/day", "$10 in all", "40.0 % used"),
+        ("other/day", "$1000 in all", "used up"),
+    ]
+    assert [each.text for each in shown.problems] == ["Budget other/day is used up ($1000)"]
+
+
+def test_a_budget_whose_limit_has_changed_is_told_with_each_limit_that_pods_still_have():
+    shown = view_of(added_up([with_budget(), with_budget(limitUSD="20", usedRatio=0.05)]))
+    assert [(row.name, row.limit, row.state) for row in shown.budgets] == [
+        ("day", "$10 in all", "10.0 % used"),
+        ("day", "$20 in all", "5.0 % used"),
+    ]
 
 
 def test_no_sidecar_is_nothing():

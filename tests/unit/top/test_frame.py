@@ -27,7 +27,10 @@ def summary(turns: int = 90, problems: int = 0, recent: int = 50) -> Summary:
         decisions={("routine", "Default"): 60.0, ("deep", "Rule"): 7.0, ("routine", "ToolLoop"): 33.0},
         tokens={("routine", "kimi-k2-6", "input"): 100_000.0, ("routine", "kimi-k2-6", "cache_read"): 300_000.0},
         cost_usd={("routine", "kimi-k2-6"): 1.5, ("deep", "claude-opus-4-7"): 2.5},
+        deep_turns={(): 3.0},
+        deep_cost_usd={(): 2.5},
         baseline_usd={("gpt-5-5",): 20.0},
+        compared_usd={("gpt-5-5",): 4.0},
         errors={("vendor", "server_error"): 5.0},
         first_tokens={"routine": FirstTokens((0.1, 1.0), (50, 40, 0))},
     )
@@ -159,7 +162,7 @@ def test_a_namespace_has_a_line_for_every_pod_and_says_which_do_not_answer():
     assert "it does not answer" in silent
     (busy,) = (line for line in text.splitlines() if line.startswith("agent-0"))
     assert busy.split() == ["agent-0", "103", "$4.00", "2.9", "%", "2.9", "%", "coding-0123456789", "fine"]
-    assert "2 of regression runs left out" in text
+    assert "2 of suites left out" in text
 
 
 def test_more_pods_than_there_is_room_for_are_counted():
