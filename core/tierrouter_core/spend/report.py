@@ -1,7 +1,8 @@
 """What was spent, by model, and what it would have cost otherwise: rows in, one value out.
 
-Two rules keep the saving honest. The baseline accrues only for turns that were answered, while the cost of every turn
-counts, so failures count against the saving. And an unknown cost is never zero: it is counted and said.
+Three rules keep the saving honest. The baseline accrues only for turns that were answered, while the cost of every turn
+that had one counts, so failures count against the saving. What had no baseline is not held against one that others
+had. And an unknown cost is never zero: it is counted and said.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -77,12 +78,12 @@ class Saving:
     baseline_cost_usd: Decimal
     """Of answered turns."""
     cost_usd: Decimal
-    """Of all turns, failed ones too."""
+    """Of the turns that had a baseline, failed ones too."""
     priced_turns: int
     unpriced_turns: int
-    """Answered turns that have no baseline cost: theirs is missing from ``baseline_cost_usd`` only."""
+    """Answered turns that have no baseline cost: neither is theirs in ``cost_usd``."""
     unknown_cost_turns: int
-    """Turns that are missing from ``cost_usd``; with any, the saving is overstated."""
+    """Turns that are missing from ``cost_usd`` for want of a price; with any, the saving is overstated."""
     simulated_input_tokens: int
     simulated_cache_read_tokens: int
     """What the baseline read from its own cache; both are 0 where the simulation can't be told from the rows."""
@@ -179,6 +180,8 @@ class _BaselineSum:
     models: set[str] = field(default_factory=set)
     ttls_ms: set[int] = field(default_factory=set)
     cost: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)
+    unknown_spent: int = 0
     priced: int = 0
     unpriced: int = 0
     input: int = 0
@@ -187,6 +190,8 @@ class _BaselineSum:
     def add(self, row: TurnRow, *, counts: bool) -> None:
         """``counts`` is False for turns before the report's window, which only warm the simulated caches."""
         if row.outcome != Outcome.ANSWERED:
+            if counts and (self.given is not None or row.baseline_model):
+                self._spend(row)
             return
         baseline = self.given or self._recorded(row)
         cost = row.baseline_cost_usd
@@ -202,28 +207,33 @@ class _BaselineSum:
             return
         self.cost += cost
         self.priced += 1
+        self._spend(row)
         self.models.add(row.baseline_model if self.given is None else self.given.model)
         if baseline is not None and turn is not None:
             self.input += turn.usage.total_input
             self.cache_read += turn.usage.cache_read
             self.ttls_ms.add(baseline.cache_ttl_ms)
 
+    def _spend(self, row: TurnRow) -> None:
+        self.spent += row.cost_usd or 0
+        self.unknown_spent += cost_is_unknown(row)
+
     def _recorded(self, row: TurnRow) -> BaselineModel | None:
         facts = self.revisions.get(row.revision)
         baseline = None if facts is None else facts.baseline
         return baseline if baseline is not None and baseline.model == row.baseline_model else None
 
-    def saving(self, total: _Sum) -> Saving | None:
+    def saving(self) -> Saving | None:
         if not self.priced:
             return None
         return Saving(
             baseline_models=tuple(sorted(self.models)),
             recomputed=self.given is not None,
             baseline_cost_usd=self.cost,
-            cost_usd=total.cost,
+            cost_usd=self.spent,
             priced_turns=self.priced,
             unpriced_turns=self.unpriced,
-            unknown_cost_turns=total.unknown_cost,
+            unknown_cost_turns=self.unknown_spent,
             simulated_input_tokens=self.input,
             simulated_cache_read_tokens=self.cache_read,
             cache_ttls_ms=tuple(sorted(self.ttls_ms)),
@@ -319,7 +329,7 @@ def summarise(
         models=tuple(lines),
         total=total.line("", total.turns, total.cost),
         expensive=expensive.share(total),
-        saving=against.saving(total),
+        saving=against.saving(),
         outcomes=outcomes,
         regression_turns=regression,
         first_time=first,

@@ -78,8 +78,9 @@ def saving_sentence(saving: Saving) -> str:
         verdict = f"Saving: none, {usd(-saving.saved_usd)}{how_much} more"
     else:
         verdict = f"Saving: {'at most ' if saving.unknown_cost_turns else ''}{usd(saving.saved_usd)}{how_much}"
+    turns = "the turns compared" if saving.unpriced_turns else "all turns"
     return (
-        f"{verdict} against {models} for every turn: {usd(saving.cost_usd)} spent on all turns, "
+        f"{verdict} against {models} for every turn: {usd(saving.cost_usd)} spent on {turns}, "
         f"{usd(saving.baseline_cost_usd)} for the {_counted(saving.priced_turns, 'turn')} that "
         f"{'was' if saving.priced_turns == 1 else 'were'} answered."
     )
@@ -111,8 +112,8 @@ def caveats(report: Report) -> list[str]:
         )
     if saving is not None and saving.unpriced_turns:
         lines.append(
-            f"No baseline cost: {_counted(saving.unpriced_turns, 'answered turn')}, whose own cost counts against the "
-            "saving; --baseline MODEL computes it for all."
+            f"No baseline cost: {_counted(saving.unpriced_turns, 'answered turn')}, left out of the saving; "
+            "--baseline MODEL computes it for all."
         )
     if report.expensive is not None and report.expensive.unknown_turns:
         lines.append(

@@ -26,8 +26,9 @@ def is_regression(row: TurnRow) -> bool:
 
 def cost_is_unknown(row: TurnRow) -> bool:
     """Whether the turn cost something that nobody knows. A turn that used no tokens cost nothing."""
+    # The usage is the last attempt's. Of several, one that was given up may be what has no price.
     used_some = row.usage_source != UsageSource.NONE and (row.attempts > 0 or row.outcome == Outcome.ANSWERED)
-    return row.cost_usd is None and used_some
+    return row.cost_usd is None and (used_some or row.attempts > 1)
 
 
 def conversation(row: TurnRow) -> tuple[str, str]:

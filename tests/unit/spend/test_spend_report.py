@@ -88,8 +88,10 @@ def test_a_recomputed_baseline_ignores_turns_that_failed() -> None:
 
 def test_an_unknown_cost_is_counted_and_not_added_as_zero() -> None:
     rows = [turn(0), turn(1, cost_usd=None), turn(2, cost_usd=None, attempts=0, outcome="refused", usage_source="none")]
+    # Its last attempt used nothing; the one that was given up before it did.
+    rows.append(turn(3, cost_usd=None, attempts=2, outcome="upstream_error", usage_source="none"))
     report = summarise(rows)
-    assert report.total.unknown_cost_turns == 1
+    assert report.total.unknown_cost_turns == 2
     assert report.total.cost_usd == Decimal("0.01")
 
 
@@ -116,11 +118,19 @@ def test_baselines_that_changed_are_all_named() -> None:
     assert saving.baseline_models == ("a", "b")
 
 
-def test_an_answered_turn_without_a_baseline_cost_is_counted() -> None:
-    rows = [turn(0, baseline_model="a", baseline_cost_usd=Decimal(1)), turn(1)]
+def test_a_turn_that_had_no_baseline_is_counted_and_not_held_against_that_of_others() -> None:
+    named = {"baseline_model": "a", "cost_usd": Decimal("0.5")}
+    rows = [
+        turn(0, **named, baseline_cost_usd=Decimal(2)),
+        turn(1, **named, outcome="cut"),
+        turn(2, cost_usd=Decimal(7)),
+        turn(3, cost_usd=Decimal(7), outcome="cut"),
+        turn(4, cost_usd=None),
+    ]
     saving = summarise(rows).saving
     assert saving is not None
-    assert (saving.priced_turns, saving.unpriced_turns) == (1, 1)
+    assert (saving.priced_turns, saving.unpriced_turns, saving.unknown_cost_turns) == (1, 2, 0)
+    assert (saving.baseline_cost_usd, saving.cost_usd) == (Decimal(2), Decimal(1))
 
 
 def test_a_tier_is_as_expensive_as_its_own_revision_says() -> None:
@@ -190,6 +200,9 @@ def test_the_lines_add_up_to_the_total(rows: Sequence[TurnRow], baseline: Baseli
     assert sum(report.outcomes.values()) == report.total.turns == len(rows)
     assert report.total.cost_usd == sum(row.cost_usd for row in rows if row.cost_usd is not None)
     if report.saving is not None:
-        assert report.saving.cost_usd == report.total.cost_usd
+        assert report.saving.cost_usd <= report.total.cost_usd
+        assert report.saving.unknown_cost_turns <= report.total.unknown_cost_turns
+        if not report.saving.unpriced_turns:
+            assert report.saving.cost_usd == report.total.cost_usd
         answered = sum(row.outcome == "answered" for row in rows)
         assert report.saving.priced_turns + report.saving.unpriced_turns == answered
