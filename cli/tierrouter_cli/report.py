@@ -12,6 +12,7 @@ import typer
 
 from tierrouter_cli.exits import PROBLEM, USAGE, explained_errors, say
 from tierrouter_cli.moments import FORMS, moment
+from tierrouter_cli.options import state_folder
 from tierrouter_core.spend.baseline import BaselineFacts
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.tier_facts import RevisionFacts
@@ -57,6 +58,7 @@ def report(
         list[Path],
         typer.Option(
             metavar="DIR",
+            parser=state_folder,
             help="A state directory, a ledger's file, or a folder of them; may be given several times. "
             "[default: $TIERROUTER_STATE_DIR, else $XDG_STATE_HOME/tierrouter, else ~/.local/state/tierrouter]",
             show_default=False,
