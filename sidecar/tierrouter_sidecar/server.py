@@ -23,6 +23,7 @@ from tierrouter_sidecar.counters import Counters
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.data_plane import DataPlane
 from tierrouter_sidecar.errors import CredentialError, StartError
+from tierrouter_sidecar.guard import own_names
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
@@ -151,9 +152,9 @@ async def running(
         sessions = settings.state_dir / SESSIONS_FILE
         load_sessions(sessions, turns.sessions, turns.seats)
         stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions, turns.seats)))
-        allowed = frozenset(name.lower() for name in settings.allowed_hosts)
         data = DataPlane(turns, SideCalls(turns), metrics, live, settings)
-        admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, allowed)
+        called = own_names(settings.admin_host, settings.allowed_hosts)
+        admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, called)
         head_s = settings.head_patience_s
         data_runner = await _listen(data.handle, settings.host, settings.port, "--port", MAX_BODY_BYTES, head_s)
         stack.push_async_callback(data_runner.cleanup)
