@@ -33,7 +33,7 @@ from tierrouter_sidecar.measured_sessions import MeasuredSessions
 from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper
-from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
+from tierrouter_sidecar.session_file import keep_sessions, load_sessions, sessions_file
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
 from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.spending import Spending
@@ -149,7 +149,7 @@ async def running(
         )
         turns.measured = MeasuredSessions() if forced is not None else None
         turns.judge = OutputJudge(upstream, metrics)
-        sessions = settings.state_dir / SESSIONS_FILE
+        sessions = sessions_file(settings.state_dir, settings.port)
         load_sessions(sessions, turns.sessions, turns.seats)
         stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions, turns.seats)))
         data = DataPlane(turns, SideCalls(turns), metrics, live, settings)
