@@ -201,8 +201,10 @@ def _refuse_overwriting(request: Request) -> None:
             _refuse(f"{path} would be overwritten; name another file by {option}")
         if not path.parent.is_dir():
             _refuse(f"there is no folder {path.parent}; make it, or name another by {option}")
-    if request.state is not None and request.out is not None and request.state.resolve() == request.out.resolve():
-        _refuse("--state and --out name one file; give them one each")
+    # --out may well be --thresholds: the next run's thresholds are this one's.
+    for option, path in (("--thresholds", request.thresholds), ("--out", request.out)):
+        if request.state is not None and path is not None and request.state.resolve() == path.resolve():
+            _refuse(f"--state and {option} name one file; give them one each")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -201,11 +201,14 @@ def unread(arguments: list[str], streams: tuple[str, ...]) -> int:
         ["r.jsonl", "--out", "r.jsonl"],
         ["r.jsonl", "--state", "there/is/none.json"],
         ["r.jsonl", "--state", "one.json", "--out", "one.json"],
+        ["r.jsonl", "--state", "now.json", "--thresholds", "now.json"],
     ],
 )
 def test_options_that_make_no_sense_are_exit_code_2(folder: Path, words: list[str]) -> None:
     results("r.jsonl", 200, tier="routine")
+    Path("now.json").write_text('{"file_count": 7}')
     assert run(*words).exit_code == 2
+    assert now() == {"file_count": 7}
     assert json.loads(Path("r.jsonl").read_text().splitlines()[0])["task_id"] == "t0"
 
 
