@@ -171,7 +171,9 @@ def _earlier(begin: datetime, revisions: Mapping[str, RevisionFacts], chosen: Ba
     """From when rows must be read so that the baseline's caches are as warm at ``begin`` as they were."""
     ttls_ms = [chosen.cache_ttl_ms] if chosen is not None else []
     ttls_ms += [facts.baseline.cache_ttl_ms for facts in revisions.values() if facts.baseline is not None]
-    return begin - timedelta(milliseconds=max(ttls_ms, default=0))
+    before = timedelta(milliseconds=max(ttls_ms, default=0))
+    first = datetime.min.replace(tzinfo=UTC)
+    return begin - before if begin - first > before else first
 
 
 def _read_logs(paths: Sequence[Path]) -> tuple[list[TurnRow], dict[str, RevisionFacts]]:
