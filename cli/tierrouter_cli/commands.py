@@ -14,10 +14,12 @@ from tierrouter_cli.options import (
     Dialect,
     Format,
     Headers,
+    address,
     check_log_format,
     log_format_variable,
     port_option,
     port_variable,
+    state_folder,
     variable,
 )
 from tierrouter_cli.regress.group import regress
@@ -43,6 +45,7 @@ StateDir = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
+        parser=state_folder,
         help="Where the ledger is kept. [default: $TIERROUTER_STATE_DIR, else $XDG_STATE_HOME/tierrouter, "
         "else ~/.local/state/tierrouter]",
         show_default=False,
@@ -137,7 +140,10 @@ def sidecar(
     host: DataHost = "127.0.0.1",
     port: Annotated[int, port_option("The data port: what the agent talks to.")] = 8383,
     admin_host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address of the admin port; probes come from outside the pod.")
+        str,
+        typer.Option(
+            metavar="ADDRESS", parser=address, help="Address of the admin port; probes come from outside the pod."
+        ),
     ] = "::",
     admin_port: Annotated[int, port_option("Health, metrics and status.")] = 9464,
     state_dir: StateDir = None,
@@ -245,6 +251,7 @@ def operator_(
             "TIERROUTER_OPERATOR_HOST",
             "ADDRESS",
             "Address of both ports; probes and Prometheus come from outside the pod.",
+            parser=address,
         ),
     ] = "0.0.0.0",  # noqa: S104
     metrics_port: Annotated[

@@ -4,8 +4,6 @@ from typing import Any
 
 from rich.console import Console
 
-from tierrouter_cli.exits import OK, forget_output
-
 
 class Output(Console):
     """A console for data: figures have no colours of their own, and a reader that leaves early (head) is no error."""
@@ -14,6 +12,5 @@ class Output(Console):
         super().__init__(highlight=False, **options)
 
     def on_broken_pipe(self) -> None:
-        """Where the library would end with exit code 1."""
-        forget_output()
-        raise SystemExit(OK)
+        """As of any other output, where the library would end with exit code 1."""
+        raise BrokenPipeError

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TextIO
 
 from tierrouter_core.errors import ConfigurationError, DocumentError, TierRouterError
 
@@ -37,10 +37,13 @@ _IN_SEVERAL: Final = frozenset({"aiohttp", "kubernetes", "prometheus_client"})
 
 
 def say(message: str) -> None:
-    """One message on stderr."""
+    """One message on stderr. Where its reader has left nobody is told, and what is done goes on."""
     # None where the process was started without one; print would then take stdout, which is for data alone.
     if sys.stderr is not None:
-        print(message, file=sys.stderr, flush=True)
+        try:
+            print(message, file=sys.stderr, flush=True)
+        except BrokenPipeError:
+            _forget(sys.stderr)
 
 
 def write_out(data: bytes) -> None:
@@ -95,9 +98,13 @@ def explained_errors(extra: str = "") -> Iterator[None]:
 def forget_output() -> None:
     """Let what could not be written go nowhere: the interpreter tries once more at its end, and complains."""
     if sys.stdout is not None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        _forget(sys.stdout)
+
+
+def _forget(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _is_about_data(error: TierRouterError) -> bool:

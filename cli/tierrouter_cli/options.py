@@ -1,8 +1,24 @@
 """Options that several commands take, here and in the plugin."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+
+def address(given: str) -> str:
+    """An address to listen on. To a socket an empty one is every address of the machine, which nobody means by it."""
+    if not given.strip():
+        raise typer.BadParameter("the address is empty; name one, such as 127.0.0.1")
+    return given
+
+
+def state_folder(given: str) -> Path:
+    """A folder of state. An empty path would be the current folder, which nobody means by it."""
+    if not given.strip():
+        raise typer.BadParameter("the folder's name is empty; name one, or leave the option out")
+    return Path(given)
+
 
 Dialect = Annotated[
     str | None,
@@ -16,7 +32,7 @@ Headers = Annotated[
     list[str],
     typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header as the agent would send it."),
 ]
-DataHost = Annotated[str, typer.Option(metavar="ADDRESS", help="Address of the data port.")]
+DataHost = Annotated[str, typer.Option(metavar="ADDRESS", parser=address, help="Address of the data port.")]
 Format = Annotated[str, typer.Option(metavar="text|json", help="How to print it.")]
 
 

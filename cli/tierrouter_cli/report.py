@@ -12,6 +12,7 @@ import typer
 
 from tierrouter_cli.exits import PROBLEM, USAGE, explained_errors, say
 from tierrouter_cli.moments import FORMS, moment
+from tierrouter_cli.options import state_folder
 from tierrouter_core.spend.baseline import BaselineFacts
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_core.spend.tier_facts import RevisionFacts
@@ -57,6 +58,7 @@ def report(
         list[Path],
         typer.Option(
             metavar="DIR",
+            parser=state_folder,
             help="A state directory, a ledger's file, or a folder of them; may be given several times. "
             "[default: $TIERROUTER_STATE_DIR, else $XDG_STATE_HOME/tierrouter, else ~/.local/state/tierrouter]",
             show_default=False,
@@ -169,7 +171,9 @@ def _earlier(begin: datetime, revisions: Mapping[str, RevisionFacts], chosen: Ba
     """From when rows must be read so that the baseline's caches are as warm at ``begin`` as they were."""
     ttls_ms = [chosen.cache_ttl_ms] if chosen is not None else []
     ttls_ms += [facts.baseline.cache_ttl_ms for facts in revisions.values() if facts.baseline is not None]
-    return begin - timedelta(milliseconds=max(ttls_ms, default=0))
+    before = timedelta(milliseconds=max(ttls_ms, default=0))
+    first = datetime.min.replace(tzinfo=UTC)
+    return begin - before if begin - first > before else first
 
 
 def _read_logs(paths: Sequence[Path]) -> tuple[list[TurnRow], dict[str, RevisionFacts]]:

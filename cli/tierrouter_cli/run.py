@@ -13,6 +13,7 @@ from tierrouter_core.contract import FORCE_MODEL_VARIABLE, FORCE_TIER_VARIABLE
 from tierrouter_sidecar.configuration import MountedBundle, RouterFiles, RouterText, Source
 from tierrouter_sidecar.credentials import CREDENTIALS_DIR_VARIABLE, Credentials
 from tierrouter_sidecar.errors import StartError
+from tierrouter_sidecar.guard import EVERY_ADDRESS
 from tierrouter_sidecar.settings import Settings
 from tierrouter_sidecar.state_dir import default_state_dir, prepare_state_dir
 from tierrouter_telemetry.logs import LogFormat, log_to, stderr
@@ -161,8 +162,13 @@ def _greet(settings: Settings, in_force: "InForce", tell: Tell) -> None:
     width = max(len(name) for name in document.tiers)
     for tier in document.tiers.values():
         tell(f"  {tier.name:<{width}}  {tier.model} at {tier.provider}")
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    tell(f"agents:  OPENAI_BASE_URL=http://{host}:{settings.port}/v1  ANTHROPIC_BASE_URL=http://{host}:{settings.port}")
+    is_everywhere = settings.host in EVERY_ADDRESS
+    here = "127.0.0.1" if is_everywhere else settings.host
+    origin = f"http://[{here}]:{settings.port}" if ":" in here else f"http://{here}:{settings.port}"
+    tell(f"agents:  OPENAI_BASE_URL={origin}/v1  ANTHROPIC_BASE_URL={origin}")
+    if is_everywhere:
+        names = ", ".join(settings.allowed_hosts) or "a name of this machine that --allow-host NAME has to give"
+        tell(f"         from other machines: in place of {here}, {names}")
     tell(f"figures: http://127.0.0.1:{settings.admin_port}/  (metrics: /metrics)    ledger: {settings.state_dir}")
     tell("ready; Ctrl-C stops")
 

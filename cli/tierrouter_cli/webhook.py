@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tierrouter_cli.exits import explained_errors
-from tierrouter_cli.options import check_log_format, log_format_variable, port_variable, variable
+from tierrouter_cli.options import address, check_log_format, log_format_variable, port_variable, variable
 
 
 def webhook(
@@ -82,6 +82,7 @@ def webhook(
             "TIERROUTER_WEBHOOK_HOST",
             "ADDRESS",
             "Address of both ports; the API server and probes come from outside the pod.",
+            parser=address,
         ),
     ] = "0.0.0.0",  # noqa: S104
     port: Annotated[

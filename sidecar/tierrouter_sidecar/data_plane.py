@@ -10,7 +10,7 @@ from tierrouter_core.observability import sidecar as m
 from tierrouter_core.wire.dialects import Endpoint, EndpointKind, dialect_of_path, endpoint_for, models_listing
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_sidecar.answer import error_response
-from tierrouter_sidecar.guard import is_json, shows_token, why_refused
+from tierrouter_sidecar.guard import is_json, own_names, shows_token, why_refused
 from tierrouter_sidecar.live import InForce, LiveConfiguration
 from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
@@ -38,7 +38,7 @@ class DataPlane:
         self._metrics = metrics
         self._live = live
         self._settings = settings
-        self._allowed_hosts = frozenset(name.lower() for name in settings.allowed_hosts)
+        self._allowed_hosts = own_names(settings.host, settings.allowed_hosts)
         self._router_name = settings.router_name
         self._held_bytes = 0
         self.reading = 0

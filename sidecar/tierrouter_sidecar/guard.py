@@ -5,11 +5,27 @@ rebinding), any ``Origin`` (a page's script) and a POST that is not JSON (a page
 are refused, and no CORS header is ever sent.
 """
 
+import contextlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Collection, Mapping
 
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 (to tell it apart)
+"""Hosts to listen on that are no name to call anything by."""
 _BEARER = "bearer "
+_NAME = re.compile(r"[a-z0-9._:-]{1,253}")
+
+
+def own_names(host: str, allowed: Collection[str]) -> frozenset[str]:
+    """What a ``Host`` header may name of a port that listens on ``host``, beside loopback: that, and ``allowed``."""
+    names = {name.lower() for name in allowed}
+    if host not in EVERY_ADDRESS:
+        names.add(host.lower())
+        with contextlib.suppress(ValueError):
+            # Clients may write an address of IPv6 shorter than it was given.
+            names.add(str(ipaddress.ip_address(host)))
+    return frozenset(names)
 
 
 def host_is_allowed(host: str, allowed: Collection[str]) -> bool:
@@ -53,7 +69,12 @@ def why_refused(method: str, headers: Mapping[str, str], allowed: Collection[str
     """Why a request is refused before anything else is looked at, or None."""
     host = headers.get("Host", "")
     if not host_is_allowed(host, allowed):
-        return f"the Host header names {host[:100]!r}, not this router; use 127.0.0.1, or start it with --allow-host"
+        name = _without_port(host.lower())
+        shown = name if _NAME.fullmatch(name) else "NAME"
+        return (
+            f"the Host header names {host[:100]!r}, not this router; use the address that it listens on (127.0.0.1 "
+            f"unless it was told another), or start it with --allow-host {shown}"
+        )
     if "Origin" in headers:
         return "requests from web pages (with an Origin header) are refused"
     return None

@@ -23,6 +23,7 @@ from tierrouter_sidecar.counters import Counters
 from tierrouter_sidecar.credentials import Credentials
 from tierrouter_sidecar.data_plane import DataPlane
 from tierrouter_sidecar.errors import CredentialError, StartError
+from tierrouter_sidecar.guard import own_names
 from tierrouter_sidecar.health import Health
 from tierrouter_sidecar.http import Handler, HttpServer
 from tierrouter_sidecar.ledger import Ledger, TurnLog
@@ -32,7 +33,7 @@ from tierrouter_sidecar.measured_sessions import MeasuredSessions
 from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper
-from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
+from tierrouter_sidecar.session_file import keep_sessions, load_sessions, sessions_file
 from tierrouter_sidecar.settings import MAX_BODY_BYTES, Settings
 from tierrouter_sidecar.side_calls import SideCalls
 from tierrouter_sidecar.spending import Spending
@@ -148,12 +149,12 @@ async def running(
         )
         turns.measured = MeasuredSessions() if forced is not None else None
         turns.judge = OutputJudge(upstream, metrics)
-        sessions = settings.state_dir / SESSIONS_FILE
+        sessions = sessions_file(settings.state_dir, settings.port)
         load_sessions(sessions, turns.sessions, turns.seats)
         stack.push_async_callback(_cancel, asyncio.create_task(keep_sessions(sessions, turns.sessions, turns.seats)))
-        allowed = frozenset(name.lower() for name in settings.allowed_hosts)
         data = DataPlane(turns, SideCalls(turns), metrics, live, settings)
-        admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, allowed)
+        called = own_names(settings.admin_host, settings.allowed_hosts)
+        admin = AdminPlane(metrics, live, ledger, turns, lambda: data.draining, called)
         head_s = settings.head_patience_s
         data_runner = await _listen(data.handle, settings.host, settings.port, "--port", MAX_BODY_BYTES, head_s)
         stack.push_async_callback(data_runner.cleanup)

@@ -1,7 +1,7 @@
 """Sessions on disk, so that a restart moves no conversation to another tier.
 
-One file, written anew every few seconds where something changed, and at the end. It holds ids, tiers and sums, as the
-ledger does, which side of a trial each session is on, and no text. What a kill costs is a few seconds: those
+One file a router, written anew every few seconds where something changed, and at the end. It holds ids, tiers and sums,
+as the ledger does, which side of a trial each session is on, and no text. What a kill costs is a few seconds: those
 conversations are taken for new ones.
 """
 
@@ -17,14 +17,23 @@ import orjson
 from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.switching import Warm
 from tierrouter_sidecar.sessions import SessionStore
+from tierrouter_sidecar.settings import DEFAULT_PORT
 from tierrouter_sidecar.trials import Seats
 
 log = logging.getLogger("tierrouter")
 
-SESSIONS_FILE = "sessions.json"
 WRITTEN_EVERY_S = 5.0
 _FORM = 1
 """Of the file; one of another form is not read."""
+
+
+def sessions_file(state_dir: Path, port: int) -> Path:
+    """The file of the router that listens on ``port``.
+
+    Routers may share a state folder, and each writes all that it knows. No two have one port, and agents find a router
+    by it: its name or its file may change between two runs, with the conversations going on.
+    """
+    return state_dir / ("sessions.json" if port == DEFAULT_PORT else f"sessions-{port}.json")
 
 
 def load_sessions(file: Path, store: SessionStore, seats: Seats) -> None:

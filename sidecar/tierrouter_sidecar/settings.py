@@ -35,7 +35,7 @@ class Settings:
     head_patience_s: float = HEAD_PATIENCE_S
     """How long it may take to send a request's head, from the connection or the last answer on."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names, beside the loopback ones, that a request's Host may have."""
+    """Names, beside the loopback ones and the port's own address, that a request's Host may have."""
     router_name: str = ""
     """The router that a pod's sidecar waits for, to name it while its configuration is missing."""
     force_tier: str = ""

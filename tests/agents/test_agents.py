@@ -24,7 +24,7 @@ from tierrouter_core.names import TurnKind
 from tierrouter_core.replay.calls import ReplayCall
 from tierrouter_core.spend.row import TurnRow
 from tierrouter_sidecar.ledger.read import read_rows
-from tierrouter_sidecar.session_file import SESSIONS_FILE
+from tierrouter_sidecar.session_file import sessions_file
 
 CHAT, RESPONSES, MESSAGES = "OpenAIChat", "OpenAIResponses", "AnthropicMessages"
 PATHS = {CHAT: "/v1/chat/completions", RESPONSES: "/v1/responses", MESSAGES: "/v1/messages"}
@@ -76,7 +76,7 @@ async def test_an_agent_finishes_its_task_by_a_provider_of_another_dialect(agent
     assert len(driver.used) == 3, "a file and a command at once, then the run"
     lost = set(re.findall(r'tierrouter_translation_lossy_total\{field="(\w+)"\}', metrics))
     assert lost == LEFT_BEHIND[agent]
-    assert bool(prompts(router.state_dir)) is (agent != "opencode"), "who names its prompts"
+    assert bool(prompts(sessions_file(router.state_dir, router.port))) is (agent != "opencode"), "who names its prompts"
     told = transcribed(tmp_path / "home" / STORES[agent], file)
     turns = [row for row in rows if row.turn_kind != TurnKind.UTILITY]
     assert len({row.session for row in turns}) == 1
@@ -88,9 +88,9 @@ async def test_an_agent_finishes_its_task_by_a_provider_of_another_dialect(agent
     print(f"\n{agent} by {dialect}: {len(rows)} turns, tools {driver.used}, left behind: {sorted(lost)}")
 
 
-def prompts(state_dir: Path) -> set[str]:
+def prompts(file: Path) -> set[str]:
     """The ids of prompts that agents have sent."""
-    sessions = json.loads((state_dir / SESSIONS_FILE).read_bytes())["sessions"]
+    sessions = json.loads(file.read_bytes())["sessions"]
     return {state["prompt"] for *_, state in sessions} - {""}
 
 

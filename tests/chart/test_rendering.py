@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from helm_chart import CHART, Obj, helm, refusal, render, values
+from helm_chart import CHART, NAMESPACE, Obj, helm, refusal, render, values
 from tierrouter_core import __version__
 
 MATRIX = [
@@ -64,6 +64,28 @@ def test_no_object_comes_twice(path: Path) -> None:
     objects = render("--values", path).objects
     names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in objects]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("path", MATRIX)
+def test_no_key_comes_twice_in_a_map(path: Path) -> None:
+    def doubled(node: yaml.Node) -> list[str]:
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            return [key for key in keys if keys.count(key) > 1] + [each for _, of in node.value for each in doubled(of)]
+        return [each for of in node.value for each in doubled(of)] if isinstance(node, yaml.SequenceNode) else []
+
+    text = helm("template", "tierrouter", CHART, "--namespace", NAMESPACE, "--values", path).stdout
+    nodes = [node for node in yaml.compose_all(text, Loader=yaml.CSafeLoader) if node is not None]
+    assert nodes and not [each for node in nodes for each in doubled(node)]
+
+
+def test_more_particular_labels_beat_common_ones() -> None:
+    rendered = render("--values", CHART / "ci/everything-values.yaml")
+    teams = {
+        name: rendered.one("Deployment", f"-{name}")["spec"]["template"]["metadata"]["labels"]["team"]
+        for name in ("operator", "webhook")
+    }
+    assert teams == {"operator": "platform", "webhook": "agents"}
 
 
 @pytest.mark.parametrize("path", MATRIX)

@@ -86,6 +86,19 @@ def test_a_value_that_is_wrong_by_itself_is_named(settings: dict[str, Any], mess
         ({"operator.serviceAccount.create": False}, "operator.serviceAccount.name is empty"),
         ({"webhook.serviceAccount.create": False}, "webhook.serviceAccount.name is empty"),
         ({"watchNamespaces": ["agents", NAMESPACE]}, f"watchNamespaces has {NAMESPACE}, where no pod gets a sidecar"),
+        (
+            {"commonLabels": {"app.kubernetes.io/part-of": "platform"}},
+            "commonLabels has app.kubernetes.io/part-of, which is the chart's own",
+        ),
+        (
+            {"operator.podLabels": {"app.kubernetes.io/component": "x"}},
+            "operator.podLabels has app.kubernetes.io/component, which is the chart's own",
+        ),
+        (
+            {"webhook.podLabels": {"app.kubernetes.io/name": "x"}},
+            "webhook.podLabels has app.kubernetes.io/name, which is the chart's own",
+        ),
+        ({"prometheusRule.labels": {"helm.sh/chart": "x"}}, "prometheusRule.labels has helm.sh/chart"),
         ({"watchNamespaces": ["kube-system"]}, "watchNamespaces has kube-system, where no pod gets a sidecar"),
     ],
     ids=str,

@@ -15,6 +15,7 @@ from tierrouter_core.canonical import canonical_json, digest
 from tierrouter_core.rollout.arms import Figure
 from tierrouter_core.rollout.counters import told_from_status
 from tierrouter_core.rollout.split import Split, split_to_bytes
+from tierrouter_sidecar.session_file import sessions_file
 
 SPLIT = Split(30, "salt", 7, "2026-11-29T14:00:00Z")
 
@@ -118,13 +119,13 @@ async def test_a_restart_moves_no_session_to_the_other_side(tmp_path, mount, bun
         first = await tiers_of(pod, before + after)
         assert {first[session] for session in before} == {"routine"}
         assert len(set(first.values())) == 2
-        kept = pod.state_dir / "sessions.json"
+        kept = sessions_file(pod.state_dir, pod.port)
         if number is signal.SIGKILL:
             await until(lambda: kept.exists() and b"after-19" in kept.read_bytes())
         instance = (await pod.get("/status")).json["counters"]["instance"]
         pod.send(number)
         await pod.ended()
-    async with sidecar(tmp_path, mount) as pod:
+    async with sidecar(tmp_path, mount, port=pod.port) as pod:
         assert await tiers_of(pod, before + after) == first
         counters = (await pod.get("/status")).json["counters"]
         assert counters["instance"] != instance

@@ -1,6 +1,7 @@
 """What keeps a router from starting is said in one message, with the exit code of docs/cli.md."""
 
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tierrouter_process import COMMAND, KEYS, environment, router_file, router_text, serving, tierrouter
+from tierrouter_process import COMMAND, KEYS, environment, router_file, router_text, serving, tierrouter, until
 
 from provider import ScriptedProvider, closed_port
 
@@ -93,6 +94,31 @@ def test_a_host_that_is_not_this_machine_is_named(run, host):
     one_message(ran, host, "127.0.0.1")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::"])
+async def test_the_address_that_is_printed_is_one_that_answers(tmp_path, file, host):
+    async with serving(tmp_path, "-f", file, "--host", host, variables=KEYS) as served:
+        await until(lambda: "ready;" in served.log)
+        printed = re.search(r"OPENAI_BASE_URL=(\S+)", served.log)
+        assert printed is not None, served.log
+        async with served.client.get(printed[1] + "/models") as answer:
+            assert answer.status == 200, await answer.text()
+        assert ("--allow-host NAME" in served.log) == (host in ("0.0.0.0", "::"))
+
+
+async def test_an_address_of_ones_own_is_a_name_of_the_router(tmp_path, file):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
+        try:
+            # Nothing is sent; it only tells by which address other machines would be reached.
+            unsent.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address beside loopback")
+        host = unsent.getsockname()[0]
+    async with serving(tmp_path, "-f", file, "--host", host, variables=KEYS) as served:
+        await until(lambda: "ready;" in served.log)
+        async with served.client.get(f"http://{host}:{served.port}/v1/models") as answer:
+            assert answer.status == 200, await answer.text()
+
+
 @pytest.mark.parametrize("where", ["a file", "below a file", "below /dev/null"])
 def test_a_state_folder_that_can_not_be_written_is_named_with_what_to_do(tmp_path, run, where):
     (tmp_path / "occupied").write_text("")
@@ -138,6 +164,14 @@ def test_a_router_file_that_is_wrong_keeps_it_from_starting_with_every_problem_l
         (["run", "--port", "0"], "--port"),
         (["run", "--port", "99999"], "--port"),
         (["run", "--port", "http"], "--port"),
+        (["run", "--host", ""], "--host"),
+        (["run", "--host", " "], "--host"),
+        (["run", "--state-dir", ""], "--state-dir"),
+        (["sidecar", "--host", ""], "--host"),
+        (["sidecar", "--admin-host", ""], "--admin-host"),
+        (["operator", "--host", ""], "--host"),
+        (["webhook", "--sidecar-image", "i:1", "--host", ""], "--host"),
+        (["report", "--state-dir", ""], "--state-dir"),
         (["run", "--drain", "-1"], "--drain"),
         (["run", "--drain", "nan"], "--drain"),
         (["run", "--frobnicate"], "--frobnicate"),

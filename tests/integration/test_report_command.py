@@ -213,6 +213,11 @@ def test_since_cuts_the_report_but_not_the_baselines_memory(state_dir: Path) -> 
     assert Decimal(rows[0]["baseline_cost_usd"]) == Decimal("0.086")
 
 
+def test_since_the_first_day_that_there_is_is_all(state_dir: Path) -> None:
+    arguments = ("--state-dir", state_dir, "--format", "csv", "--baseline", "gpt-5-5")
+    assert run(*arguments, "--since", "0001-01-01").stdout == run(*arguments).stdout
+
+
 @pytest.mark.parametrize(("since", "turns"), [("90m", 1), ("24h", 2), ("7d", 3), ("2w", 3)])
 def test_since_takes_spans(tmp_path: Path, since: str, turns: int) -> None:
     now = datetime.now(UTC)

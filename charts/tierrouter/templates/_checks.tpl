@@ -17,6 +17,23 @@
 {{- if and $prometheus.caSecret.name (not (hasPrefix "https://" $prometheus.url)) }}
 {{- fail "operator.prometheus.caSecret is set and operator.prometheus.url is no https address, so there is no certificate to trust: use https, or unset it" }}
 {{- end }}
+{{- $own := include "tierrouter.ownLabels" (list . "any") | fromYaml }}
+{{- $ofPods := include "tierrouter.ownPodLabels" (list . "any") | fromYaml }}
+{{- range $given := list
+  (list "commonLabels" .Values.commonLabels $own)
+  (list "operator.podLabels" .Values.operator.podLabels $ofPods)
+  (list "webhook.podLabels" .Values.webhook.podLabels $ofPods)
+  (list "podMonitor.labels" .Values.podMonitor.labels $own)
+  (list "prometheusRule.labels" .Values.prometheusRule.labels $own)
+  (list "dashboards.labels" .Values.dashboards.labels $own)
+  (list "grafanaAlerts.labels" .Values.grafanaAlerts.labels $own)
+}}
+{{- range $key, $_ := index $given 1 }}
+{{- if hasKey (last $given) $key }}
+{{- fail (printf "%s has %s, which is the chart's own, and selectors and NetworkPolicies go by such labels: take it out, or choose another name" (first $given) $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- range $component := list "operator" "webhook" }}
 {{- $account := (index $.Values $component).serviceAccount }}
 {{- if not (or $account.create $account.name) }}

@@ -26,15 +26,34 @@ app.kubernetes.io/instance: {{ (first .).Release.Name }}
 app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
+{{/* (list $ "operator"): what selectors and NetworkPolicies know its pods by */}}
+{{- define "tierrouter.ownPodLabels" -}}
+{{ include "tierrouter.selectorLabels" . }}
+# Model servers let the operator in by this.
+app.kubernetes.io/part-of: tierrouter
+{{- end }}
+
 {{/* (list $ "operator") */}}
-{{- define "tierrouter.labels" -}}
+{{- define "tierrouter.ownLabels" -}}
 {{ include "tierrouter.selectorLabels" . }}
 app.kubernetes.io/part-of: tierrouter
 app.kubernetes.io/version: {{ (first .).Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ (first .).Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" (first .).Chart.Name (first .).Chart.Version | replace "+" "_" }}
-{{- with (first .).Values.commonLabels }}
-{{ toYaml . }}
+{{- end }}
+
+{{/* (list $ "operator"), or (list $ "rules" $labels) with labels of this object, which beat commonLabels */}}
+{{- define "tierrouter.labels" -}}
+{{ include "tierrouter.ownLabels" (slice . 0 2) }}
+{{- with include "tierrouter.givenLabels" (list (first .) (slice . 2 | first)) }}
+{{ . }}
+{{- end }}
+{{- end }}
+
+{{/* (list $ $labels): these and commonLabels, as YAML; empty for none. None of the chart's own: tierrouter.checks */}}
+{{- define "tierrouter.givenLabels" -}}
+{{- with merge (dict) (last . | default dict) ((first .).Values.commonLabels | default dict) }}
+{{- toYaml . }}
 {{- end }}
 {{- end }}
 

@@ -45,14 +45,9 @@ affinity:
 {{- define "tierrouter.podMetadata" -}}
 {{- $own := index (first .).Values (last .) -}}
 labels:
-  {{- include "tierrouter.selectorLabels" . | nindent 2 }}
-  # Model servers let the operator in by this.
-  app.kubernetes.io/part-of: tierrouter
-  {{- with (first .).Values.commonLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- with $own.podLabels }}
-  {{- toYaml . | nindent 2 }}
+  {{- include "tierrouter.ownPodLabels" . | nindent 2 }}
+  {{- with include "tierrouter.givenLabels" (list (first .) $own.podLabels) }}
+  {{- . | nindent 2 }}
   {{- end }}
 {{- with $own.podAnnotations }}
 annotations:

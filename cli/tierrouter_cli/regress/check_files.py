@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
-from tierrouter_cli.exits import SLIPPED, USAGE, say, write_out
+from tierrouter_cli.exits import SLIPPED, USAGE, forget_output, say, write_out
 from tierrouter_cli.regress.check_table import print_decision
 from tierrouter_cli.regress.result_files import read_cells
 from tierrouter_core.canonical import digest
@@ -75,11 +75,15 @@ def check_files(request: Request) -> None:
         _write(request.state, found.state.encode() + b"\n")
     if request.out is not None:
         _write(request.out, orjson.dumps(_values(after), option=orjson.OPT_INDENT_2) + b"\n")
-    if request.format == "json":
-        shown = {"run": name, **_as_json(found), **_values(after)}
-        write_out(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
-    else:
-        print_decision(found)
+    try:
+        if request.format == "json":
+            shown = {"run": name, **_as_json(found), **_values(after)}
+            write_out(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
+        else:
+            print_decision(found)
+    except BrokenPipeError:
+        # The state says that this run is decided: no later one would stop the pipeline in its place.
+        forget_output()
     if found.action in _STOPS:
         raise SystemExit(SLIPPED)
 
@@ -197,8 +201,10 @@ def _refuse_overwriting(request: Request) -> None:
             _refuse(f"{path} would be overwritten; name another file by {option}")
         if not path.parent.is_dir():
             _refuse(f"there is no folder {path.parent}; make it, or name another by {option}")
-    if request.state is not None and request.out is not None and request.state.resolve() == request.out.resolve():
-        _refuse("--state and --out name one file; give them one each")
+    # --out may well be --thresholds: the next run's thresholds are this one's.
+    for option, path in (("--thresholds", request.thresholds), ("--out", request.out)):
+        if request.state is not None and path is not None and request.state.resolve() == path.resolve():
+            _refuse(f"--state and {option} name one file; give them one each")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -38,7 +38,7 @@ def read_table(path: Path, broken: Broken) -> list[ReplayCall]:
     Raises:
         TranscriptError: it is no turn table, or Parquet can't be read here.
     """
-    rows = _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
+    rows = _parquet_rows(path) if _is_parquet(path) else _csv_rows(path)
     calls = []
     for number, row in enumerate(rows, 1):
         try:
@@ -67,9 +67,13 @@ def in_order(calls: Iterable[ReplayCall]) -> list[ReplayCall]:
     return ordered
 
 
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
 def is_table(path: Path) -> bool:
     """Whether a CSV has a turn table's header; every Parquet file is taken for one."""
-    if path.suffix == ".parquet":
+    if _is_parquet(path):
         return True
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -1,6 +1,7 @@
 """What an API server checks of an address, in CEL: ``resources.addresses``."""
 
 from tierrouter_core.crds.schema import Validation
+from tierrouter_core.resources.addresses import Advice
 
 # Patterns over the whole address, and not CEL's own functions of addresses: those give texts without a bound, which no
 # other function may then look at (the estimated cost is beyond the API server's limit), and some of them are newer than
@@ -22,18 +23,13 @@ _LOCAL_NAME = r"[a-z][a-z0-9-]*|[a-z0-9._-]*\.(?:svc|svc\.cluster\.local|local|l
 _LOCAL = rf"(?i)^http://(?:{_LOCAL_ADDRESS}|{_LOCAL_NAME})(?::[0-9]*)?(?:[/?#].*)?$"
 
 
-def address_rules(field: str, about_keys: str, about_queries: str) -> tuple[Validation, ...]:
-    """The rules of the text ``field``.
-
-    Args:
-        about_keys: where a key belongs.
-        about_queries: where parameters belong.
-    """
+def address_rules(field: str, advice: Advice) -> tuple[Validation, ...]:
+    """The rules of the text ``field``."""
     text = f"self.{field}"
     return (
         Validation(
             rule=f"!{text}.contains('@')",
-            message=f"holds a user name or a key before the @; {about_keys}",
+            message=f"holds a user name or a key before the @; {advice.keys}",
             field_path=f".{field}",
         ),
         Validation(
@@ -43,7 +39,7 @@ def address_rules(field: str, about_keys: str, about_queries: str) -> tuple[Vali
         ),
         Validation(
             rule=f"!{text}.contains('?') && !{text}.contains('#')",
-            message=f"holds a query or a fragment, but paths are appended to it; {about_queries}",
+            message=f"holds a query or a fragment; {advice.queries}",
             field_path=f".{field}",
         ),
         Validation(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tierrouter_core.crds.address_rules import address_rules
 from tierrouter_core.crds.schema import Schema, Validation, Validations
+from tierrouter_core.resources.addresses import OF_A_PROVIDER
 from tierrouter_core.resources.kinds import FreeObject
 from tierrouter_core.resources.provider import ConfiguredPrice, ProviderSpec
 
@@ -38,9 +39,7 @@ PROVIDER_NOTES: Mapping[str, str] = {
 
 PROVIDER_RULES: Validations = {
     ProviderSpec: (
-        *address_rules(
-            "baseURL", "name the key's Secret in spec.credential", "put parameters into spec.requestDefaults"
-        ),
+        *address_rules("baseURL", OF_A_PROVIDER),
         Validation(
             rule=(
                 "(has(self.dialects) && size(self.dialects) > 0) || "

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from tierrouter_core.crds.address_rules import address_rules
 from tierrouter_core.crds.schema import Validation, Validations
 from tierrouter_core.names import HINT_NONE
+from tierrouter_core.resources.addresses import OF_AN_OUTPUT_POLICY
 from tierrouter_core.resources.guards import Budget, Ledger, LocalModel, OutputPolicy
 from tierrouter_core.resources.router import FailoverSpec, HooksSpec, RouterSpec, RuleSpec, Threshold, TierSpec
 from tierrouter_core.routing.expressions import MAX_EXPRESSION_BYTES
@@ -108,7 +109,7 @@ ROUTER_RULES: Validations = {
         _each_names_a_tier_or_none("budgets", "downgradeTo"),
         _each_names_tiers("budgets", "tiers"),
     ),
-    OutputPolicy: address_rules("endpoint", "it gets none", "it gets none"),
+    OutputPolicy: address_rules("endpoint", OF_AN_OUTPUT_POLICY),
     TierSpec: (
         Validation(
             rule=f"self.name != '{HINT_NONE}'",

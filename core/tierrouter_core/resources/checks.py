@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from tierrouter_core.names import HINT_NONE
-from tierrouter_core.resources.addresses import bad_address, in_the_clear
+from tierrouter_core.resources.addresses import OF_AN_OUTPUT_POLICY, bad_address, in_the_clear
 from tierrouter_core.resources.findings import Check, Finding, NameCheck
 from tierrouter_core.resources.kinds import did_you_mean
 from tierrouter_core.resources.provider import ModelProvider
@@ -166,7 +166,7 @@ def the_output_policy_is_at_an_address(router: TierRouter) -> Iterator[Finding]:
     """What agents are told does not cross the internet in the clear."""
     policy = router.spec.output_policy
     if policy is not None:
-        yield from bad_address(policy.endpoint, _ENDPOINT)
+        yield from bad_address(policy.endpoint, _ENDPOINT, OF_AN_OUTPUT_POLICY)
         yield from in_the_clear(policy.endpoint, _ENDPOINT)
 
 

@@ -34,7 +34,7 @@ from tierrouter_core.routing.session_state import NEW_SESSION, SessionState
 from tierrouter_core.routing.targets import Target, requested_target, vendor_of
 from tierrouter_core.routing.tool_loop import in_loop, is_after_compaction
 from tierrouter_core.routing.turn import Turn
-from tierrouter_core.routing.variables import PLANNING_VARIABLE
+from tierrouter_core.routing.variables import PLANNING_VARIABLE, TIER_VARIABLE
 from tierrouter_core.wire.signed_thinking import SIGNING_VENDOR
 
 _HINTED: Final = frozenset({Reason.HINT, Reason.REQUESTED_MODEL, Reason.UNKNOWN_HINT})
@@ -139,6 +139,8 @@ class Router:
         self, turn: Turn, state: SessionState, hinted: Choice | None, *, goes_on: bool
     ) -> tuple[Choice, tuple[Evaluation, ...]]:
         """The tier that serves where nothing is capped, and the rules that could not be evaluated."""
+        if goes_on and self.rules.uses(TIER_VARIABLE):
+            turn = replace(turn, variables={**turn.variables, TIER_VARIABLE: state.current})
         anew = goes_on and is_after_compaction(turn, state)
         if goes_on and not anew:
             signed = turn.signed_thinking and state.current in self._signing

@@ -13,7 +13,6 @@ from tierrouter_core.routing.decision import Choice, by_rule
 from tierrouter_core.routing.rules import Evaluation, RuleSet
 from tierrouter_core.routing.session_state import SessionState
 from tierrouter_core.routing.turn import Turn
-from tierrouter_core.routing.variables import TIER_VARIABLE
 
 _SHRUNK = 0.5
 """Of its length before: a conversation that is shorter than that was compacted, whatever its agent says."""
@@ -59,10 +58,7 @@ def in_loop(
     def upward(rule: Rule) -> bool:
         return rule.escalate and tiers[rule.tier].rank > rank
 
-    variables = turn.variables
-    if rules.uses(TIER_VARIABLE):
-        variables = {**variables, TIER_VARIABLE: current}
-    matched, errors = rules.first_match(variables, among=upward)
+    matched, errors = rules.first_match(turn.variables, among=upward)
     if matched is None:
         return Choice(current, Reason.TOOL_LOOP, f"a tool loop is open, {current} serves it to its end"), errors
     if signed:

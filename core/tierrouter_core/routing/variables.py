@@ -27,7 +27,7 @@ class Variable:
 
 
 TIER_VARIABLE: Final = "session.tier"
-"""The one that the decision itself knows: for rules with ``escalate: true``."""
+"""The one that the decision itself knows."""
 PLANNING_VARIABLE: Final = "task.complex_planning"
 """The one that an expression of the user's own answers, where the agent doesn't: ``hooks.isComplexPlanning``."""
 
@@ -56,7 +56,7 @@ _TABLE = (
     Variable("session.calls_in_task", 0, "model calls since the prompt began, this one included"),
     Variable("session.calls", 0, "model calls of the session so far, this one included"),
     Variable("session.cost_usd_micros", 0, "what the session has cost so far, in millionths of a dollar"),
-    Variable(TIER_VARIABLE, "", "the tier that the open tool loop is on; empty outside of one"),
+    Variable(TIER_VARIABLE, "", "the tier that serves the prompt in progress; empty where one begins"),
 )
 
 _OF_RESPONSES = (

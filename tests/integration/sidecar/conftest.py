@@ -133,6 +133,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             environment: dict[str, str] | None = None,
             clock: Any = time.monotonic,
             state: str = "",
+            port: int = 0,
             **settings: Any,
         ) -> Sidecar:
             nonlocal count
@@ -141,7 +142,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             state_dir.mkdir(exist_ok=bool(state))
             file = tmp_path / f"router-{count}.yaml"
             file.write_text(text)
-            chosen = Settings(port=0, admin_port=0, state_dir=state_dir, reload_poll_s=0.02, **settings)
+            chosen = Settings(port=port, admin_port=0, state_dir=state_dir, reload_poll_s=0.02, **settings)
             credentials = Credentials(
                 settings.get("credentials_dir"), ENVIRONMENT if environment is None else environment
             )

@@ -7,8 +7,8 @@ import pytest
 from reliability import CHAT, GOOD, MESSAGES, PATHS, RESPONSES
 from routers import router_text
 
-from provider import Answer, Delivery
-from tierrouter_sidecar.session_file import SESSIONS_FILE, keep_sessions, load_sessions
+from provider import Answer, Delivery, closed_port
+from tierrouter_sidecar.session_file import keep_sessions, load_sessions, sessions_file
 from tierrouter_sidecar.sessions import SessionStore
 from tierrouter_sidecar.trials import Seats
 
@@ -150,7 +150,7 @@ async def test_a_restart_moves_no_conversation(start, provider):
     first = await start(text, state="kept")
     headers = {"x-tierrouter-session": "s", "x-tierrouter-hint": "deep"}
     assert (await first.post(PATHS[CHAT], loop(CHAT, 0), headers)).tier == "deep"
-    store, file = first.running.turns.sessions, first.state_dir / SESSIONS_FILE
+    store, file = first.running.turns.sessions, sessions_file(first.state_dir, 0)
     keeping = asyncio.create_task(keep_sessions(file, store, first.running.turns.seats))
     await asyncio.sleep(0)
     store.changes += 1
@@ -163,6 +163,20 @@ async def test_a_restart_moves_no_conversation(start, provider):
     again = SessionStore()
     load_sessions(file, again, Seats())
     assert list(again.all()) == list(store.all())
+
+
+async def test_routers_with_one_state_folder_keep_each_others_conversations(start, provider):
+    provider.always(GOOD)
+    text, own, other = router_text(provider.base_url), closed_port(), closed_port()
+    first = await start(text, state="kept", port=own)
+    headers = {"x-tierrouter-session": "s", "x-tierrouter-hint": "deep"}
+    assert (await first.post(PATHS[CHAT], loop(CHAT, 0), headers)).tier == "deep"
+    second = await start(text, state="kept", port=other)
+    await first.stop()
+    await second.post(PATHS[CHAT], loop(CHAT, 0), {"x-tierrouter-session": "another"})
+    await second.stop()
+    again = await start(text, state="kept", port=own)
+    assert (await again.post(PATHS[CHAT], loop(CHAT, 1), {"x-tierrouter-session": "s"})).tier == "deep"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +192,7 @@ async def test_a_restart_moves_no_conversation(start, provider):
     ],
 )
 def test_sessions_that_can_not_be_read_are_left_out(tmp_path, broken, caplog):
-    file = tmp_path / SESSIONS_FILE
+    file = tmp_path / "sessions.json"
     file.write_bytes(broken)
     store = SessionStore()
     load_sessions(file, store, Seats())

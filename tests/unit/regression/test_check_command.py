@@ -1,6 +1,9 @@
 """``tierrouter regress check`` as its users run it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,6 +166,32 @@ def test_a_state_that_makes_no_sense_is_said_and_begun_anew(folder: Path) -> Non
     assert json.loads(Path("state.json").read_text())["runs"] == 1
 
 
+@pytest.mark.parametrize("form", ["table", "json"])
+@pytest.mark.parametrize("left", [("stdout",), ("stdout", "stderr")], ids="+".join)
+def test_a_reader_that_leaves_early_takes_no_decision_away(folder: Path, form: str, left: tuple[str, ...]) -> None:
+    results("bad.jsonl", 150)
+    Path("now.json").write_text('{"thresholds": {"passed_over": 7}}')
+    words = ["bad.jsonl", "--tier", "routine", "--state", "state.json", "--thresholds", "now.json", "--format", form]
+    assert unread(["-m", "tierrouter_cli.main", "regress", "check", "-f", "coding.yaml", *words], left) == 4
+    assert json.loads(Path("state.json").read_text())["runs"] == 1
+
+
+def test_what_is_said_to_nobody_ends_nothing() -> None:
+    program = "from tierrouter_cli.exits import say; say('one'); say('two'); raise SystemExit(4)"
+    assert unread(["-c", program], ("stderr",)) == 4
+
+
+def unread(arguments: list[str], streams: tuple[str, ...]) -> int:
+    """The exit code of a process whose output nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    given = {name: writing if name in streams else subprocess.PIPE for name in ("stdout", "stderr")}
+    ran = subprocess.run([sys.executable, *arguments], check=False, **given)
+    os.close(writing)
+    assert b"Traceback" not in (ran.stderr or b"")
+    return ran.returncode
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -172,11 +201,14 @@ def test_a_state_that_makes_no_sense_is_said_and_begun_anew(folder: Path) -> Non
         ["r.jsonl", "--out", "r.jsonl"],
         ["r.jsonl", "--state", "there/is/none.json"],
         ["r.jsonl", "--state", "one.json", "--out", "one.json"],
+        ["r.jsonl", "--state", "now.json", "--thresholds", "now.json"],
     ],
 )
 def test_options_that_make_no_sense_are_exit_code_2(folder: Path, words: list[str]) -> None:
     results("r.jsonl", 200, tier="routine")
+    Path("now.json").write_text('{"file_count": 7}')
     assert run(*words).exit_code == 2
+    assert now() == {"file_count": 7}
     assert json.loads(Path("r.jsonl").read_text().splitlines()[0])["task_id"] == "t0"
 
 

@@ -306,6 +306,8 @@ def test_a_turn_table_is_the_same_in_parquet(tmp_path: Path) -> None:
     }
     parquet.write_table(pyarrow.table({**columns, "tools": ["Read"] * len(rows)}), tmp_path / "turns.parquet")
     assert read(tmp_path / "turns.parquet") == read(path)
+    loud = (tmp_path / "turns.parquet").rename(tmp_path / "TURNS.PARQUET")
+    assert read(loud) == read(path)
 
 
 def test_columns_named_like_variables_are_what_rules_see(tmp_path: Path) -> None:

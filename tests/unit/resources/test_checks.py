@@ -87,6 +87,19 @@ ROUTER_CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"defaultTier": [{"tier": "deep", "weight": 1}, {"tier": "deep", "weight": 1}]},
         'spec.defaultTier[1].tier: "deep" has a weight already',
     ),
+    *(
+        (
+            f"an output policy is called as it stands: {bad}",
+            {"outputPolicy": {"endpoint": "https://judge.example/check"}},
+            {"outputPolicy": {"endpoint": bad}},
+            f"spec.outputPolicy.endpoint: {message}",
+        )
+        for bad, message in [
+            ("https://judge.example/check?a=b", "holds a query or a fragment; the service gets no parameters"),
+            ("https://key@judge.example/check", "holds a user name or a key before the @; the service is shown no key"),
+            ("http://judge.example/check", '"judge.example" is not a local host'),
+        ]
+    ),
     ("fallbackTier is a tier", {"fallbackTier": "deep"}, {"fallbackTier": "x"}, "spec.fallbackTier: no tier"),
     (
         "fallbackTo names tiers",

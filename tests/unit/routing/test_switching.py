@@ -10,7 +10,7 @@ from documents import document, model, turn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierrouter_core.document.model import Document, Model, Session
+from tierrouter_core.document.model import Document, Model, Rule, Session
 from tierrouter_core.names import Reason, TurnKind
 from tierrouter_core.routing.decide import Router
 from tierrouter_core.routing.decision import Decision
@@ -203,6 +203,13 @@ def test_a_raised_session_comes_down_at_the_turn_after_a_compaction() -> None:
 def test_it_stays_where_what_has_raised_it_is_still_so() -> None:
     decision = goes_on(raised("deep", compacted=True), variables=STALLED)
     assert (decision.targets[0].tier_name, decision.reason) == ("deep", Reason.RULE)
+
+
+def test_a_rule_knows_after_a_compaction_which_tier_serves_the_prompt() -> None:
+    stays = Rule(name="stays", when='session.tier == "deep"', tier="deep")
+    router = Router(replace(USUAL, rules=(stays,)))
+    asked = turn(now_s=NOW, kind=TurnKind.AUTOMATIC, context_tokens=lambda: SHORT)
+    assert router.decide(asked, raised("deep", compacted=True)).targets[0].tier_name == "deep"
 
 
 def test_a_compaction_is_served_where_the_session_is_and_makes_the_next_turn_a_safe_point() -> None:

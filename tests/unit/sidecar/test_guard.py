@@ -2,7 +2,7 @@
 
 import pytest
 
-from tierrouter_sidecar.guard import host_is_allowed, is_json, why_refused
+from tierrouter_sidecar.guard import host_is_allowed, is_json, own_names, why_refused
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,39 @@ def test_other_names_are_refused(host):
 
 def test_a_configured_name_is_allowed():
     assert host_is_allowed("router.internal:8383", {"router.internal"})
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "host"),
+    [
+        ("192.0.2.2", "192.0.2.2:8383"),
+        ("Router.internal", "router.internal:8383"),
+        ("2001:DB8::0:1", "[2001:db8::0:1]:8383"),
+        ("2001:DB8::0:1", "[2001:db8::1]:8383"),
+    ],
+)
+def test_the_address_that_is_listened_on_is_allowed(listens_on, host):
+    assert host_is_allowed(host, own_names(listens_on, ()))
+    assert not host_is_allowed("evil.example:8383", own_names(listens_on, ()))
+
+
+@pytest.mark.parametrize("listens_on", ["0.0.0.0", "::"])
+def test_every_address_is_no_name(listens_on):
+    assert own_names(listens_on, ("Router.internal",)) == {"router.internal"}
+
+
+@pytest.mark.parametrize(
+    ("host", "option"),
+    [
+        ("Router.internal:8383", "--allow-host router.internal"),
+        ("[2001:db8::1]:8383", "--allow-host 2001:db8::1"),
+        ("$(x)", "--allow-host NAME"),
+    ],
+)
+def test_a_refusal_says_which_option_would_allow_it(host, option):
+    refused = why_refused("GET", {"Host": host}, ())
+    assert refused is not None and refused.endswith(option)
+    assert host_is_allowed(host, {option.removeprefix("--allow-host ")}) == (not option.endswith("NAME"))
 
 
 def test_a_web_page_is_refused_even_from_loopback():

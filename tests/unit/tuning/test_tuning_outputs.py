@@ -79,17 +79,23 @@ def mixes(draw):
     return (Entry(1.0, one),) if one == other else (Entry(weight, one), Entry(round(1 - weight, 2), other))
 
 
-def served(document: Document, first: str, calls: int) -> list[str]:
-    """The ids of the models that serve the calls of a prompt that drew the tier ``first``."""
+def served(document: Document, first: str, calls: int, compacted: int = 0) -> list[str]:
+    """The ids of the models that serve the calls of a prompt that drew the tier ``first``.
+
+    The conversation was compacted just before the call of index ``compacted``; 0: it was not.
+    """
     router, state, found = Router(document), SessionState(first, first), []
     for call in range(calls):
         kind = TurnKind.TOOL_LOOP if call else TurnKind.USER
+        if compacted and call == compacted:
+            kind = TurnKind.AUTOMATIC
         turn = Turn(
             dialect=Dialect.CHAT,
             requested_model="auto",
             hint=None,
             kind=kind,
             session="s",
+            compacted=kind is TurnKind.AUTOMATIC,
             # This one included.
             variables={**defaults(), "session.calls_in_task": call + 1},
         )
@@ -105,13 +111,13 @@ def wanted(policy: Policy, calls: int) -> list[str]:
 
 
 @settings(max_examples=60)
-@given(mixes())
-def test_a_session_goes_through_the_stages_of_what_it_drew_and_no_others(mix: Mix):
+@given(mixes(), st.integers(0, 15))
+def test_a_session_goes_through_the_stages_of_what_it_drew_and_no_others(mix: Mix, compacted: int):
     document = compiled(router_with_placeholders(mix, "large").text)
     names = dict(zip(MODELS, ("small", "middle-2-0", "large", "none"), strict=True))
     assert sum(weight for _, weight in document.default_tier) in (1, 100)
     for entry, (tier, _) in zip(mix, document.default_tier, strict=True):
-        assert served(document, tier, 16) == [names[model] for model in wanted(entry.policy, 16)]
+        assert served(document, tier, 16, compacted) == [names[model] for model in wanted(entry.policy, 16)]
 
 
 @given(mixes())
@@ -132,6 +138,16 @@ def test_a_cascade_of_three_stages_has_two_thresholds_and_two_rules_that_escalat
     ]
     assert all(rule.escalate for rule in document.rules)
     assert document.default_tier == (("small", 70), ("large", 30))
+
+
+def test_a_rule_says_which_tiers_it_is_meant_for_where_the_mix_has_others():
+    mix = (Entry(0.69, Policy((Stage("small", 31), Stage("large")))), Entry(0.31, Policy((Stage("small"),))))
+    document = compiled(router_with_placeholders(mix, "large").text)
+    assert [rule.when for rule in document.rules] == [
+        'session.tier in ["small", "large"] && session.calls_in_task > thresholds.calls_1'
+    ]
+    assert served(document, "small-2", 40, compacted=35) == ["small"] * 40
+    assert served(document, "small", 40, compacted=35) == ["small"] * 31 + ["large"] * 9
 
 
 def test_without_a_router_file_the_written_one_has_places_to_fill_in_and_says_so():
