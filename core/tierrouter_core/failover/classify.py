@@ -123,7 +123,7 @@ def failure_of_error(provider: str, error: ReportedError) -> Failure:
     wait_s = parse_retry_after({}, 0.0, text=error.message)
     if error.kind == MALFORMED_KIND:
         return Failure(kind=FailureKind.MALFORMED, message=f"{provider}: {error.message}", status=200)
-    if error.kind.isdigit() and int(error.kind) >= 300:
+    if error.kind.isdecimal() and int(error.kind) >= 300:
         kind = _kind(int(error.kind), error.kind, text, wait_s)
     elif _is_quota(error.kind, text):
         kind = _quota(text, wait_s)

@@ -179,6 +179,7 @@ INSIDE = [
     ("malformed", "no JSON", K.MALFORMED),
     ("", "?", K.SERVER_ERROR),
     ("something_new", "?", K.SERVER_ERROR),
+    ("5\N{SUPERSCRIPT TWO}2", "?", K.SERVER_ERROR),
 ]
 
 
