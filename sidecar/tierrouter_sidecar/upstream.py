@@ -79,7 +79,13 @@ class Upstream:
         context = self._contexts.get(provider.ca_bundle)
         if context is None:
             context = ssl.create_default_context()
-            context.load_verify_locations(cadata=provider.ca_bundle)
+            # Remarks between the certificates may be in any language; ssl takes ASCII alone.
+            bundle = provider.ca_bundle.encode("ascii", "replace").decode("ascii")
+            try:
+                context.load_verify_locations(cadata=bundle)
+            except ssl.SSLError as error:
+                message = f"the caBundle of {provider.name} can't be read, so nobody's certificate is accepted: {error}"
+                raise attempt_failed(FailureKind.TLS, message) from None
             self._contexts[provider.ca_bundle] = context
         return context
 
