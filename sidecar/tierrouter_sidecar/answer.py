@@ -242,6 +242,9 @@ class _Stream:
         try:
             while not meter.beyond_opening and not meter.complete:
                 events, broken = await self._next()
+                if meter.at_work:
+                    # A model that thinks unseen is not late; leaving it now would be paid for twice.
+                    timer.cancel()
                 if events:
                     held.append(events)
                     size += len(events)
