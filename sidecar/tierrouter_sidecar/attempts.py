@@ -167,7 +167,7 @@ class Attempts:
         except AttemptFailed as failed:
             forget_frames(failed)
             failure = self._judged(target, failed.failure)
-            if failure.kind in _BILLED and not isinstance(failed, Interrupted):
+            if self._is_billed(call, failure) and not isinstance(failed, Interrupted):
                 self._owe_input(call)
             health.failed(target, failure, self._failover)
             self._close(call, failure.message, failure.status)
@@ -290,6 +290,11 @@ class Attempts:
                 self._close(call, outrun.message)
         self._record.target = winner.target
 
+    def _is_billed(self, call: Call, failure: Failure) -> bool:
+        # The headers of an answer that is not streamed come when all of it has been generated.
+        whole = failure.kind is FailureKind.TIMEOUT and call.at_work and not self._record.request.stream
+        return whole or failure.kind in _BILLED
+
     def _owe_input(self, call: Call) -> None:
         call.attempt.usage = Usage(input_uncached=self._way.estimate(call.target), source=UsageSource.ESTIMATED)
 
@@ -308,6 +313,8 @@ class Attempts:
         """Close every call that is open, the one that serves last."""
         for call in sorted(self._open, key=lambda call: call is self._winner):
             broken = call.attempt.broken
+            if call.at_work and call.attempt.usage.source is UsageSource.NONE:
+                self._owe_input(call)
             self._close(call, error if broken is None else broken.message)
 
     def _close(self, call: Call, error: str, status: int = 0) -> None:

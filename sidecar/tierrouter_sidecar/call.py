@@ -53,6 +53,7 @@ class Call:
         self.attempt = Attempt(target)
         self._on_first_token = on_first_token
         self._upstream: Answer | None = None
+        self._sent = False
         self.began = False
         """Whether the first token of a stream has come."""
         self._fitted = self._fit()
@@ -143,6 +144,7 @@ class Call:
             self._fitted.body,
             failover,
             may_take.headers_s,
+            self._note_sent,
         )
         if upstream.status != 200:
             raise AttemptFailed(await self._failure_of(upstream))
@@ -152,6 +154,14 @@ class Call:
         if isinstance(self._fitted, Translated):
             return await self._relay_translated(upstream, self._fitted, late_s)
         return await self._relay(upstream, self._fitted, late_s)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the provider has the request and has not refused it: what it does then is paid for."""
+        return self._sent and (self._upstream is None or self._upstream.status == 200)
+
+    def _note_sent(self) -> None:
+        self._sent = True
 
     def close(self) -> int:
         """Let go of the provider's connection, whatever state it is in; the status that came, or 0."""

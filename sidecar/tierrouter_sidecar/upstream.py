@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import aiohttp
@@ -98,8 +98,11 @@ class Upstream:
         body: bytes | None,
         failover: Failover,
         wait_s: float,
+        on_sent: Callable[[], None] | None = None,
     ) -> Answer:
         """Send a request and wait at most ``wait_s`` for the answer's headers. Redirects are never followed.
+
+        ``on_sent`` is told when the provider gets the request.
 
         Raises:
             AttemptFailed: no answer came.
@@ -114,7 +117,7 @@ class Upstream:
         # A provider's address is its origin and the path that all its endpoints begin with.
         path = provider.base_url.removeprefix(origin) + path
         try:
-            return await self._connections.request(method, origin, path, headers, body, limits, tls)
+            return await self._connections.request(method, origin, path, headers, body, limits, tls, on_sent)
         except aiohttp.ConnectionTimeoutError:
             raise attempt_failed(
                 FailureKind.TIMEOUT, f"{where} took no connection in {failover.connect_timeout_ms} ms"
