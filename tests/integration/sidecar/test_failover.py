@@ -282,6 +282,19 @@ async def test_an_agent_that_hangs_up_on_an_error_event_has_been_cut_off_and_not
     assert [each["state"] for each in await left_alone(pair)] == ["open"], "and its provider is left alone for it"
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_stream_that_has_begun_is_kept_alive_however_long_headers_are_held(
+    start, provider, spare, monkeypatch, dialect
+):
+    monkeypatch.setattr(reply, "KEEP_ALIVE_S", 0.2)
+    sidecar = await start(with_failover(provider, spare, holdHeaders="15s"))
+    provider.always(Answer(text="one two", delivery=Delivery(event_delay_s=0.5)))
+    got = await sidecar.post(PATHS[dialect], STREAM[dialect])
+    read = read_stream(dialect, got.body)
+    assert (read.end, read.text) == (COMPLETE, "one two")
+    assert got.body.count(b"event: ping" if dialect is MESSAGES else b": keep-alive") >= 3
+
+
 OVERFLOW = "This endpoint's maximum context length is 8192 tokens. However, you requested about 9000 tokens"
 SAID_INSIDE = {"error": {"code": 400, "message": OVERFLOW}}
 
