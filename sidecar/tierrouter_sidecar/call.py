@@ -184,7 +184,7 @@ class Call:
 
     async def _relay(self, upstream: Answer, edited: Edited, late_s: float) -> web.StreamResponse:
         way, record, target = self._way, self._way.record, self.target
-        rename = record.request.model if way.document.response_model == "Requested" else None
+        rename = record.request.model if way.hides_model else None
         if upstream.content_type == EVENT_STREAM and way.reply is not None:
             if way.unfinished is not None:
                 again = untranslated(edited.body, record.request.dialect)
@@ -218,7 +218,7 @@ class Call:
         way, record, target = self._way, self._way.record, self.target
         envelope = Envelope(
             turn_id=record.turn_id,
-            model=record.request.model if way.document.response_model == "Requested" else target.model_id,
+            model=record.request.model if way.hides_model else target.model_id,
             created_s=int(record.arrived_s),
             input_estimate=way.estimate(target),
             include_usage=record.request.wants_usage is True,
@@ -241,6 +241,7 @@ class Call:
             translated,
             envelope,
             late_s=late_s,
+            hide_model=way.hides_model,
             before_sending=self._begin,
         )
 
@@ -253,7 +254,7 @@ class Call:
             self.began = True
             self._begin()
             matches = target.model_id == record.request.model
-            return headers_of(upstream, way.our_headers(target), matches_requested=matches)
+            return headers_of(upstream, way.our_headers(target), matches_requested=matches, hide_model=way.hides_model)
 
         try:
             await relay_stream(
@@ -288,6 +289,7 @@ class Call:
             body = way.server.credentials.redacted(await read_body(upstream, provider, late_s))
         except AttemptFailed:
             body = b""
+        matches = target.model_id == record.request.model
         failure = failure_of_answer(
             provider,
             self._dialect,
@@ -296,7 +298,7 @@ class Call:
             body,
             time.time(),
             secret=_secret_of(target),
-            shown_headers=tuple(headers_of(upstream, (), matches_requested=target.model_id == record.request.model)),
+            shown_headers=tuple(headers_of(upstream, (), matches_requested=matches, hide_model=way.hides_model)),
         )
         if failure.kind is FailureKind.REJECTED and self._refuses_usage(body):
             way.refused_usage = target.key
