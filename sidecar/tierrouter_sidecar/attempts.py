@@ -271,8 +271,12 @@ class Attempts:
         if call is self._hedge:
             self._record.reason = self._hedging
         for task, other in self._racing.items():
-            if other is not call:
-                task.cancel()
+            if other is call:
+                continue
+            if other is not self._hedge and not task.done():
+                # At least so long: were only winners known, what counts as late would sink with every hedge.
+                self._server.first_tokens.add(other.target, time.monotonic() - other.attempt.began_s)
+            task.cancel()
 
     async def _let_others_go(self, winner: Call) -> None:
         """Write down the calls that ``winner`` made needless; their models were at work, and that is paid for."""
