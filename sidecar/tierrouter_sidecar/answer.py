@@ -44,9 +44,12 @@ _AFTER_THE_LAST_MARKER_S = 1.0
 Headers = Sequence[tuple[str, str]]
 
 
-def headers_of(upstream: Answer, ours: Headers, *, matches_requested: bool) -> list[tuple[str, str]]:
+def headers_of(
+    upstream: Answer, ours: Headers, *, matches_requested: bool, hide_model: bool = False
+) -> list[tuple[str, str]]:
     """The answer's headers: those of the provider that a client may see, and ours."""
-    return [*response_headers(upstream.headers.items(), matches_requested=matches_requested), *ours]
+    theirs = response_headers(upstream.headers.items(), matches_requested, hide_model=hide_model)
+    return [*theirs, *ours]
 
 
 def error_response(error: WireError) -> web.Response:
@@ -111,7 +114,8 @@ async def relay_unary(
     record.outcome = Outcome.ANSWERED
     if rename_model is not None:
         body = rename_unary_model(body, rename_model)
-    headers = headers_of(upstream, ours, matches_requested=attempt.target.model_id == record.request.model)
+    matches = attempt.target.model_id == record.request.model
+    headers = headers_of(upstream, ours, matches_requested=matches, hide_model=rename_model is not None)
     response = web.Response(status=upstream.status, body=body, headers=headers)
     if record.kept is not None:
         record.kept.add(body)
@@ -242,6 +246,9 @@ class _Stream:
         try:
             while not meter.beyond_opening and not meter.complete:
                 events, broken = await self._next()
+                if meter.at_work:
+                    # A model that thinks unseen is not late; leaving it now would be paid for twice.
+                    timer.cancel()
                 if events:
                     held.append(events)
                     size += len(events)

@@ -167,7 +167,7 @@ class Attempts:
         except AttemptFailed as failed:
             forget_frames(failed)
             failure = self._judged(target, failed.failure)
-            if failure.kind in _BILLED and not isinstance(failed, Interrupted):
+            if self._is_billed(call, failure) and not isinstance(failed, Interrupted):
                 self._owe_input(call)
             health.failed(target, failure, self._failover)
             self._close(call, failure.message, failure.status)
@@ -271,8 +271,12 @@ class Attempts:
         if call is self._hedge:
             self._record.reason = self._hedging
         for task, other in self._racing.items():
-            if other is not call:
-                task.cancel()
+            if other is call:
+                continue
+            if other is not self._hedge and not task.done():
+                # At least so long: were only winners known, what counts as late would sink with every hedge.
+                self._server.first_tokens.add(other.target, time.monotonic() - other.attempt.began_s)
+            task.cancel()
 
     async def _let_others_go(self, winner: Call) -> None:
         """Write down the calls that ``winner`` made needless; their models were at work, and that is paid for."""
@@ -289,6 +293,11 @@ class Attempts:
                 self._walk = replace(self._walk, tried=(*self._walk.tried, Tried(call.target, outrun)))
                 self._close(call, outrun.message)
         self._record.target = winner.target
+
+    def _is_billed(self, call: Call, failure: Failure) -> bool:
+        # The headers of an answer that is not streamed come when all of it has been generated.
+        whole = failure.kind is FailureKind.TIMEOUT and call.at_work and not self._record.request.stream
+        return whole or failure.kind in _BILLED
 
     def _owe_input(self, call: Call) -> None:
         call.attempt.usage = Usage(input_uncached=self._way.estimate(call.target), source=UsageSource.ESTIMATED)
@@ -308,6 +317,8 @@ class Attempts:
         """Close every call that is open, the one that serves last."""
         for call in sorted(self._open, key=lambda call: call is self._winner):
             broken = call.attempt.broken
+            if call.at_work and call.attempt.usage.source is UsageSource.NONE:
+                self._owe_input(call)
             self._close(call, error if broken is None else broken.message)
 
     def _close(self, call: Call, error: str, status: int = 0) -> None:

@@ -53,6 +53,7 @@ class Call:
         self.attempt = Attempt(target)
         self._on_first_token = on_first_token
         self._upstream: Answer | None = None
+        self._sent = False
         self.began = False
         """Whether the first token of a stream has come."""
         self._fitted = self._fit()
@@ -143,6 +144,7 @@ class Call:
             self._fitted.body,
             failover,
             may_take.headers_s,
+            self._note_sent,
         )
         if upstream.status != 200:
             raise AttemptFailed(await self._failure_of(upstream))
@@ -152,6 +154,14 @@ class Call:
         if isinstance(self._fitted, Translated):
             return await self._relay_translated(upstream, self._fitted, late_s)
         return await self._relay(upstream, self._fitted, late_s)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the provider has the request and has not refused it: what it does then is paid for."""
+        return self._sent and (self._upstream is None or self._upstream.status == 200)
+
+    def _note_sent(self) -> None:
+        self._sent = True
 
     def close(self) -> int:
         """Let go of the provider's connection, whatever state it is in; the status that came, or 0."""
@@ -174,7 +184,7 @@ class Call:
 
     async def _relay(self, upstream: Answer, edited: Edited, late_s: float) -> web.StreamResponse:
         way, record, target = self._way, self._way.record, self.target
-        rename = record.request.model if way.document.response_model == "Requested" else None
+        rename = record.request.model if way.hides_model else None
         if upstream.content_type == EVENT_STREAM and way.reply is not None:
             if way.unfinished is not None:
                 again = untranslated(edited.body, record.request.dialect)
@@ -208,7 +218,7 @@ class Call:
         way, record, target = self._way, self._way.record, self.target
         envelope = Envelope(
             turn_id=record.turn_id,
-            model=record.request.model if way.document.response_model == "Requested" else target.model_id,
+            model=record.request.model if way.hides_model else target.model_id,
             created_s=int(record.arrived_s),
             input_estimate=way.estimate(target),
             include_usage=record.request.wants_usage is True,
@@ -231,6 +241,7 @@ class Call:
             translated,
             envelope,
             late_s=late_s,
+            hide_model=way.hides_model,
             before_sending=self._begin,
         )
 
@@ -243,7 +254,7 @@ class Call:
             self.began = True
             self._begin()
             matches = target.model_id == record.request.model
-            return headers_of(upstream, way.our_headers(target), matches_requested=matches)
+            return headers_of(upstream, way.our_headers(target), matches_requested=matches, hide_model=way.hides_model)
 
         try:
             await relay_stream(
@@ -278,6 +289,7 @@ class Call:
             body = way.server.credentials.redacted(await read_body(upstream, provider, late_s))
         except AttemptFailed:
             body = b""
+        matches = target.model_id == record.request.model
         failure = failure_of_answer(
             provider,
             self._dialect,
@@ -286,7 +298,7 @@ class Call:
             body,
             time.time(),
             secret=_secret_of(target),
-            shown_headers=tuple(headers_of(upstream, (), matches_requested=target.model_id == record.request.model)),
+            shown_headers=tuple(headers_of(upstream, (), matches_requested=matches, hide_model=way.hides_model)),
         )
         if failure.kind is FailureKind.REJECTED and self._refuses_usage(body):
             way.refused_usage = target.key

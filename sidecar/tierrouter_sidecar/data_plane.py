@@ -89,6 +89,9 @@ class DataPlane:
         if headers.get("content-encoding", "identity") != "identity":
             message = f"a body with content-encoding {headers['content-encoding'][:40]} is not accepted; send it plain"
             return self._reject(http.path, headers, Meaning.UNSUPPORTED_MEDIA, message, "content_encoding")
+        if http.content_length is not None and http.content_length > MAX_BODY_BYTES:
+            # Before it is held: what is never taken must keep nobody else out.
+            return self._reject_too_large(http, headers)
         # A body in chunks says its length when it is over: until then it is the longest that is taken.
         held = http.content_length if http.content_length is not None else MAX_BODY_BYTES * http.body_exists
         full = self._why_full(held)
@@ -129,11 +132,7 @@ class DataPlane:
             response.force_close()
             return response
         except web.HTTPRequestEntityTooLarge:
-            message = f"the body is larger than {MAX_BODY_BYTES // 2**20} MiB"
-            response = self._reject(http.path, headers, Meaning.TOO_LARGE, message, "too_large")
-            # The rest of the body is still under way: the connection can't be used again.
-            response.force_close()
-            return response
+            return self._reject_too_large(http, headers)
         finally:
             self.reading -= 1
 
@@ -156,6 +155,13 @@ class DataPlane:
         finally:
             timer.cancel()
         return b"".join(chunks)
+
+    def _reject_too_large(self, http: web.BaseRequest, headers: dict[str, str]) -> web.Response:
+        message = f"the body is larger than {MAX_BODY_BYTES // 2**20} MiB"
+        response = self._reject(http.path, headers, Meaning.TOO_LARGE, message, "too_large")
+        # The rest of the body is still under way: the connection can't be used again.
+        response.force_close()
+        return response
 
     def _reject(self, path: str, headers: dict[str, str], meaning: Meaning, message: str, reason: str) -> web.Response:
         self._metrics.count(m.REJECTED, reason)

@@ -7,7 +7,7 @@ TLS, the pool of connections, parsing, and telling a whole answer from one that 
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -101,6 +101,7 @@ class Connections:
         body: bytes | None,
         limits: Limits,
         tls: ssl.SSLContext | bool,
+        on_sent: Callable[[], None] | None = None,
     ) -> Answer:
         """Send a request and wait for its answer's headers.
 
@@ -110,6 +111,7 @@ class Connections:
             path: with the query, as it goes on the wire.
             headers: all but ``host`` and ``content-length``.
             tls: as aiohttp's ``ssl``.
+            on_sent: is told when there is a connection and the request goes out on it.
 
         Raises:
             aiohttp.ConnectionTimeoutError: no connection in time.
@@ -127,6 +129,8 @@ class Connections:
             if limits.headers_s < limits.connect_s:
                 raise
             raise aiohttp.ConnectionTimeoutError(f"no connection to {origin} in time") from error
+        if on_sent is not None:
+            on_sent()
         try:
             answer = await _exchanged(connection, head, body, limits.idle_s, until_s)
         except BaseException:

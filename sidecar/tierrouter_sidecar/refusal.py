@@ -11,7 +11,7 @@ from tierrouter_core.failover.ladder import GiveUp
 from tierrouter_core.names import BUDGET_RESET_HEADER, TURN_HEADER, Dialect, Outcome
 from tierrouter_core.wire.failures import Meaning, final_error
 from tierrouter_core.wire.in_band import in_band_error
-from tierrouter_core.wire.translated_error import CONTEXT_CODE, translated_error
+from tierrouter_core.wire.translated_error import CONTEXT_CODE, told_too_long, translated_error
 from tierrouter_sidecar.answer import error_response, send
 from tierrouter_sidecar.reply import Reply
 from tierrouter_sidecar.under_way import UnderWay, Unfinished
@@ -19,21 +19,24 @@ from tierrouter_sidecar.under_way import UnderWay, Unfinished
 
 async def give_up(way: UnderWay, now: GiveUp) -> web.StreamResponse:
     """Tell the client: what the provider said, or what will help its own retries."""
-    shown = now.shown
+    shown, dialect = now.shown, way.record.request.dialect
+    too_long = shown is not None and shown.failure.kind is FailureKind.CONTEXT_LENGTH
+    code = CONTEXT_CODE if too_long else None
     if now.meaning is not None or shown is None or shown.failure.said is None:
-        code = CONTEXT_CODE if shown is not None and shown.failure.kind is FailureKind.CONTEXT_LENGTH else None
-        return await refuse(way, now.meaning or Meaning.WAIT, now.message, now.retry_after_s, code)
+        message = told_too_long(dialect, now.message) if too_long else now.message
+        return await refuse(way, now.meaning or Meaning.WAIT, message, now.retry_after_s, code)
     if way.reply is not None and way.reply.begun:
-        return await refuse(way, Meaning.BAD_REQUEST, shown.failure.message)
+        message = told_too_long(dialect, shown.failure.message) if too_long else shown.failure.message
+        return await refuse(way, Meaning.BAD_REQUEST, message, code=code)
     record, said = way.record, shown.failure.said
     record.target = shown.target
     ours = way.our_headers(shown.target)
     # After a 5xx agents would ask again, and Codex after a 413 too, each time with the whole body.
     is_asked_again = said.status >= 500 or (said.status == 413 and said.dialect is Dialect.RESPONSES)
-    if said.dialect is record.request.dialect and not is_asked_again:
+    if said.dialect is dialect and not is_asked_again:
         response = web.Response(status=said.status, body=said.body, headers=[*said.headers, *ours])
     else:
-        error = translated_error(record.request.dialect, said.dialect, said.status, said.body, record.turn_id)
+        error = translated_error(dialect, said.dialect, said.status, said.body, record.turn_id)
         response = error_response(error)
         response.headers.extend(ours)
     await send(way.http, response, record)
@@ -67,7 +70,7 @@ async def refuse(
     """An error of our own, with what the agent's retries need."""
     record = way.record
     if way.reply is not None and way.reply.begun:
-        return await _refuse_in_band(way, way.reply, meaning, message)
+        return await _refuse_in_band(way, way.reply, meaning, message, code or "")
     error = final_error(
         record.request.dialect, meaning, message, turn_id=record.turn_id, retry_after_s=retry_after_s, code=code
     )
@@ -78,12 +81,12 @@ async def refuse(
     return response
 
 
-async def _refuse_in_band(way: UnderWay, reply: Reply, meaning: Meaning, message: str) -> web.StreamResponse:
+async def _refuse_in_band(way: UnderWay, reply: Reply, meaning: Meaning, message: str, code: str) -> web.StreamResponse:
     """The headers have gone out while the client waited: what is left is to say it in the stream."""
     record = way.record
     response = {"id": f"resp_{record.turn_id}", "created_at": int(record.arrived_s), "model": record.request.model}
     try:
-        await reply.write(in_band_error(record.request.dialect, message, meaning=meaning, response=response))
+        await reply.write(in_band_error(record.request.dialect, message, meaning=meaning, kind=code, response=response))
         return await reply.end()
     except OSError:
         record.outcome = Outcome.CLIENT_GONE

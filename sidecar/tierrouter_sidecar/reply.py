@@ -56,7 +56,7 @@ class Reply:
     def hold(self, headers: Headers) -> None:
         """Begin the wait for the first event; ``headers`` go out where it takes too long."""
         self._early = headers
-        self._timer = self._loop.call_later(self._hold_s, self._tick)
+        self._tick_in(self._hold_s)
 
     async def begin(self, status: int, headers: Headers) -> None:
         """Send the headers, if that has not been done. OSError: the client is gone."""
@@ -69,6 +69,9 @@ class Reply:
             self._response = response
             await response.prepare(self._http)
             self._sent_s = self._loop.time()
+            if not self._closed:
+                # Until now it was set to how long the headers are held.
+                self._tick_in(KEEP_ALIVE_S)
 
     async def write(self, events: bytes) -> None:
         """Send whole events. OSError: the client is gone."""
@@ -99,7 +102,12 @@ class Reply:
             if self._sending is None or self._sending.done():
                 self._sending = self._loop.create_task(self._show_life())
             silent_s = 0.0
-        self._timer = self._loop.call_later(KEEP_ALIVE_S - silent_s, self._tick)
+        self._tick_in(KEEP_ALIVE_S - silent_s)
+
+    def _tick_in(self, wait_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(wait_s, self._tick)
 
     async def _show_life(self) -> None:
         # A client that is gone is noticed by the turn itself.

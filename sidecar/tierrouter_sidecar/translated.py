@@ -32,13 +32,14 @@ async def relay_translated_unary(
     envelope: Envelope,
     *,
     late_s: float,
+    hide_model: bool,
     before_sending: Callable[[], None],
 ) -> web.StreamResponse:
     """Relay a 200 whose body, or whose answer, is one piece.
 
     A provider that streams unasked, or doesn't though it was asked to, is understood all the same. ``reply`` is the
     stream that the client has asked for, if it has; ``late_s`` when the whole has to be there;
-    ``before_sending`` is told that it is an answer.
+    ``hide_model`` whether no header may name the one that served; ``before_sending`` is told that it is an answer.
 
     Raises:
         AttemptFailed: the body is no answer; nothing has been sent.
@@ -64,7 +65,8 @@ async def relay_translated_unary(
         raise AttemptFailed(failure_of_error(provider, ReportedError(answer.message, answer.kind)))
     before_sending()
     record.outcome = Outcome.ANSWERED
-    theirs = [pair for pair in headers_of(upstream, ours, matches_requested=False) if pair[0] != "content-type"]
+    headers = headers_of(upstream, ours, matches_requested=False, hide_model=hide_model)
+    theirs = [pair for pair in headers if pair[0] != "content-type"]
     record.first_byte()
     if reply is not None:
         try:

@@ -69,6 +69,11 @@ class UnderWay:
         """The configuration that it began with."""
         return self.record.in_force.document
 
+    @property
+    def hides_model(self) -> bool:
+        """Whether an answer says the requested model in place of the one that served."""
+        return self.document.response_model == "Requested"
+
     def estimate(self, target: Target) -> int:
         """Its input tokens for the model of ``target``."""
         return self.server.tokens_for(target, self.read)

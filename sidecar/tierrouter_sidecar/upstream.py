@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import aiohttp
@@ -79,7 +79,13 @@ class Upstream:
         context = self._contexts.get(provider.ca_bundle)
         if context is None:
             context = ssl.create_default_context()
-            context.load_verify_locations(cadata=provider.ca_bundle)
+            # Remarks between the certificates may be in any language; ssl takes ASCII alone.
+            bundle = provider.ca_bundle.encode("ascii", "replace").decode("ascii")
+            try:
+                context.load_verify_locations(cadata=bundle)
+            except ssl.SSLError as error:
+                message = f"the caBundle of {provider.name} can't be read, so nobody's certificate is accepted: {error}"
+                raise attempt_failed(FailureKind.TLS, message) from None
             self._contexts[provider.ca_bundle] = context
         return context
 
@@ -92,8 +98,11 @@ class Upstream:
         body: bytes | None,
         failover: Failover,
         wait_s: float,
+        on_sent: Callable[[], None] | None = None,
     ) -> Answer:
         """Send a request and wait at most ``wait_s`` for the answer's headers. Redirects are never followed.
+
+        ``on_sent`` is told when the provider gets the request.
 
         Raises:
             AttemptFailed: no answer came.
@@ -108,7 +117,7 @@ class Upstream:
         # A provider's address is its origin and the path that all its endpoints begin with.
         path = provider.base_url.removeprefix(origin) + path
         try:
-            return await self._connections.request(method, origin, path, headers, body, limits, tls)
+            return await self._connections.request(method, origin, path, headers, body, limits, tls, on_sent)
         except aiohttp.ConnectionTimeoutError:
             raise attempt_failed(
                 FailureKind.TIMEOUT, f"{where} took no connection in {failover.connect_timeout_ms} ms"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -28,8 +28,6 @@ _BY_STATUS: Final[Mapping[int, FailureKind]] = {
 
 _BY_WORD: Final[tuple[tuple[str, FailureKind], ...]] = (
     # In this order: the first that is found in an error's code or type.
-    ("insufficient_quota", FailureKind.QUOTA),
-    ("billing", FailureKind.QUOTA),
     ("rate_limit", FailureKind.THROTTLED),
     ("overloaded", FailureKind.OVERLOADED),
     ("context_length", FailureKind.CONTEXT_LENGTH),
@@ -49,10 +47,17 @@ _BY_WORD: Final[tuple[tuple[str, FailureKind], ...]] = (
     ("timeout", FailureKind.BUSY),
 )
 
+_QUOTA_CODE = re.compile(r"insufficient_quota|current_quota|billing|spend|usage_limit", re.IGNORECASE)
+_CAP = r"\b(?:spend|spending|usage|monthly|billing|billing hard) (?:limit|cap)s?\b"
+_MET = r"\b(?:reach|exceed|hit)"
 _QUOTA = re.compile(
-    r"insufficient_quota|insufficient (?:credits|balance|funds)|credit balance|billing|"
-    r"spend(?:ing)?[ _-]?(?:limit|cap)|exceeded your current quota|usage limit|monthly limit",
+    # Whole phrases: a tool may be named billing_lookup, and a throttled client is told where its billing page is.
+    r"insufficient[ _](?:quota|credits|balance|funds)\b|credit balance is|exceeded your current quota|"
+    rf"{_MET}[^.]{{0,60}}{_CAP}|{_CAP}[^.]{{0,30}}{_MET}",
     re.IGNORECASE,
+)
+_ANOTHER_THING = re.compile(
+    r"\b(?:item|response|file|container|conversation)\b(?:(?!\bmodel\b).){0,80}\bnot found", re.IGNORECASE
 )
 _FILTERED = re.compile(
     r"content[_ ]?(?:filter|policy|management)|moderation|flagged|safety system|responsible ?ai", re.IGNORECASE
@@ -64,7 +69,6 @@ _PREFILL = re.compile(
 )
 MOST_WORDS: Final = 4096
 """Characters of a provider's own words that are kept."""
-_LEAST_QUOTA_WAIT_S = 1.0
 _MOST_READ_BYTES = 4096
 
 
@@ -90,11 +94,16 @@ def failure_of_answer(
         secret: where the key comes from, for who has to mend it.
         shown_headers: those that a client may see.
     """
-    error = _error_in(dialect, body)
+    payload = _payload_of(body)
+    error = reported_error(dialect, payload)
+    facts = details(payload.get("error")) or payload
     text = error.message if error is not None else body[:_MOST_READ_BYTES].decode("utf-8", "replace").strip()
     wait_s = parse_retry_after(headers, now_s, text=text)
     said = Said(status=status, dialect=dialect, headers=shown_headers, body=body)
-    kind = _kind(status, body[:_MOST_READ_BYTES].decode("utf-8", "replace"), wait_s)
+    codes = f"{facts.get('code')} {facts.get('type')}"
+    kind = _kind(status, codes, body[:_MOST_READ_BYTES].decode("utf-8", "replace"), wait_s)
+    if kind is FailureKind.NO_MODEL and payload and _lacks_another_thing(facts.get("param"), text):
+        kind = FailureKind.REJECTED
     if 300 <= status < 400:
         message = f"{provider} answered with a redirect ({status}), which is never followed"
         return Failure(kind=FailureKind.REDIRECT, message=message, status=status)
@@ -114,14 +123,16 @@ def failure_of_error(provider: str, error: ReportedError) -> Failure:
     wait_s = parse_retry_after({}, 0.0, text=error.message)
     if error.kind == MALFORMED_KIND:
         return Failure(kind=FailureKind.MALFORMED, message=f"{provider}: {error.message}", status=200)
-    if error.kind.isdigit() and int(error.kind) >= 300:
-        kind = _kind(int(error.kind), text, wait_s)
-    elif _QUOTA.search(text):
-        kind = FailureKind.QUOTA
+    if error.kind.isdecimal() and int(error.kind) >= 300:
+        kind = _kind(int(error.kind), error.kind, text, wait_s)
+    elif _is_quota(error.kind, text):
+        kind = _quota(text, wait_s)
     elif OVERFLOW.search(text):
         kind = FailureKind.CONTEXT_LENGTH
     else:
         kind = next((kind for word, kind in _BY_WORD if word in error.kind), FailureKind.SERVER_ERROR)
+    if kind is FailureKind.NO_MODEL and _lacks_another_thing(None, text):
+        kind = FailureKind.REJECTED
     what = f" ({error.kind[:40]})" if error.kind else ""
     message = f"{provider} reported an error{what}"
     if _is_about_the_turn(kind):
@@ -134,11 +145,18 @@ def _is_about_the_turn(kind: FailureKind) -> bool:
     return TREATMENTS[kind].shown is None or kind in (FailureKind.QUOTA, FailureKind.NO_MODEL)
 
 
-def _kind(status: int, text: str, wait_s: float | None) -> FailureKind:
-    if status in (402, 403, 429, 400) and _QUOTA.search(text):
-        # OpenRouter's 402 with a time to wait is a limit like others.
-        short = wait_s is not None and wait_s > _LEAST_QUOTA_WAIT_S and status in (402, 429)
-        return FailureKind.THROTTLED if short and "insufficient_quota" not in text else FailureKind.QUOTA
+def _is_quota(codes: str, text: str) -> bool:
+    return _QUOTA_CODE.search(codes) is not None or _QUOTA.search(text) is not None
+
+
+def _quota(text: str, wait_s: float | None) -> FailureKind:
+    """Of a limit on what is paid for: who names a time to wait, as OpenRouter does, means one like others."""
+    return FailureKind.THROTTLED if wait_s and "insufficient_quota" not in text else FailureKind.QUOTA
+
+
+def _kind(status: int, codes: str, text: str, wait_s: float | None) -> FailureKind:
+    if status in (400, 402, 403, 429) and _is_quota(codes, text):
+        return _quota(text, wait_s if status in (402, 429) else None)
     if status == 402 and wait_s is not None:
         return FailureKind.THROTTLED
     if status in (400, 403, 422, 451) and _FILTERED.search(text):
@@ -156,9 +174,13 @@ def _kind(status: int, text: str, wait_s: float | None) -> FailureKind:
     return FailureKind.REJECTED if 400 <= status < 500 else FailureKind.SERVER_ERROR
 
 
-def _error_in(dialect: Dialect, body: bytes) -> ReportedError | None:
+def _lacks_another_thing(param: object, text: str) -> bool:
+    """Of a 404: whether it is not the model that isn't there, but what the turn refers to."""
+    return param not in (None, "", "model") or _ANOTHER_THING.search(text) is not None
+
+
+def _payload_of(body: bytes) -> Mapping[str, Any]:
     try:
-        payload = details(orjson.loads(body))
+        return details(orjson.loads(body))
     except orjson.JSONDecodeError:
-        return None
-    return reported_error(dialect, payload)
+        return {}

@@ -1,5 +1,6 @@
 """Checks of a ModelProvider across its fields: one small function per rule."""
 
+import base64
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,6 +13,9 @@ from tierrouter_core.resources.provider import ModelProvider
 from tierrouter_core.resources.yaml_text import Path
 
 _BASE_URL: Path = ("spec", "baseURL")
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)(?:-----END CERTIFICATE-----|\Z)", re.DOTALL)
+_SEQUENCE = 0x30
+"""What every certificate's DER begins with; its length follows."""
 _OWN_KEYS = frozenset({"input", "messages", "model", "stream"})
 _SECRET_KEYS = frozenset({"accesstoken", "apikey", "authorization", "password", "secret", "secretkey", "xapikey"})
 
@@ -61,6 +65,24 @@ def the_ca_bundle_holds_certificates_only(provider: ModelProvider) -> Iterator[F
     elif bundle.strip() and "-----BEGIN CERTIFICATE-----" not in bundle:
         message = "holds no certificate, expected PEM text with -----BEGIN CERTIFICATE-----"
         yield Finding(("spec", "caBundle"), message)
+    else:
+        for number, found in enumerate(_CERTIFICATE.finditer(bundle), start=1):
+            if not found[0].endswith("END CERTIFICATE-----") or not _is_whole(found[1]):
+                message = f"its certificate {number} can't be read; copy the whole PEM text, from BEGIN to END"
+                yield Finding(("spec", "caBundle"), message)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a certificate's base64 is one, and none of the DER inside is missing; its signature is nobody's here."""
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return False
+    if len(data) < 2 or data[0] != _SEQUENCE:
+        return False
+    octets = data[1] & 0x7F if data[1] & 0x80 else 0
+    length = int.from_bytes(data[2 : 2 + octets], "big") if octets else data[1]
+    return len(data) >= 2 + octets + length
 
 
 def request_defaults_leave_the_turn_alone(provider: ModelProvider) -> Iterator[Finding]:

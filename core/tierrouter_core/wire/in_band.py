@@ -49,7 +49,8 @@ def in_band_error(
 ) -> bytes:
     """The events that end a broken stream; after them the body ends.
 
-    ``kind`` is the provider's own word for it, which Chat's clients see. The last three are for Responses: what is
+    ``kind`` is a finer word for it, such as the provider's own, which the OpenAI dialects show as its code. The last
+    three are for Responses: what is
     known of the response (at least its ``id``), the number of the next event, and whether ``response.created`` has
     been sent. Where it has not, it goes first, because the SDK can't read a failure of a response that never began.
     """
@@ -65,7 +66,7 @@ def in_band_error(
     failed = {
         **base,
         "status": "failed",
-        "error": {"code": "rate_limit_exceeded" if throttled else "server_error", "message": message},
+        "error": {"code": "rate_limit_exceeded" if throttled else kind or "server_error", "message": message},
     }
     events = [("response.failed", failed)]
     if not opened:

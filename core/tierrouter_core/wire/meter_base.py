@@ -67,6 +67,11 @@ class StreamMeter(ABC):
         self._ended = False
 
     @property
+    def at_work(self) -> bool:
+        """Whether the provider has begun to answer: here no sooner than the client sees it."""
+        return self.beyond_opening
+
+    @property
     def complete(self) -> bool:
         """Whether the answer's end has come: its terminator, or its finish with nothing left open."""
         return self._finished and self.error is None

@@ -15,7 +15,7 @@ _GO_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1
 _LONGEST_DELTA_S = 1e9
 _LONGEST_EPOCH_S = 1e11
 """A bare number may be a time to wait, or a moment in seconds or in milliseconds of the epoch: they are far apart."""
-_IN_TEXT = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:ms|s|m|h))+)", re.IGNORECASE)
+_IN_TEXT = re.compile(r"(?:try again|retry) in ((?:\d+(?:\.\d+)?(?:ms|s|m|h))+)", re.IGNORECASE)
 
 
 def parse_retry_after(headers: Mapping[str, str], now_s: float, *, text: str = "") -> float | None:
@@ -23,7 +23,7 @@ def parse_retry_after(headers: Mapping[str, str], now_s: float, *, text: str = "
 
     In this order: ``retry-after-ms``; ``retry-after`` in seconds or as a date; the resets of OpenAI (a duration),
     Anthropic (RFC 3339), OpenRouter (epoch in milliseconds) and others (seconds, or epoch in seconds), the latest of
-    them that is still to come; ``try again in 1.5s`` in ``text``,
+    them that is still to come; ``try again in 1.5s`` or ``retry in 1.5s`` in ``text``,
     the error's message. ``now_s`` is the epoch's seconds. What is negative, no number or above an hour is no answer.
     """
     named = {name.lower(): value.strip() for name, value in headers.items()}

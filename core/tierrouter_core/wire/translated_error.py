@@ -51,14 +51,19 @@ def translated_error(source: Dialect, target: Dialect, status: int, body: bytes,
     message = text or f"the provider answered with status {status} and said nothing"
     # Some servers say it with a 500, which agents would only ask again after.
     if status in (400, 413, 422, 500) and OVERFLOW.search(f"{error.kind if error else ''} {message}"):
-        if source is Dialect.MESSAGES:
-            message = f"{_too_long(message)} ({message})"
+        message = told_too_long(source, message)
         return final_error(source, Meaning.BAD_REQUEST, message, turn_id=turn_id, code=CONTEXT_CODE)
     return final_error(source, _MEANINGS.get(status, Meaning.BAD_REQUEST), message, turn_id=turn_id)
 
 
-def _too_long(message: str) -> str:
+def told_too_long(source: Dialect, message: str) -> str:
+    """``message``, which says that a prompt is too long, so that agents of ``source`` compact.
+
+    Those of the OpenAI dialects go by :data:`CONTEXT_CODE`, Claude Code by these words.
+    """
+    if source is not Dialect.MESSAGES:
+        return message
     numbers = sorted({int(number) for number in _NUMBERS.findall(message)}, reverse=True)
     if len(numbers) < 2:
-        return "prompt is too long"
-    return f"prompt is too long: {numbers[0]} tokens > {numbers[1]} maximum"
+        return f"prompt is too long ({message})"
+    return f"prompt is too long: {numbers[0]} tokens > {numbers[1]} maximum ({message})"

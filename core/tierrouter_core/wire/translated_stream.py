@@ -69,6 +69,11 @@ class StreamTranslator:
         return self._begun
 
     @property
+    def at_work(self) -> bool:
+        """Whether the provider has begun to answer, maybe with thoughts that the client's dialect can't show."""
+        return self._meter.beyond_opening
+
+    @property
     def complete(self) -> bool:
         """Whether the answer's end has come."""
         return self._finish is not None and self._failure is None

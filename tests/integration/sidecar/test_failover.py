@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from itertools import count, pairwise
 
 import openai
@@ -12,7 +13,7 @@ from routers import router_text
 from sdk_ways import CHAT_ASK, Sdks
 from stream_grammars import COMPLETE, FAILED, read_stream
 
-from provider import Answer, Delivery, Ending, Hang, InBandError, Status, closed_port
+from provider import Answer, Delivery, Ending, Hang, InBandError, Raw, Status, closed_port
 from tierrouter_sidecar import reply
 
 DIALECTS = [CHAT, RESPONSES, MESSAGES]
@@ -302,3 +303,49 @@ async def test_an_agent_that_hangs_up_on_an_error_event_has_been_cut_off_and_not
     for row in await pair.rows(5):
         assert row.outcome == ("cut" if how == "cut" else "upstream_error")
     assert [each["state"] for each in await left_alone(pair)] == ["open"], "and its provider is left alone for it"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_stream_that_has_begun_is_kept_alive_however_long_headers_are_held(
+    start, provider, spare, monkeypatch, dialect
+):
+    monkeypatch.setattr(reply, "KEEP_ALIVE_S", 0.2)
+    sidecar = await start(with_failover(provider, spare, holdHeaders="15s"))
+    provider.always(Answer(text="one two", delivery=Delivery(event_delay_s=0.5)))
+    got = await sidecar.post(PATHS[dialect], STREAM[dialect])
+    read = read_stream(dialect, got.body)
+    assert (read.end, read.text) == (COMPLETE, "one two")
+    assert got.body.count(b"event: ping" if dialect is MESSAGES else b": keep-alive") >= 3
+
+
+OVERFLOW = "This endpoint's maximum context length is 8192 tokens. However, you requested about 9000 tokens"
+SAID_INSIDE = {"error": {"code": 400, "message": OVERFLOW}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Raw(b"data: %s\n\n" % json.dumps({**SAID_INSIDE, "choices": []}).encode()),
+        Raw(json.dumps(SAID_INSIDE).encode(), content_type="application/json"),
+        Status(400, body={"error": {"code": "context_length_exceeded", "message": OVERFLOW}}),
+    ],
+    ids=["in an event", "in a body", "by a status"],
+)
+@pytest.mark.parametrize("hold", ["5s", "100ms"], ids=["", "after the headers"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_turn_that_is_too_long_is_told_so_that_agents_compact_wherever_the_provider_says_it(
+    start, provider, spare, dialect, hold, said
+):
+    later = (
+        replace(said, delay_s=0.5) if isinstance(said, Status) else replace(said, delivery=Delivery(first_delay_s=0.5))
+    )
+    provider.always(later)
+    text = with_failover(provider, spare, holdHeaders=hold).replace(
+        "OpenAIChat, OpenAIResponses, AnthropicMessages", "OpenAIChat"
+    )
+    for window in ("262144", "400000", "1000000"):
+        text = text.replace(f"contextWindow: {window}", "contextWindow: 65536")
+    got = await (await start(text)).post(PATHS[dialect], STREAM[dialect])
+    assert got.status == (400 if hold == "5s" else 200)
+    words = b"prompt is too long: 9000 tokens > 8192 maximum" if dialect is MESSAGES else b"context_length_exceeded"
+    assert words in got.body

@@ -6,7 +6,19 @@ import json
 import pytest
 from routers import VENDOR_KEY, router_text
 
-from provider import Answer, Close, Delivery, Ending, Hang, InBandError, Reset, ScriptedProvider, Status, closed_port
+from provider import (
+    Answer,
+    Close,
+    Delivery,
+    Ending,
+    Hang,
+    InBandError,
+    Raw,
+    Reset,
+    ScriptedProvider,
+    Status,
+    closed_port,
+)
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 MESSAGES = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
@@ -210,14 +222,56 @@ async def test_a_client_that_goes_away_cancels_the_provider_within_a_second_and_
     assert row.usage_source in ("mixed", "estimated")
 
 
-async def test_a_client_that_goes_away_before_the_answer_cancels_the_provider(pair, provider):
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_goes_away_before_the_answer_cancels_the_provider_and_is_metered(
+    pair, provider, path, stream
+):
     provider.script(Hang())
-    task = asyncio.create_task(pair.post("/v1/chat/completions", CHAT))
+    task = asyncio.create_task(pair.post(path, {**BODIES[path], "stream": stream}))
     await provider.received(1)
     task.cancel()
     await provider.disconnected(1, timeout_s=1.0)
     (row,) = await pair.rows()
-    assert row.outcome == "client_gone"
+    assert (row.outcome, row.usage_source, row.output_tokens) == ("client_gone", "estimated", 0)
+    assert row.input_tokens > 0
+    assert row.cost_usd > 0
+
+
+async def test_a_client_that_goes_away_before_the_provider_was_asked_owes_nothing(pair, provider):
+    async def none_yet(*_):
+        await asyncio.sleep(30)
+
+    pair.running.upstream._connections._connector.connect = none_yet
+    task = asyncio.create_task(pair.post("/v1/chat/completions", CHAT))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    (row,) = await pair.rows()
+    assert (row.outcome, row.attempts, row.usage_source, row.cost_usd) == ("client_gone", 1, "none", 0)
+    assert provider.requests == []
+
+
+async def test_a_client_that_goes_away_while_a_refusal_is_read_owes_nothing(pair, provider):
+    provider.script(Raw(b"no", status=400, delivery=Delivery(ending=Ending.STALL)))
+    task = asyncio.create_task(pair.post("/v1/chat/completions", CHAT))
+    await provider.received(1)
+    await asyncio.sleep(0.3)
+    task.cancel()
+    (row,) = await pair.rows()
+    assert (row.outcome, row.usage_source, row.cost_usd) == ("client_gone", "none", 0)
+
+
+async def test_an_answer_in_one_piece_that_was_given_up_is_paid_for(start, provider, spare):
+    text = router_text(provider.base_url, spare.base_url).replace("totalTimeout: 20s", "totalTimeout: 2s")
+    text = text.replace("firstTokenTimeout: 5s", "firstTokenTimeout: 1s").replace("idleTimeout: 5s", "idleTimeout: 2s")
+    sidecar = await start(text.replace("headersTimeout: 10s", "headersTimeout: 1s"))
+    provider.script(Hang())
+    got = await sidecar.post("/v1/chat/completions", CHAT)
+    assert (got.status, got.tier) == (200, "fallback")
+    (row,) = await sidecar.rows()
+    assert (row.attempts, row.usage_source) == (2, "reported")
+    alone = (row.input_tokens * 0.14 + row.output_tokens * 0.28) / 1e6
+    assert float(row.cost_usd) > alone * 1.01, "the input of the one that was given up is in the sum"
 
 
 @pytest.mark.parametrize("path", BODIES)

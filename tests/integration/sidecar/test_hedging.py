@@ -55,6 +55,18 @@ async def test_the_first_serves_where_it_is_faster_after_all(hedged, provider, s
     assert await sidecar.metric(SERIES.format("lost")) == 1
 
 
+async def test_a_tier_that_was_outrun_is_known_to_be_slow_and_hedged_later(hedged, provider, spare):
+    """Were it known by its wins alone, ever more turns would be asked twice."""
+    sidecar, dialect = hedged
+    provider.always(LATE)
+    spare.always(Answer(text=["the spare answers"], delivery=Delivery(body_delay_s=0.6)))
+    for _ in range(2):
+        assert (await sidecar.post(PATHS[dialect], STREAM[dialect])).tier == "fallback"
+    provider.always(Answer(text=TEXT, delivery=Delivery(body_delay_s=0.3)))
+    assert (await sidecar.post(PATHS[dialect], STREAM[dialect])).tier == "routine"
+    assert len(spare.requests) == 2
+
+
 async def test_a_hedge_that_fails_leaves_the_turn_to_the_first(hedged, provider, spare):
     sidecar, dialect = hedged
     provider.always(Answer(text=TEXT, delivery=Delivery(body_delay_s=0.4)))

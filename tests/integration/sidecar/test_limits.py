@@ -208,3 +208,17 @@ async def test_the_largest_body_that_is_taken_is_exactly_that_large(start, provi
     body = b'{"model":"auto","messages":[{"role":"user","content":"%s"}]}'
     long = body % (b"x" * (MAX_BODY_BYTES - len(body) + 2 + more))
     assert (await sidecar.post(PATHS[CHAT], long)).status == status
+
+
+@pytest.mark.parametrize("expects", ["", "expect: 100-continue\r\n"], ids=["", "asking first"])
+async def test_a_body_that_says_that_it_is_too_large_is_refused_unread_and_keeps_nobody_out(start, provider, expects):
+    sidecar = await start(router_text(provider.base_url))
+    provider.always(GOOD)
+    reader, writer = await asyncio.open_connection("127.0.0.1", sidecar.running.port)
+    head = HEAD.replace("99", "600000000").replace("\r\nhost", f"\r\n{expects}host")
+    writer.write(head.format(PATHS[CHAT]).encode() + b"{")
+    said = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert said.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in said.lower()
+    assert (await sidecar.post(PATHS[CHAT], ASK[CHAT])).status == 200
+    writer.close()

@@ -5,7 +5,7 @@ import json
 import pytest
 from routers import router_text
 
-from provider import Answer, ScriptedProvider, closed_port
+from provider import Answer, Raw, ScriptedProvider, Status, closed_port
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 MESSAGES = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
@@ -140,6 +140,33 @@ async def test_the_response_can_name_the_requested_model(start, provider):
     streamed = await sidecar.post("/v1/messages", {**MESSAGES, "stream": True})
     assert b'"model":"claude-x"' in streamed.body.replace(b" ", b"")
     assert got.header("x-tierrouter-model") == "kimi-k2-6"
+
+
+SAYS_MODEL = {"openai-model": "moonshotai/kimi-k2.6", "openai-model-version": "1", "openai-processing-ms": "5"}
+WHOLE = b'{"id":"r","object":"response","model":"kimi","status":"completed","output":[]}'
+STREAMED = b'data: {"type":"response.created","sequence_number":0,"response":%s}\n\n' % WHOLE
+STREAMED += STREAMED.replace(b"created", b"completed")
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions"], ids=["in its dialect", "translated"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("says", ["Upstream", "Requested"])
+async def test_a_header_names_the_model_that_served_only_where_the_body_does(
+    start, provider, path, stream, status, says
+):
+    """Codex warns of a header that says another model than its own."""
+    sidecar = await start(router_text(provider.base_url, dialects="OpenAIResponses", more=f"  responseModel: {says}"))
+    kind = "text/event-stream" if stream else "application/json"
+    said = Raw(STREAMED if stream else WHOLE, content_type=kind, headers=SAYS_MODEL)
+    provider.always(said if status == 200 else Status(status, headers=SAYS_MODEL))
+    got = await sidecar.post(path, {**(RESPONSES if path == "/v1/responses" else CHAT), "stream": stream})
+    assert got.status == status
+    shown = [name for name in SAYS_MODEL if got.header(name) is not None]
+    if status == 400 and path != "/v1/responses":
+        assert shown == []
+    else:
+        assert shown == (list(SAYS_MODEL) if says == "Upstream" else ["openai-processing-ms"])
 
 
 async def test_models_are_listed_in_the_shape_that_the_client_reads(sidecar):

@@ -60,6 +60,27 @@ async def test_a_providers_certificate_is_verified(start, provider, certified, n
             assert "has no acceptable certificate" in got.reason
 
 
+async def test_a_ca_bundle_that_cannot_be_read_hands_the_turn_over(start, provider, spare):
+    """It looks like a certificate to all but OpenSSL."""
+    provider.always(GOOD)
+    bundle = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----"
+    sidecar = await start(trusting(router_text(provider.base_url, spare.base_url), bundle))
+    got = await sidecar.post(PATHS[CHAT], ASK[CHAT])
+    assert (got.status, got.tier) == (200, "fallback")
+    assert "the caBundle of vendor can't be read" in got.reason
+    assert provider.requests == []
+    assert await sidecar.metric('tierrouter_attempt_errors_total{kind="tls",provider="vendor"}') == 1
+
+
+async def test_a_ca_bundle_may_hold_remarks_in_any_language(start, provider, certified):
+    context, bundle = certified("localhost")
+    async with ScriptedProvider(tls=context) as secure:
+        secure.always(GOOD)
+        text = router_text(f"https://localhost:{secure.port}/v1", provider.base_url)
+        got = await (await start(trusting(text, f"# Zertifikat f\u00fcr uns\n{bundle}"))).post(PATHS[CHAT], ASK[CHAT])
+        assert (got.status, got.tier) == (200, "routine")
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_key_that_a_provider_says_in_a_stream_is_taken_out(start, provider, dialect):
     sidecar = await start(router_text(provider.base_url))

@@ -63,6 +63,19 @@ async def test_an_answers_headers_are_the_clients_and_say_who_served(start, prov
         assert got.reason.partition(":")[0] in ("Default", "Session")
 
 
+@pytest.mark.parametrize(("client", "upstream"), [pair for pair in PAIRS if pair[1] != CHAT])
+async def test_a_model_that_thinks_where_the_client_sees_nothing_is_waited_for(
+    start, provider, spare, client, upstream
+):
+    text = router_text(provider.base_url, spare.base_url, dialects=upstream, spare_dialects=CHAT)
+    sidecar = await start(text.replace("firstTokenTimeout: 5s", "firstTokenTimeout: 1400ms"))
+    provider.always(Answer(text=["thought well"], thinking="", delivery=Delivery(event_delay_s=0.5)))
+    got = await sidecar.post(PATHS[client], {**ASKED[client], "stream": True})
+    assert got.tier == "routine"
+    assert b"thought well" in got.body
+    assert spare.requests == []
+
+
 async def test_what_is_left_behind_is_said_and_counted(start, provider):
     sidecar = await start(router_text(provider.base_url, dialects=CHAT))
     got = await sidecar.post("/v1/messages", {**ASKED[MESSAGES], "top_k": 5, "metadata": {"user_id": "u"}})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierrouter_core.failover.classify import failure_of_answer, failure_of_error
-from tierrouter_core.failover.failure import Failure, FailureKind
+from tierrouter_core.failover.failure import Failure, FailureKind, LeftAlone
 from tierrouter_core.names import Dialect
 from tierrouter_core.wire.reported_error import ReportedError
 
@@ -35,6 +35,16 @@ SAID = [
     (429, anthropic("This request would exceed your account's rate limit", "rate_limit_error"), K.THROTTLED),
     (400, anthropic("Your credit balance is too low to access the Anthropic API."), K.QUOTA),
     (402, {"error": {"code": 402, "message": "Insufficient credits. Add more using https://a.example"}}, K.QUOTA),
+    (
+        400,
+        anthropic("You have reached your specified API usage limits. You will regain access on 2030-01-01."),
+        K.QUOTA,
+    ),
+    (400, openai("Billing hard limit has been reached", "billing_hard_limit_reached"), K.QUOTA),
+    (403, {"error": {"code": 403, "message": "Key limit exceeded (monthly limit)"}}, K.QUOTA),
+    (429, anthropic("This would exceed your organization's monthly spend limit", "rate_limit_error"), K.QUOTA),
+    (429, openai("Your account is not active, please check your details", "billing_not_active"), K.QUOTA),
+    (429, {"error": {"message": "suspended, recharge", "type": "exceeded_current_quota_error"}}, K.QUOTA),
     (401, openai("Incorrect API key provided: sk-12345", "invalid_api_key"), K.CREDENTIAL),
     (
         403,
@@ -44,6 +54,8 @@ SAID = [
     (403, {"error": {"code": 403, "message": "Your input was flagged", "metadata": {"reasons": ["x"]}}}, K.FILTERED),
     (404, openai("The model `gpt-9` does not exist", "model_not_found"), K.NO_MODEL),
     (404, anthropic("model: claude-nothing", "not_found_error"), K.NO_MODEL),
+    (404, openai("No response can be had: the model gpt-9 is not found"), K.NO_MODEL),
+    (404, b"File not found.", K.NO_MODEL),
     (408, openai("Request timed out"), K.BUSY),
     (409, openai("Conflict"), K.BUSY),
     (413, anthropic("Request exceeds the maximum size", "request_too_large"), K.TOO_LARGE),
@@ -96,6 +108,34 @@ def test_what_providers_say_is_understood(status: int, body: Any, kind: FailureK
     assert str(status) in found.message
 
 
+FREE_TIER = "Rate limit reached. Add a payment method at https://platform.example/account/billing."
+OWN_FAULTS = [
+    (400, openai("Invalid schema for function 'billing_lookup': None is not of type 'object'.")),
+    (400, openai("Invalid schema for function 'set_spend_limit': 'usage limit' is not of type 'object'.")),
+    (400, anthropic("x-anthropic-billing-header is a reserved keyword and may not be used in the system prompt.")),
+    (404, {"error": {"message": "Item 'rs_1' is gone.", "type": "invalid_request_error", "param": "input"}}),
+    (404, openai("Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.")),
+    (404, anthropic("File not found: file_011", "not_found_error")),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), OWN_FAULTS, ids=[str(body["error"]["message"]) for _, body in OWN_FAULTS])
+def test_a_requests_own_fault_is_told_in_the_providers_words_and_held_against_nobody_else(
+    status: int, body: dict[str, Any]
+) -> None:
+    found = classified(status, body)
+    assert found.kind is K.REJECTED
+    assert (found.treatment.health, found.shown) == (LeftAlone.NO, None)
+    error = body["error"]
+    assert failure_of_error("vendor", ReportedError(error["message"], error["type"])).kind is K.REJECTED
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}, {"retry-after-ms": "820"}], ids=str)
+def test_a_rate_limit_whose_words_lead_to_a_billing_page_is_a_throttle(headers: dict[str, str]) -> None:
+    assert classified(429, openai(FREE_TIER, "rate_limit_exceeded"), headers).kind is K.THROTTLED
+    assert failure_of_error("vendor", ReportedError(FREE_TIER, "rate_limit_exceeded")).kind is K.THROTTLED
+
+
 def test_how_long_to_wait_is_taken_from_headers_and_from_the_words() -> None:
     assert classified(429, openai("slow down"), {"Retry-After": "7"}).wait_s == 7.0
     assert classified(429, openai("slow down"), {"retry-after-ms": "1500"}).wait_s == 1.5
@@ -105,6 +145,12 @@ def test_how_long_to_wait_is_taken_from_headers_and_from_the_words() -> None:
 
 def test_a_payment_limit_that_passes_is_a_throttle() -> None:
     assert classified(402, {"error": {"code": 402, "message": "limit"}}, {"retry-after": "30"}).kind is K.THROTTLED
+    capped = anthropic("You have reached your monthly spend limit", "rate_limit_error")
+    assert classified(429, capped, {"retry-after": "1"}).kind is K.THROTTLED
+    by_the_minute = [{"error": {"message": "You exceeded your current quota. Please retry in 37.7s.", "code": 429}}]
+    assert classified(429, by_the_minute).kind is K.THROTTLED
+    used_up = openai("You exceeded your current quota", "insufficient_quota")
+    assert classified(429, used_up, {"retry-after": "1"}).kind is K.QUOTA
 
 
 def test_a_rejected_credential_names_the_secret_and_never_quotes_the_provider() -> None:
@@ -133,6 +179,7 @@ INSIDE = [
     ("malformed", "no JSON", K.MALFORMED),
     ("", "?", K.SERVER_ERROR),
     ("something_new", "?", K.SERVER_ERROR),
+    ("5\N{SUPERSCRIPT TWO}2", "?", K.SERVER_ERROR),
 ]
 
 

@@ -33,7 +33,8 @@ def above(*steps: int) -> dict[str, Any]:
 
 
 THIRD = {"name": "third", "model": "small", "provider": "vendor"}
-PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+PEM = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n"
+UNREADABLE = "spec.caBundle: its certificate 2 can't be read"
 KEY = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
 # rule in words, accepted spec, refused spec, the field and a part of the message
@@ -253,6 +254,15 @@ PROVIDER_CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     ("long rates rise", above(1000, 2000), above(2000, 2000), "priceUSDPerMTok.above[1].inputTokens: found 2000 after"),
     ("a caBundle is PEM", {"caBundle": PEM}, {"caBundle": "hello"}, "spec.caBundle: holds no certificate"),
+    *(
+        (f"a caBundle's certificates are whole, not {cut!r}", {"caBundle": PEM}, {"caBundle": PEM + cut}, UNREADABLE)
+        for cut in (
+            "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\nMAMC?QE=\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n",
+        )
+    ),
     ("a caBundle holds no key", {"caBundle": PEM}, {"caBundle": PEM + KEY}, "spec.caBundle: holds a private key"),
     (
         "a turn's own keys have no default",
