@@ -308,7 +308,8 @@ class Bookkeeper:
         for kind, number in zip(TOKEN_KINDS, tokens, strict=True):
             if number:
                 self._metrics.count(m.TOKENS, row.tier, model, kind, by=number)
-        if usage.source is not UsageSource.REPORTED:
+        # Who breaks an answer off, or whose client leaves, is not asked for its usage any more.
+        if usage.source is not UsageSource.REPORTED and row.outcome is Outcome.ANSWERED:
             self._metrics.count(m.USAGE_MISSING, row.tier)
         if usage.inconsistent:
             self._metrics.count(m.USAGE_INCONSISTENT, row.tier)

@@ -300,6 +300,16 @@ async def test_missing_usage_is_estimated_and_counted(pair, provider):
     assert await pair.metric('tierrouter_usage_missing_total{tier="routine"}') == 1
 
 
+async def test_an_answer_that_its_client_did_not_wait_for_is_none_without_usage(pair, provider):
+    provider.script(Answer(text=["first ", "second"], delivery=Delivery(event_delay_s=2.0)))
+    async with pair.client.post(pair.url + "/v1/chat/completions", json={**CHAT, "stream": True}) as response:
+        await response.content.readany()
+        response.close()
+    (row,) = await pair.rows()
+    assert (row.outcome, row.usage_source) == ("client_gone", "estimated")
+    assert await pair.metric('tierrouter_usage_missing_total{tier="routine"}') == 0
+
+
 async def test_a_stream_is_relayed_as_it_comes(pair, provider):
     provider.script(Answer(text=["first ", "second"], delivery=Delivery(event_delay_s=0.3)))
     async with pair.client.post(pair.url + "/v1/chat/completions", json={**CHAT, "stream": True}) as response:
