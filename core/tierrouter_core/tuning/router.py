@@ -4,9 +4,9 @@ A stage's tier is left by a rule ``session.calls_in_task > thresholds.x`` that e
 at hand is one of those that the rule sees, so ``x`` is what the stages so far may make together.
 
 Tiers of last stages have the highest rank, so that no rule moves what has come there, or began there, in a tool loop.
-Where a mix has tiers besides a cascade's own each of its rules also says which tiers it is meant for: the calls alone
-don't tell what the task drew. These are the stage's and the next one's, where it holds what has come there: after a
-compaction no rank does.
+A rule that could move what the task drew elsewhere in the mix also says which tiers it is meant for: the calls alone
+don't tell, and after a compaction no rank holds what was drawn. These are the stage's and the next one's, where it
+holds what has come there.
 """
 
 import re
@@ -171,13 +171,14 @@ def mix_spec(mix: Mix, baseline: str, place_of: PlaceOf) -> dict[str, Any]:
     thresholds: list[dict[str, Any]] = []
     rules: list[dict[str, Any]] = []
     drawn = [[tiers.add(stage, rank) for rank, stage in enumerate(entry.policy.stages, 1)] for entry in mix]
-    for entry, names in zip(mix, drawn, strict=True):
+    for entry_at, (entry, names) in enumerate(zip(mix, drawn, strict=True)):
         stages = entry.policy.stages
+        elsewhere = {name for at, others in enumerate(drawn) if at != entry_at for name in others}
         split.append({"tier": names[0], "weight": round(entry.weight * _PERCENT)})
         for place, limit in enumerate(accumulate(stage.max_calls or 0 for stage in stages[:-1])):
             number = len(thresholds) + 1
             when = f"session.calls_in_task > thresholds.calls_{number}"
-            if len(names) < len(tiers.written):
+            if elsewhere - {names[place + 1]}:
                 when = f'session.tier in ["{names[place]}", "{names[place + 1]}"] && {when}'
             thresholds.append({"name": f"calls_{number}", "value": limit})
             rules.append({"name": f"stalled-{number}", "when": when, "tier": names[place + 1], "escalate": True})
