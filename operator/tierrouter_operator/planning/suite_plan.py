@@ -140,10 +140,12 @@ def _decision_lost(suite: Obj, runs: Sequence[Run], decide: Decide) -> Mapping[s
     """What the suite's status lacks of the newest decision: it was cut short after that, or wiped."""
     newest = newest_decided(runs)
     status = suite.get("status") or {}
-    if newest is None or _is_of_a_later_one(suite, newest, decide):
+    if newest is None:
         return {}
     same = {"lastDecision": "action", "lastReason": "reason", "state": "state"}
     if all(status.get(key) == newest.decision.get(of) for key, of in same.items()):
+        return {}
+    if _is_of_a_later_one(suite, newest, decide):
         return {}
     return decision_values(newest.decision, decide.steps_of(str(newest.decision.get("state") or "")))
 
