@@ -179,9 +179,9 @@ class _BaselineSum:
     state: BaselineState = field(default_factory=BaselineState)
     models: set[str] = field(default_factory=set)
     ttls_ms: set[int] = field(default_factory=set)
+    compared: _Sum = field(default_factory=_Sum)
+    """Turns that had a baseline."""
     cost: Decimal = Decimal(0)
-    spent: Decimal = Decimal(0)
-    unknown_spent: int = 0
     priced: int = 0
     unpriced: int = 0
     input: int = 0
@@ -191,7 +191,7 @@ class _BaselineSum:
         """``counts`` is False for turns before the report's window, which only warm the simulated caches."""
         if row.outcome != Outcome.ANSWERED:
             if counts and (self.given is not None or row.baseline_model):
-                self._spend(row)
+                self.compared.add(row)
             return
         baseline = self.given or self._recorded(row)
         cost = row.baseline_cost_usd
@@ -207,16 +207,12 @@ class _BaselineSum:
             return
         self.cost += cost
         self.priced += 1
-        self._spend(row)
+        self.compared.add(row)
         self.models.add(row.baseline_model if self.given is None else self.given.model)
         if baseline is not None and turn is not None:
             self.input += turn.usage.total_input
             self.cache_read += turn.usage.cache_read
             self.ttls_ms.add(baseline.cache_ttl_ms)
-
-    def _spend(self, row: TurnRow) -> None:
-        self.spent += row.cost_usd or 0
-        self.unknown_spent += cost_is_unknown(row)
 
     def _recorded(self, row: TurnRow) -> BaselineModel | None:
         facts = self.revisions.get(row.revision)
@@ -230,10 +226,10 @@ class _BaselineSum:
             baseline_models=tuple(sorted(self.models)),
             recomputed=self.given is not None,
             baseline_cost_usd=self.cost,
-            cost_usd=self.spent,
+            cost_usd=self.compared.cost,
             priced_turns=self.priced,
             unpriced_turns=self.unpriced,
-            unknown_cost_turns=self.unknown_spent,
+            unknown_cost_turns=self.compared.unknown_cost,
             simulated_input_tokens=self.input,
             simulated_cache_read_tokens=self.cache_read,
             cache_ttls_ms=tuple(sorted(self.ttls_ms)),
