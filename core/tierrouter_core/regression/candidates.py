@@ -94,19 +94,15 @@ def _judged(
     if not counted.counts:
         return Judged(counted=counted, incumbent=incumbent, standing=Standing.UNKNOWN, why=counted.why_not)
     below = _below(policy, counted, alpha)
+    uncompared = Standing.BELOW if below else Standing.UNKNOWN
     if incumbent is None or not incumbent.counts:
         why = f"the model of tier {counted.cell.tier} has no results that count to compare it with"
-        return Judged(
-            counted=counted,
-            incumbent=None,
-            standing=Standing.BELOW if below else Standing.UNKNOWN,
-            why=below or why,
-        )
+        return Judged(counted=counted, incumbent=None, standing=uncompared, why=below or why)
     pairing, whole = paired(counted.steady, incumbent.steady), paired(counted.tasks, incumbent.tasks)
     result = Judged(counted=counted, incumbent=incumbent, standing=Standing.OPEN, pairing=pairing)
     if whole.pairs < policy.min_tasks:
         why = f"only {whole.pairs:,} tasks were tried by both, and fewer than {policy.min_tasks:,} decide nothing"
-        return replace(result, standing=Standing.BELOW if below else Standing.UNKNOWN, why=below or why)
+        return replace(result, standing=uncompared, why=below or why)
     known = _known(policy, state.candidates.get(result.key, CandidateState()), counted, whole)
     known = replace(known, last=state.runs)
     standing, why = _standing(policy, known, pairing, below, goal, alpha)
