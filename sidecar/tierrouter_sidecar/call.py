@@ -25,7 +25,7 @@ from tierrouter_core.wire.meter import StreamMeter, stream_meter
 from tierrouter_core.wire.trace_context import passed_on
 from tierrouter_core.wire.translate import Refused, Translated, untranslated
 from tierrouter_core.wire.translated_stream import Carried, StreamTranslator
-from tierrouter_sidecar.answer import headers_of, read_body, relay_stream, relay_unary
+from tierrouter_sidecar.answer import Headers, headers_of, read_body, relay_stream, relay_unary
 from tierrouter_sidecar.errors import CredentialError
 from tierrouter_sidecar.exchange import Answer
 from tierrouter_sidecar.outgoing import Outgoing, outgoing, raw_query
@@ -253,8 +253,7 @@ class Call:
         def begins() -> list[tuple[str, str]]:
             self.began = True
             self._begin()
-            matches = target.model_id == record.request.model
-            return headers_of(upstream, way.our_headers(target), matches_requested=matches, hide_model=way.hides_model)
+            return self._headers_of(upstream, way.our_headers(target))
 
         try:
             await relay_stream(
@@ -280,16 +279,19 @@ class Call:
         """From here on nobody else may answer."""
         self._on_first_token(self)
 
+    def _headers_of(self, upstream: Answer, ours: Headers) -> list[tuple[str, str]]:
+        matches = self.target.model_id == self._way.record.request.model
+        return headers_of(upstream, ours, matches_requested=matches, hide_model=self._way.hides_model)
+
     async def _failure_of(self, upstream: Answer) -> Failure:
         """What a status other than 200 means."""
-        way, record, target = self._way, self._way.record, self.target
+        way, target = self._way, self.target
         provider = target.provider.name
         try:
             late_s = asyncio.get_running_loop().time() + _ERROR_BODY_PATIENCE_S
             body = way.server.credentials.redacted(await read_body(upstream, provider, late_s))
         except AttemptFailed:
             body = b""
-        matches = target.model_id == record.request.model
         failure = failure_of_answer(
             provider,
             self._dialect,
@@ -298,7 +300,7 @@ class Call:
             body,
             time.time(),
             secret=_secret_of(target),
-            shown_headers=tuple(headers_of(upstream, (), matches_requested=matches, hide_model=way.hides_model)),
+            shown_headers=tuple(self._headers_of(upstream, ())),
         )
         if failure.kind is FailureKind.REJECTED and self._refuses_usage(body):
             way.refused_usage = target.key
