@@ -139,3 +139,10 @@ class RolloutWorld(World):
     def annotate(self, name: str, value: str) -> None:
         self.router["metadata"].setdefault("annotations", {})[name] = value
         self._touch(self.router)
+
+
+def tried(world: RolloutWorld) -> str:
+    """A decision whose canary has begun; its revision."""
+    world.decide(file_count=7)
+    world.settle()
+    return str(world.rollout["revision"])

@@ -149,6 +149,16 @@ class SuiteWorld:
     def run_now(self, value: str = "1") -> None:
         self.suite["metadata"].setdefault("annotations", {})["tierrouter.dev/run-now"] = value
 
+    def run_through(self, value: str) -> str:
+        """A run is asked for, does well and is decided; its name."""
+        self.run_now(value)
+        self.settle()
+        (run,) = (run for run in self.runs if run["status"]["phase"] == "Running")
+        name = str(run["metadata"]["name"])
+        self.finish(name)
+        self.settle()
+        return name
+
     def put(self, obj: Obj) -> None:
         obj = json_copy(obj)
         self._version += 1

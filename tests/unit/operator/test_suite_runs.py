@@ -95,11 +95,7 @@ def test_the_tasks_of_a_run_stand_in_one_config_map_that_stays() -> None:
 def test_each_decision_goes_on_from_the_one_before() -> None:
     world = SuiteWorld()
     for number in ("1", "2", "3"):
-        world.run_now(number)
-        world.settle()
-        (run,) = (run for run in world.runs if run["status"]["phase"] == "Running")
-        world.finish(run["metadata"]["name"])
-        world.settle()
+        world.run_through(number)
     assert world.decide.states == [None, "1", "2"]
     assert world.suite["status"]["state"] == "3"
     times = [run["status"]["completionTime"] for run in world.runs]
@@ -111,11 +107,7 @@ def test_each_decision_goes_on_from_the_one_before() -> None:
 def test_runs_that_are_deleted_take_back_nothing_of_what_they_handed_on(deleted: int) -> None:
     world = SuiteWorld()
     for number in ("1", "2", "3"):
-        world.run_now(number)
-        world.settle()
-        (run,) = (run for run in world.runs if run["status"]["phase"] == "Running")
-        world.finish(run["metadata"]["name"])
-        world.settle()
+        world.run_through(number)
         world.pass_(3600)
     before = world.suite["status"]
     for run in world.runs[-deleted:]:
@@ -204,10 +196,7 @@ def test_the_account_of_the_jobs_is_made_once() -> None:
 def test_old_runs_go_but_never_the_newest_decision() -> None:
     world = SuiteWorld(historyLimit=2)
     for number in range(4):
-        world.run_now(str(number))
-        world.settle()
-        world.finish(world.runs[-1]["metadata"]["name"])
-        world.settle()
+        world.run_through(str(number))
         world.pass_(60)
     names = [run["metadata"]["name"] for run in world.runs]
     assert len(names) == 2
@@ -228,12 +217,7 @@ def test_a_decision_that_was_not_acted_on_stays_until_it_was() -> None:
     names = []
     for number, wanted in enumerate((overlay, None, None)):
         world.decide.overlay = wanted
-        world.run_now(str(number))
-        world.settle()
-        (run,) = (run for run in world.runs if run["status"]["phase"] == "Running")
-        names.append(run["metadata"]["name"])
-        world.finish(names[-1])
-        world.settle()
+        names.append(world.run_through(str(number)))
         world.pass_(60)
     assert {run["metadata"]["name"] for run in world.runs} == {names[0], names[2]}
     first = world.objects[RUN, names[0]]
