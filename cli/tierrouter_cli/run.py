@@ -14,6 +14,7 @@ from tierrouter_sidecar.configuration import MountedBundle, RouterFiles, RouterT
 from tierrouter_sidecar.credentials import CREDENTIALS_DIR_VARIABLE, Credentials
 from tierrouter_sidecar.errors import StartError
 from tierrouter_sidecar.guard import EVERY_ADDRESS
+from tierrouter_sidecar.memory import give_back
 from tierrouter_sidecar.settings import Settings
 from tierrouter_sidecar.state_dir import default_state_dir, prepare_state_dir
 from tierrouter_telemetry.logs import LogFormat, log_to, stderr
@@ -148,7 +149,7 @@ def _run(
 def _settle_memory() -> None:
     # What is there now stays: the collector need not look at it again. And a 400 KB request makes thousands of objects
     # that die with the turn, so looking for cycles among every few hundred of them would be time taken from the agent.
-    gc.collect()
+    give_back()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     gc.enable()

@@ -30,6 +30,7 @@ from tierrouter_sidecar.ledger import Ledger, TurnLog
 from tierrouter_sidecar.live import InForce, LiveConfiguration, documents_of
 from tierrouter_sidecar.look_back import LookBack
 from tierrouter_sidecar.measured_sessions import MeasuredSessions
+from tierrouter_sidecar.memory import give_back_when_quiet
 from tierrouter_sidecar.metrics import Metrics
 from tierrouter_sidecar.output_policy import OutputJudge
 from tierrouter_sidecar.record import Bookkeeper
@@ -162,8 +163,8 @@ async def running(
             admin.handle, settings.admin_host, settings.admin_port, "--admin-port", _ADMIN_BODY_BYTES, head_s
         )
         stack.push_async_callback(admin_runner.cleanup)
-        watching = asyncio.create_task(live.watch(settings.reload_poll_s))
-        stack.push_async_callback(_cancel, watching)
+        for beside in (live.watch(settings.reload_poll_s), give_back_when_quiet(turns)):
+            stack.push_async_callback(_cancel, asyncio.create_task(beside))
         yield Running(live, upstream, turns, data, data_runner, admin_runner)
 
 

@@ -107,6 +107,8 @@ class TurnServer:
     unasked: Recent[tuple[str, str, str]] = field(default_factory=Recent)
     """Revision, provider and model of those that answered when they were not asked for usage, and only then."""
     in_flight: int = 0
+    begun: int = 0
+    """Turns that were understood, since the process began."""
     recent: deque[TurnRow] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     """The latest turns that are over, for people who look; the oldest first."""
 
@@ -233,6 +235,7 @@ class TurnServer:
         if understood.decision.targets:
             way.paying.expect(understood.decision.targets[0])
         self.in_flight += 1
+        self.begun += 1
         try:
             return await way.walk()
         except asyncio.CancelledError:

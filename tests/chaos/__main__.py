@@ -13,6 +13,8 @@ from chaos.run import ChaosRun, Result, Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 _RESTARTS_A_MINUTE = 1.2
+_READINGS_A_MINUTE = 0.7
+"""Each rests for some 20 s, and they are to take no more than half of the life that is measured."""
 
 
 def settings_of(environment: dict[str, str]) -> Settings:
@@ -25,7 +27,7 @@ def settings_of(environment: dict[str, str]) -> Settings:
     }
     if minutes:
         chosen["restarts"] = max(6, round(float(minutes) * _RESTARTS_A_MINUTE))
-        chosen["readings"] = min(60, max(8, round(float(minutes) * 3)))
+        chosen["readings"] = min(16, max(2, int(float(minutes) * _READINGS_A_MINUTE)))
     return Settings(**chosen)
 
 

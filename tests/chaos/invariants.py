@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from chaos.faults import HARMLESS, Fault
 from chaos.plan import Client, TurnPlan, text_of
-from chaos.resources import Held, growths
+from chaos.resources import AFTER_LOAD, Held, growths
 from chaos.seen import WHOLE, End, Seen
 from chaos.vendors import HELD_UP, Away, Served
 
@@ -312,6 +312,8 @@ def check_resources(readings: Sequence[Held]) -> Verdict:
         return verdict
     few = readings[-1].turns - readings[0].turns < FEWEST_TURNS or len(readings) < _FEWEST_READINGS
     for each in growths(readings):
+        if each.name == AFTER_LOAD:
+            continue
         if few and each.name != "file descriptors":
             verdict.set_aside[f"{each.name.partition(',')[0]} not judged: still warming up"] += 1
         elif each.percent > MOST_GROWTH_PERCENT:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+AFTER_LOAD = "the same as load ends, MB"
+"""Shown and not judged: how far the allocator went depends on which turns met."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -15,6 +18,8 @@ class Held:
     descriptors: int
     threads: int
     resident_bytes: int
+    after_load_bytes: int
+    """Resident too, but when the last turn had just ended: with what the busiest moment took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Growth:
     """Least squares, for 1,000 turns, in the figure's own unit."""
 
 
-def held_by(pid: int, turns: int) -> Held | None:
+def held_by(pid: int, turns: int, after_load_bytes: int = 0) -> Held | None:
     """Read it; None where this system has no ``/proc``."""
     process = Path("/proc") / str(pid)
     try:
@@ -38,7 +43,8 @@ def held_by(pid: int, turns: int) -> Held | None:
     except OSError:
         return None
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    return Held(turns, descriptors, int(lines["Threads"]), int(lines["VmRSS"].split()[0]) * 1024)
+    resident_bytes = int(lines["VmRSS"].split()[0]) * 1024
+    return Held(turns, descriptors, int(lines["Threads"]), resident_bytes, after_load_bytes or resident_bytes)
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -63,5 +69,6 @@ def growths(readings: Sequence[Held]) -> list[Growth]:
         "file descriptors": lambda held: held.descriptors,
         "threads": lambda held: held.threads,
         "resident memory, MB": lambda held: held.resident_bytes / 1e6,
+        AFTER_LOAD: lambda held: held.after_load_bytes / 1e6,
     }
     return [growth(name, [(held.turns, float(of(held))) for held in readings]) for name, of in figures.items()]

@@ -29,6 +29,7 @@ from chaos.resources import Held, held_by
 from chaos.seen import WHOLE, End, Seen
 from chaos.sidecar import Sidecar
 from chaos.vendors import HELD_UP, Away, Log, Vendor
+from tierrouter_sidecar.memory import LOOKED_EVERY_S
 
 VENDORS = ("every", "messages", "chat")
 _STEP_S = 0.05
@@ -53,8 +54,10 @@ class Settings:
     clients: tuple[int, int] = (16, 32)
     """How many are at work; it varies between these."""
     fault_share: float = 0.2
-    readings: int = 16
+    readings: int = 10
     """Of what the process holds, all within one life."""
+    rest_s: float = 2 * LOOKED_EVERY_S + 0.5
+    """How long it is left alone before each, which is when it gives memory back."""
     restarts: int = 6
     """Every other one is a ``kill -9``."""
     final_turns: int = 100
@@ -252,6 +255,9 @@ class ChaosRun:
         await self._sidecar.until_idle()
         await asyncio.sleep(0.3)
         held = held_by(self._sidecar.pid, self._served_by_this_life)
+        if held is not None:
+            await asyncio.sleep(self._settings.rest_s)
+            held = held_by(self._sidecar.pid, held.turns, held.resident_bytes)
         if held is not None:
             self._result.readings.append(held)
         self._gate.set()

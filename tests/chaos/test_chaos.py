@@ -5,7 +5,7 @@ from chaos.run import ChaosRun, Settings
 
 
 async def test_nothing_is_lost_doubled_mixed_or_forged_when_everything_goes_wrong_at_once(tmp_path):
-    settings = Settings(turns=300, seed=2, clients=(16, 24), readings=2, restarts=2, final_turns=40)
+    settings = Settings(turns=300, seed=2, clients=(16, 24), readings=2, rest_s=0, restarts=2, final_turns=40)
     result = await ChaosRun(settings, tmp_path).go()
     assert not result.violations, text(result)
     assert len(result.seens) > 300

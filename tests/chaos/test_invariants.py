@@ -18,7 +18,7 @@ from chaos.invariants import (
     check_texts,
 )
 from chaos.plan import Client, Dialect, draw, healthy, text_of
-from chaos.resources import Held, slope
+from chaos.resources import Held, growths, slope
 from chaos.seen import End, Seen
 from chaos.vendors import Away, Served
 
@@ -225,8 +225,8 @@ def test_a_hedge_that_was_outrun_has_not_lost_its_answer():
 # What the process holds, and what comes after.
 
 
-def held(turns, descriptors=20, threads=5, resident=60_000_000):
-    return Held(turns, descriptors, threads, resident)
+def held(turns, descriptors=20, threads=5, resident=60_000_000, after_load=70_000_000):
+    return Held(turns, descriptors, threads, resident, after_load)
 
 
 def test_a_slow_leak_is_seen_in_each_figure():
@@ -235,6 +235,12 @@ def test_a_slow_leak_is_seen_in_each_figure():
     assert check_resources([held(each, descriptors=20 + each // 1000) for each in turns]).violations
     assert check_resources([held(each, threads=5 + each // 4000) for each in turns]).violations
     assert check_resources([held(each, resident=60_000_000 + 1000 * each) for each in turns]).violations
+
+
+def test_what_the_allocator_had_taken_when_load_ended_is_shown_and_not_judged():
+    readings = [held(each, after_load=60_000_000 + 1000 * each) for each in range(1000, 10_000, 1000)]
+    assert not check_resources(readings).violations
+    assert growths(readings)[-1].percent > 5
 
 
 def test_memory_is_not_judged_before_it_is_warm():
