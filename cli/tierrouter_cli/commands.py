@@ -14,11 +14,13 @@ from tierrouter_cli.options import (
     Dialect,
     Format,
     Headers,
+    a_number,
     address,
     check_log_format,
     log_format_variable,
     port_option,
     port_variable,
+    seconds_option,
     state_folder,
     variable,
 )
@@ -101,12 +103,7 @@ def run(
     ] = [],  # noqa: B006
     drain: Annotated[
         float,
-        typer.Option(
-            min=0,
-            max=86400,
-            metavar="SECONDS",
-            help="On a stop, how long running turns may take to end; then they are cut.",
-        ),
+        seconds_option("On a stop, how long running turns may take to end; then they are cut.", min=0, max=86400),
     ] = 30.0,
     log_format: LogFormats = "auto",
     otel: Otel = False,
@@ -270,6 +267,7 @@ def operator_(
             "How often everything is compared with the API server.",
             min=1,
             max=3600,
+            callback=a_number,
         ),
     ] = 30.0,
     results_image: Annotated[

@@ -1,5 +1,6 @@
 """Options that several commands take, here and in the plugin."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,18 @@ Format = Annotated[str, typer.Option(metavar="text|json", help="How to print it.
 def variable(name: str, metavar: str, help: str, **more: Any) -> Any:
     """An option that is an environment variable too, for processes that a manifest starts."""
     return typer.Option(metavar=metavar, envvar=name, show_envvar=False, help=help, **more)
+
+
+def a_number(given: float) -> float:
+    """Not ``nan``, which is neither below a least value nor above a greatest."""
+    if math.isnan(given):
+        raise typer.BadParameter("nan is not a number")
+    return given
+
+
+def seconds_option(help: str, *, min: float, max: float) -> Any:
+    """An option for a length of time."""
+    return typer.Option(metavar="SECONDS", help=help, min=min, max=max, callback=a_number)
 
 
 def port_option(help: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from tierrouter_cli.cluster import Context, Where, connected
-from tierrouter_cli.options import Dialect, Format, Headers
+from tierrouter_cli.options import Dialect, Format, Headers, seconds_option
 from tierrouter_core.contract import PLUGIN
 from tierrouter_kubectl.errors import explained
 
@@ -38,9 +38,7 @@ Meant = Annotated[
     typer.Argument(metavar="REVISION", help="Its number or its name; needed where two could be meant."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Take the field from whoever set it.")]
-Wait = Annotated[
-    float, typer.Option(min=0, max=600, metavar="SECONDS", help="How long to wait until it is in force; 0: not at all.")
-]
+Wait = Annotated[float, seconds_option("How long to wait until it is in force; 0: not at all.", min=0, max=600)]
 
 
 def _asked(

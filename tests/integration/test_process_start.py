@@ -174,6 +174,8 @@ def test_a_router_file_that_is_wrong_keeps_it_from_starting_with_every_problem_l
         (["report", "--state-dir", ""], "--state-dir"),
         (["run", "--drain", "-1"], "--drain"),
         (["run", "--drain", "nan"], "--drain"),
+        (["top", "--interval", "nan"], "--interval"),
+        (["operator", "--resync", "nan"], "--resync"),
         (["run", "--frobnicate"], "--frobnicate"),
         (["frobnicate"], "frobnicate"),
         (["compile"], "--file"),
@@ -190,6 +192,15 @@ def test_wrong_words_are_named(tmp_path, arguments, message):
     assert ran.code == WRONG_OPTIONS
     assert message in ran.stderr
     assert ran.stdout == b""
+
+
+def test_reading_options_loads_nothing_that_a_pod_would_have_to_wait_for(tmp_path):
+    traced = (sys.executable, "-X", "importtime", *COMMAND[1:])
+    ran = tierrouter("run", "--drain", "1", "-f", tmp_path / "absent.yaml", program=traced)
+    assert ran.code == READ_SOMETHING_WRONG
+    assert "typer" in ran.stderr
+    for heavy in ("pydantic", "kubernetes", "rich.console"):
+        assert f" {heavy}\n" not in ran.stderr
 
 
 def test_a_log_level_that_there_is_not_is_named_with_those_that_there_are(run):

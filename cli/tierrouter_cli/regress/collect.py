@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tierrouter_cli.exits import CANNOT_START, explained_errors, say
+from tierrouter_cli.options import seconds_option
 from tierrouter_cli.regress.options import ResultFormatName, check_format
 
 
@@ -21,9 +22,7 @@ def collect(
     ] = "http://127.0.0.1:9464",
     grace: Annotated[
         float,
-        typer.Option(
-            min=1, max=3600, metavar="SECONDS", help="How long reading and writing may take; less than the pod's own."
-        ),
+        seconds_option("How long reading and writing may take; less than the pod's own.", min=1, max=3600),
     ] = 25.0,
     pod: Annotated[
         str | None,

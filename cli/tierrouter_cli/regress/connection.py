@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tierrouter_cli.exits import PROBLEM, explained_errors, say
+from tierrouter_cli.options import seconds_option
 from tierrouter_core.errors import TierRouterError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ Namespace = Annotated[
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its decision.")]
 Timeout = Annotated[
     float,
-    typer.Option(min=1, max=7 * 86_400, metavar="SECONDS", help="How long to follow it; it goes on afterwards."),
+    seconds_option("How long to follow it; it goes on afterwards.", min=1, max=7 * 86_400),
 ]
 A_DAY_S: Final = 86_400.0
 

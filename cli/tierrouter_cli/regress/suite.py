@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tierrouter_cli.exits import PROBLEM, explained_errors, say
+from tierrouter_cli.options import seconds_option
 
 if TYPE_CHECKING:
     from tierrouter_evaluation.suites.results_file import ResultsFile
@@ -43,9 +44,7 @@ def suite(
             metavar="USD", help="No task begins when turns have cost so much. [default: no limit]", show_default=False
         ),
     ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=1, max=3600, metavar="SECONDS", help="How long one answer may take.")
-    ] = 300.0,
+    timeout: Annotated[float, seconds_option("How long one answer may take.", min=1, max=3600)] = 300.0,
     admin_url: Annotated[
         str, typer.Option(metavar="URL", help="The router's admin port, which knows what turns cost.")
     ] = "http://127.0.0.1:9464",

@@ -7,6 +7,7 @@ import typer
 
 from tierrouter_cli.cluster import Context, Kubeconfig, Where, connected
 from tierrouter_cli.exits import USAGE, explained_errors, say
+from tierrouter_cli.options import seconds_option
 
 if TYPE_CHECKING:
     from tierrouter_cli.top.look import Source
@@ -40,9 +41,7 @@ def top(
     once: Annotated[
         bool, typer.Option("--once", help="Show it once and end, as is done where the output is no terminal.")
     ] = False,
-    interval: Annotated[
-        float, typer.Option(min=0.2, max=3600, metavar="SECONDS", help="How often to look again.")
-    ] = 2.0,
+    interval: Annotated[float, seconds_option("How often to look again.", min=0.2, max=3600)] = 2.0,
 ) -> None:
     """Watch what a sidecar, or those of a namespace, serve and spend, why, and what is failing; q quits."""
     of_cluster = any(value is not None for value in (namespace, router, kubeconfig, context))
