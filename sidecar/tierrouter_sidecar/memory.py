@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 LOOKED_EVERY_S = 10.0
-"""Two looks in a row with nothing between them make a process quiet."""
+"""Two looks in a row that find no turn, and none between them, make a process quiet."""
 
 
 class Busy(Protocol):
@@ -36,13 +36,15 @@ def give_back() -> None:
 
 async def give_back_when_quiet(turns: Busy, every_s: float = LOOKED_EVERY_S) -> None:
     """Do it once in each quiet time that follows a turn, until cancelled."""
-    seen = given_at = turns.begun
+    given_at = turns.begun
+    idle_at: int | None = given_at
     while True:
         await asyncio.sleep(every_s)
-        if turns.begun == seen != given_at and not turns.in_flight:
+        # Not by the number alone: a long turn that has just ended began before the look before this one.
+        before, idle_at = idle_at, None if turns.in_flight else turns.begun
+        if idle_at is not None and idle_at == before and idle_at != given_at:
             give_back()
-            given_at = seen
-        seen = turns.begun
+            given_at = idle_at
 
 
 def _trimmer() -> Callable[[int], int] | None:

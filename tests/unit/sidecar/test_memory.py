@@ -3,12 +3,11 @@
 import asyncio
 import gc
 import os
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
+from chaos.resources import held_by
 from tierrouter_sidecar import memory
 from tierrouter_sidecar.memory import give_back, give_back_when_quiet
 
@@ -68,6 +67,31 @@ async def test_nothing_is_given_back_while_a_turn_is_under_way(turns, given):
     assert given
 
 
+class OneLongTurn:
+    """It is under way at the first three looks."""
+
+    begun = 0
+    looks = 0
+
+    @property
+    def in_flight(self):
+        self.looks += 1
+        return int(self.looks <= 3)
+
+
+async def test_a_long_turn_that_has_just_ended_is_no_quiet_time(monkeypatch):
+    turns, given_at_looks = OneLongTurn(), []
+    monkeypatch.setattr(memory, "give_back", lambda: given_at_looks.append(turns.looks))
+    watching = asyncio.create_task(give_back_when_quiet(turns, LOOK_S))
+    await asyncio.sleep(0)
+    turns.begun = 1
+    async with asyncio.timeout(5):
+        while not given_at_looks:
+            await asyncio.sleep(LOOK_S)
+    watching.cancel()
+    assert given_at_looks == [5]
+
+
 async def test_nothing_is_given_back_while_one_turn_follows_another(turns, given):
     for _ in range(40):
         turns.begun += 1
@@ -92,12 +116,7 @@ def test_free_pages_go_back_to_the_system():
     # What stays in use above them keeps an allocator from doing it by itself.
     above = [bytes(50_000) for _ in range(10)]
     del held
-    before = resident_bytes()
+    before = held_by(os.getpid(), 0).resident_bytes
     give_back()
-    assert resident_bytes() < before - 30_000_000
+    assert held_by(os.getpid(), 0).resident_bytes < before - 30_000_000
     assert above
-
-
-def resident_bytes():
-    assert sys.platform.startswith("linux")
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
