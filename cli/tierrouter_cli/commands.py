@@ -14,13 +14,13 @@ from tierrouter_cli.options import (
     Dialect,
     Format,
     Headers,
-    a_number,
     address,
     check_log_format,
     log_format_variable,
     port_option,
     port_variable,
     seconds_option,
+    seconds_variable,
     state_folder,
     variable,
 )
@@ -261,13 +261,8 @@ def operator_(
     ] = 9466,
     resync: Annotated[
         float,
-        variable(
-            "TIERROUTER_OPERATOR_RESYNC",
-            "SECONDS",
-            "How often everything is compared with the API server.",
-            min=1,
-            max=3600,
-            callback=a_number,
+        seconds_variable(
+            "TIERROUTER_OPERATOR_RESYNC", "How often everything is compared with the API server.", min=1, max=3600
         ),
     ] = 30.0,
     results_image: Annotated[

@@ -42,7 +42,7 @@ def variable(name: str, metavar: str, help: str, **more: Any) -> Any:
     return typer.Option(metavar=metavar, envvar=name, show_envvar=False, help=help, **more)
 
 
-def a_number(given: float) -> float:
+def _a_number(given: float) -> float:
     """Not ``nan``, which is neither below a least value nor above a greatest."""
     if math.isnan(given):
         raise typer.BadParameter("nan is not a number")
@@ -51,7 +51,12 @@ def a_number(given: float) -> float:
 
 def seconds_option(help: str, *, min: float, max: float) -> Any:
     """An option for a length of time."""
-    return typer.Option(metavar="SECONDS", help=help, min=min, max=max, callback=a_number)
+    return typer.Option(metavar="SECONDS", help=help, min=min, max=max, callback=_a_number)
+
+
+def seconds_variable(name: str, help: str, *, min: float, max: float) -> Any:
+    """As :func:`seconds_option`, that is an environment variable too."""
+    return variable(name, "SECONDS", help, min=min, max=max, callback=_a_number)
 
 
 def port_option(help: str) -> Any:
