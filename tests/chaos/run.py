@@ -174,8 +174,10 @@ class ChaosRun:
             workers = [work.create_task(self._work(place)) for place in range(self._settings.clients[1])]
             await self._milestones()
             await asyncio.gather(*workers)
-            for task in beside:
-                task.cancel()
+            async with self._calm:
+                # Else a provider that was about to come back would stay away for the rest of the run.
+                for task in beside:
+                    task.cancel()
 
     async def _work(self, place: int) -> None:
         """One client, turn after turn."""
